@@ -1,0 +1,31 @@
+package v1alpha1
+
+// Keys of the annotations that people write on a namespace, or on a workload to narrow what the namespace grants.
+const (
+	AnnotationMode              = Group + "/mode"
+	AnnotationPolicy            = Group + "/policy"
+	AnnotationContext           = Group + "/context"
+	AnnotationPriority          = Group + "/priority"
+	AnnotationApproval          = Group + "/approval"
+	AnnotationReplicas          = Group + "/replicas"
+	AnnotationUpdater           = Group + "/updater"
+	AnnotationExcludeContainers = Group + "/exclude-containers"
+
+	// AnnotationEventPrefix starts the key of a typed event; the rest of the key is the event's name.
+	AnnotationEventPrefix = Group + "/event."
+)
+
+// Keys that Loadline itself writes.
+const (
+	// LabelAdmission marks a namespace whose pods the API server sends to the webhook. Its value is "enabled".
+	LabelAdmission = Group + "/admission"
+	// LabelAdmissionEnabled is the value of LabelAdmission.
+	LabelAdmissionEnabled = "enabled"
+
+	// AnnotationOriginal keeps, on a pod, the resources that it had before Loadline changed them, as JSON.
+	AnnotationOriginal = Group + "/original"
+	// AnnotationRevision names, on a pod or workload, the revision that was injected.
+	AnnotationRevision = Group + "/revision"
+	// AnnotationOriginalReplicas keeps, on a workload, the replicas that were asked for.
+	AnnotationOriginalReplicas = Group + "/original-replicas"
+)

@@ -1,0 +1,336 @@
+package v1alpha1
+
+import (
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+)
+
+// DefaultPolicyName is the SizingPolicy a namespace uses when it names none.
+const DefaultPolicyName = "default"
+
+// SizingPolicy says how the workloads of a namespace are sized: how cautiously, within which bounds, and when their pods
+// may be disturbed. Everything has a default: an empty spec is the operator's default policy.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:resource:shortName=llpol,categories=loadline
+// +kubebuilder:printcolumn:name="CPU",type=string,JSONPath=`.spec.cpu.quantilePercent`,description="share of time, in percent, that the CPU request covers"
+// +kubebuilder:printcolumn:name="Give-back",type=string,JSONPath=`.spec.maxGiveBackPercent`
+// +kubebuilder:printcolumn:name="Replicas",type=string,JSONPath=`.spec.replicas.mode`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+type SizingPolicy struct {
+	metav1.TypeMeta `json:",inline"`
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// +optional
+	Spec SizingPolicySpec `json:"spec,omitempty"`
+}
+
+// SizingPolicyList is a list of SizingPolicies.
+//
+// +kubebuilder:object:root=true
+type SizingPolicyList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+
+	Items []SizingPolicy `json:"items"`
+}
+
+// SizingPolicySpec is the policy. A field that is absent takes the operator's default for it.
+type SizingPolicySpec struct {
+	// cpu sizing.
+	// +optional
+	CPU CPUPolicy `json:"cpu,omitempty"`
+
+	// memory sizing.
+	// +optional
+	Memory MemoryPolicy `json:"memory,omitempty"`
+
+	// replicas sizing.
+	// +optional
+	Replicas ReplicaPolicy `json:"replicas,omitempty"`
+
+	// behavior bounds how far and how often sizes move.
+	// +optional
+	Behavior Behavior `json:"behavior,omitempty"`
+
+	// maxGiveBackPercent is how far below its target a running pod may be resized in quiet hours. Default 25.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=90
+	MaxGiveBackPercent *int32 `json:"maxGiveBackPercent,omitempty"`
+
+	// maxDemandPercent caps what an event or the model may claim: 500 means five times the forecast. Default 500.
+	// +optional
+	// +kubebuilder:validation:Minimum=100
+	// +kubebuilder:validation:Maximum=2000
+	MaxDemandPercent *int32 `json:"maxDemandPercent,omitempty"`
+
+	// eventLeadTime is how long before an event's window the target is raised. Default 30m.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s') && duration(self) <= duration('24h')",message="eventLeadTime must be between 0s and 24h"
+	EventLeadTime *metav1.Duration `json:"eventLeadTime,omitempty"`
+
+	// disruption bounds how pods may be disturbed.
+	// +optional
+	Disruption DisruptionPolicy `json:"disruption,omitempty"`
+
+	// signals are further measurements of the workload.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=5
+	Signals []Signal `json:"signals,omitempty"`
+
+	// sizeBestEffort allows giving requests to pods that have none. They then stop being BestEffort. Default false.
+	// +optional
+	SizeBestEffort *bool `json:"sizeBestEffort,omitempty"`
+
+	// costWeights turn cores and gibibytes into money in reports.
+	// +optional
+	CostWeights *CostWeights `json:"costWeights,omitempty"`
+
+	// allowOverrides lets annotations on a workload widen what the namespace grants. Default false: they may only narrow it.
+	// +optional
+	AllowOverrides *bool `json:"allowOverrides,omitempty"`
+}
+
+// CPUPolicy says how CPU is sized.
+// +kubebuilder:validation:XValidation:rule="!has(self.min) || !has(self.max) || quantity(self.min).compareTo(quantity(self.max)) <= 0",message="cpu.min must not be larger than cpu.max"
+// +kubebuilder:validation:XValidation:rule="!has(self.min) || quantity(self.min).sign() > 0",message="cpu.min must be larger than 0"
+// +kubebuilder:validation:XValidation:rule="!has(self.max) || quantity(self.max).sign() > 0",message="cpu.max must be larger than 0"
+type CPUPolicy struct {
+	// quantilePercent is the share of recent time that the request covers. Default 95.
+	// +optional
+	// +kubebuilder:validation:Minimum=50
+	// +kubebuilder:validation:Maximum=100
+	QuantilePercent *int32 `json:"quantilePercent,omitempty"`
+
+	// marginPercent is added on top. Default 15.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=200
+	MarginPercent *int32 `json:"marginPercent,omitempty"`
+
+	// min is the smallest request. Default 10m.
+	// +optional
+	Min *resource.Quantity `json:"min,omitempty"`
+
+	// max is the largest request, and the largest limit. No default: the largest node bounds it.
+	// +optional
+	Max *resource.Quantity `json:"max,omitempty"`
+
+	// limit policy. Default Keep.
+	// +optional
+	Limit *LimitPolicy `json:"limit,omitempty"`
+
+	// limitHeadroomPercent is what Headroom adds to the peak. Default 50.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000
+	LimitHeadroomPercent *int32 `json:"limitHeadroomPercent,omitempty"`
+}
+
+// MemoryMetric says which measurement is a container's memory.
+// +kubebuilder:validation:Enum=WorkingSet;RSS
+type MemoryMetric string
+
+// Memory metrics.
+const (
+	MemoryWorkingSet MemoryMetric = "WorkingSet"
+	MemoryRSS        MemoryMetric = "RSS"
+)
+
+// MemoryPolicy says how memory is sized.
+// +kubebuilder:validation:XValidation:rule="!has(self.min) || !has(self.max) || quantity(self.min).compareTo(quantity(self.max)) <= 0",message="memory.min must not be larger than memory.max"
+// +kubebuilder:validation:XValidation:rule="!has(self.min) || quantity(self.min).sign() > 0",message="memory.min must be larger than 0"
+// +kubebuilder:validation:XValidation:rule="!has(self.max) || quantity(self.max).sign() > 0",message="memory.max must be larger than 0"
+type MemoryPolicy struct {
+	// metric to size from. Default WorkingSet.
+	// +optional
+	Metric *MemoryMetric `json:"metric,omitempty"`
+
+	// marginPercent is added to the observed peak. Default 15.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=200
+	MarginPercent *int32 `json:"marginPercent,omitempty"`
+
+	// min is the smallest request. Default 32Mi.
+	// +optional
+	Min *resource.Quantity `json:"min,omitempty"`
+
+	// max is the largest request, and the largest limit. No default: the largest node bounds it.
+	// +optional
+	Max *resource.Quantity `json:"max,omitempty"`
+
+	// limit policy. Default Keep.
+	// +optional
+	Limit *LimitPolicy `json:"limit,omitempty"`
+
+	// limitHeadroomPercent is what Headroom adds to the peak. Default 20.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000
+	LimitHeadroomPercent *int32 `json:"limitHeadroomPercent,omitempty"`
+}
+
+// ReplicaPolicy says how the number of pods is found.
+// +kubebuilder:validation:XValidation:rule="!has(self.min) || !has(self.max) || self.min <= self.max",message="replicas.min must not be larger than replicas.max"
+type ReplicaPolicy struct {
+	// mode: off, recommend or auto. The annotation loadline.dev/replicas may narrow it. Default recommend.
+	// +optional
+	Mode *ReplicaMode `json:"mode,omitempty"`
+
+	// min number of pods. Default 1.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=10000
+	Min *int32 `json:"min,omitempty"`
+
+	// max number of pods. Default: four times the present number.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=10000
+	Max *int32 `json:"max,omitempty"`
+
+	// targetUtilizationPercent is the share of its CPU request that a pod should use at the peak. Default 70.
+	// +optional
+	// +kubebuilder:validation:Minimum=10
+	// +kubebuilder:validation:Maximum=100
+	TargetUtilizationPercent *int32 `json:"targetUtilizationPercent,omitempty"`
+
+	// leadTime is how early pods are added before they are needed. Default 10m.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s') && duration(self) <= duration('24h')",message="leadTime must be between 0s and 24h"
+	LeadTime *metav1.Duration `json:"leadTime,omitempty"`
+
+	// lowerAfter is how long fewer pods must have sufficed before the number is lowered. Default 1h.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s') && duration(self) <= duration('168h')",message="lowerAfter must be between 0s and 168h"
+	LowerAfter *metav1.Duration `json:"lowerAfter,omitempty"`
+
+	// maxStepPercent bounds one change of the number of pods. Default 100.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000
+	MaxStepPercent *int32 `json:"maxStepPercent,omitempty"`
+}
+
+// Behavior bounds how far and how often requests move.
+type Behavior struct {
+	// up bounds raising.
+	// +optional
+	Up Movement `json:"up,omitempty"`
+	// down bounds lowering.
+	// +optional
+	Down Movement `json:"down,omitempty"`
+}
+
+// Movement bounds changes in one direction.
+type Movement struct {
+	// thresholdPercent: a smaller change is not made. Default 10 up, 20 down.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=100
+	ThresholdPercent *int32 `json:"thresholdPercent,omitempty"`
+
+	// maxStepPercent bounds one change, in percent of the present request. Default 400 up, 50 down. It never holds back
+	// what an out-of-memory kill demands.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000
+	MaxStepPercent *int32 `json:"maxStepPercent,omitempty"`
+
+	// cooldown is the time after any change before the next one in this direction. Default 0s up, 3h down.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s') && duration(self) <= duration('168h')",message="cooldown must be between 0s and 168h"
+	Cooldown *metav1.Duration `json:"cooldown,omitempty"`
+}
+
+// DisruptionPolicy bounds how pods may be disturbed.
+type DisruptionPolicy struct {
+	// maxUnavailable pods of a workload at a time, as a number or a percentage of its replicas, rounded down but at least
+	// one. Default 25%.
+	// +optional
+	// +kubebuilder:validation:XIntOrString
+	// +kubebuilder:validation:XValidation:rule="type(self) == int ? self >= 1 && self <= 10000 : self.matches('^([1-9][0-9]?|100)%$')",message="maxUnavailable must be a number of at least 1 or a percentage from 1% to 100%"
+	MaxUnavailable *intstr.IntOrString `json:"maxUnavailable,omitempty"`
+
+	// evictionsPerHour of one workload at most. Default 6.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=3600
+	EvictionsPerHour *int32 `json:"evictionsPerHour,omitempty"`
+
+	// minReplicas: a workload with fewer ready pods is never evicted from. Default 2.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=10000
+	MinReplicas *int32 `json:"minReplicas,omitempty"`
+
+	// windows in which pods may be evicted. None means always. Resizing in place is not bound to them.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	Windows []Window `json:"windows,omitempty"`
+}
+
+// Window is a recurring time.
+type Window struct {
+	// start as a cron expression with five fields.
+	// +kubebuilder:validation:MinLength=9
+	// +kubebuilder:validation:MaxLength=128
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[^ ]+( [^ ]+){4}$')",message="start must be a cron expression with five fields: minute hour day-of-month month day-of-week"
+	Start string `json:"start"`
+
+	// duration of the window.
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1m') && duration(self) <= duration('168h')",message="duration must be between 1m and 168h"
+	Duration metav1.Duration `json:"duration"`
+
+	// timeZone is an IANA name. Default UTC.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	TimeZone string `json:"timeZone,omitempty"`
+}
+
+// SignalRole says what a signal is for.
+// +kubebuilder:validation:Enum=driver;health
+type SignalRole string
+
+// Signal roles.
+const (
+	// SignalDriver is evidence for the forecast, such as requests per second.
+	SignalDriver SignalRole = "driver"
+	// SignalHealth tells whether a change did harm, such as latency or errors.
+	SignalHealth SignalRole = "health"
+)
+
+// Signal is a measurement of a workload.
+type Signal struct {
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	Name string `json:"name"`
+
+	// promQL that gives one series. $namespace and $workload are replaced.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	PromQL string `json:"promQL"`
+
+	Role SignalRole `json:"role"`
+}
+
+// CostWeights are prices.
+// +kubebuilder:validation:XValidation:rule="!has(self.cpuHour) || quantity(self.cpuHour).sign() >= 0",message="cpuHour must not be negative"
+// +kubebuilder:validation:XValidation:rule="!has(self.memoryGiBHour) || quantity(self.memoryGiBHour).sign() >= 0",message="memoryGiBHour must not be negative"
+type CostWeights struct {
+	// cpuHour is the price of one core for one hour.
+	// +optional
+	CPUHour *resource.Quantity `json:"cpuHour,omitempty"`
+
+	// memoryGiBHour is the price of one gibibyte for one hour.
+	// +optional
+	MemoryGiBHour *resource.Quantity `json:"memoryGiBHour,omitempty"`
+}

@@ -1,0 +1,127 @@
+// Package guard decides what of a proposal may be used.
+//
+// The rules are an ordered list; each sees the outcome of the ones before it, may change sizes, and gives a reason for
+// every change. Refusing is a result, not an error.
+package guard
+
+import (
+	"time"
+
+	"github.com/loadline-dev/loadline/apply"
+	"github.com/loadline-dev/loadline/recommender/sizing"
+)
+
+// Input is all that a decision may depend on.
+type Input struct {
+	Now      time.Time
+	Proposal sizing.Proposal
+	Policy   sizing.Policy
+	Behavior Behavior
+	// Containers of the workload's template, in template order.
+	Containers []Container
+	// CurrentReplicas is what the workload's spec asks for.
+	CurrentReplicas int32
+	// Previous are the sizes that were decided last; nil if there were none.
+	Previous *apply.Values
+	// PreviousRevision and PreviousTime name Previous.
+	PreviousRevision string
+	PreviousTime     time.Time
+	// Applicable are the sizes in force; nil if there are none.
+	Applicable         *apply.Values
+	ApplicableRevision string
+	Memory             Memory
+	// NodeMax is the allocatable of the largest schedulable node; zero if unknown.
+	NodeMax apply.Amounts
+	HPA     HPA
+	// Windows in which changes are restricted.
+	Windows []Window
+	// Manual asks for approval of each revision; Approved is the revision a person approved.
+	Manual   bool
+	Approved string
+	// Hold stops every change while it lasts; HoldReason is the person's reason.
+	Hold       bool
+	HoldReason string
+}
+
+// Container is what the guard knows about a container of the template.
+type Container struct {
+	Name string
+	// Current is what the template asks for.
+	Current sizing.Resources
+	// Image that runs.
+	Image string
+	// PeakMemoryBytes is the observed peak of one pod; the memory target never falls under it.
+	PeakMemoryBytes int64
+	OOMFloorBytes   int64
+	// JVM says that the image or its environment looks like a Java virtual machine, which sizes its heap from its limit.
+	JVM bool
+}
+
+// Behavior bounds how far and how often requests move.
+type Behavior struct{ Up, Down Movement }
+
+// Movement bounds changes in one direction.
+type Movement struct {
+	// Threshold: a smaller relative change is not made; 0.1 is 10 %.
+	Threshold float64
+	// MaxStep bounds one change relative to the present request; 0.5 is 50 %.
+	MaxStep  float64
+	Cooldown time.Duration
+}
+
+// HPA tells what a HorizontalPodAutoscaler does with the workload.
+type HPA struct {
+	// Owner is "HorizontalPodAutoscaler/name", empty if there is none.
+	Owner string
+	// OnCPU and OnMemory say that it holds the utilisation of that resource, so the request must not move.
+	OnCPU, OnMemory bool
+}
+
+// Window restricts changes for a time.
+type Window struct {
+	Start, End time.Time
+	// NeverShrink allows raising only; Freeze allows nothing but an out-of-memory raise.
+	NeverShrink, Freeze bool
+	Reason              string
+}
+
+// Memory is what the next decision has to remember.
+type Memory struct {
+	Containers map[string]ContainerMemory
+	// LastReplicasLowered is when the number of pods was last lowered.
+	LastReplicasLowered time.Time
+}
+
+// ContainerMemory is what is remembered about one container. Zero times mean never.
+type ContainerMemory struct {
+	Image                                              string
+	ImageSince                                         time.Time
+	CPURaised, CPULowered, MemoryRaised, MemoryLowered time.Time
+	// MemoryHistoryHours is the history behind the present memory target: less never lowers it.
+	MemoryHistoryHours int
+}
+
+// Decision is the outcome.
+type Decision struct {
+	// Candidate is what was computed now, nil if nothing could be said yet. Revision names it.
+	Candidate *apply.Values
+	Revision  string
+	// CandidateTime is when Candidate was first decided: unchanged values keep their time.
+	CandidateTime time.Time
+	// Applicable is what may be used; nil if nothing may. It is Candidate, or an older set that stays in force.
+	Applicable         *apply.Values
+	ApplicableRevision string
+	// Approved tells whether Candidate may be used, and if not, why.
+	Approved       bool
+	ApprovedReason Reason
+	Memory         Memory
+	// Trail has one sentence for every change a rule made, in order.
+	Trail []Reason
+}
+
+// Reason is why a rule acted: the rule's name, a sentence with numbers, and the container if it concerns one.
+type Reason struct {
+	Rule      string
+	Container string
+	Text      string
+}

@@ -1,0 +1,151 @@
+// Package sizing turns a forecast and the history behind it into proposed requests, limits and replicas.
+//
+// It proposes what the numbers say. What may be done with a proposal is package guard's business.
+package sizing
+
+import (
+	"time"
+
+	"github.com/loadline-dev/loadline/forecast"
+)
+
+// Input is all that a proposal for one workload may depend on.
+type Input struct {
+	Now        time.Time
+	Policy     Policy
+	Containers []ContainerInput
+	// Pods is the number of running pods over time.
+	Pods forecast.Usage
+	// CurrentReplicas is what the workload's spec asks for.
+	CurrentReplicas int32
+	// DemandPercent is what accepted advice expects within the lead time; 100 is the plain forecast.
+	DemandPercent int32
+	// DemandReason says why DemandPercent is not 100.
+	DemandReason string
+}
+
+// ContainerInput is the history and forecast of one container.
+type ContainerInput struct {
+	Name string
+	// CPUTotal is the demand of all pods together, CPUHottest that of the busiest pod, in cores.
+	CPUTotal, CPUHottest forecast.Usage
+	// MemoryHottest is the memory of the largest pod, in bytes, of the metric that the policy names.
+	MemoryHottest forecast.Usage
+	// Throttled is the share of CFS periods that were throttled, 0 to 1, of the worst pod.
+	Throttled forecast.Usage
+	// CPUForecast is the forecast of CPUTotal, after advice; BaseForecast before it.
+	CPUForecast, BaseForecast forecast.Forecast
+	// Current is what the workload's template asks for.
+	Current Resources
+	// OOMFloorBytes is the least memory after an out-of-memory kill; 0 if there was none.
+	OOMFloorBytes int64
+}
+
+// Policy is a SizingPolicy with every default filled in, as plain numbers.
+type Policy struct {
+	CPU      ResourcePolicy
+	Memory   ResourcePolicy
+	Replicas ReplicaPolicy
+	// MaxGiveBack is the share of the target that a running pod may give back, 0 to 1.
+	MaxGiveBack float64
+	// SizeBestEffort allows giving requests to containers that have none.
+	SizeBestEffort bool
+}
+
+// ResourcePolicy sizes one resource. CPU is in millicores, memory in bytes.
+type ResourcePolicy struct {
+	// Quantile of recent demand that the request covers, 0 to 1. CPU only; memory covers the maximum.
+	Quantile float64
+	// Margin on top, as a share: 0.15 is 15 %.
+	Margin float64
+	// Min and Max bound the request and, Max, the limit; Max 0 means unbounded.
+	Min, Max int64
+	// Limit is the limit policy: Keep, Ratio, Headroom, Equal or None.
+	Limit string
+	// LimitHeadroom on top of the peak, as a share.
+	LimitHeadroom float64
+}
+
+// ReplicaPolicy sizes the number of pods.
+type ReplicaPolicy struct {
+	// Mode is off, recommend or auto.
+	Mode string
+	// Min and Max bound the number; Max 0 means four times the present number.
+	Min, Max int32
+	// TargetUtilization is the share of its CPU request that a pod should use at the peak, 0 to 1.
+	TargetUtilization float64
+	LeadTime          time.Duration
+	LowerAfter        time.Duration
+	// MaxStep bounds one change, as a share of the present number.
+	MaxStep float64
+}
+
+// Amounts is CPU in millicores and memory in bytes. Zero means none.
+type Amounts struct {
+	CPUMillis   int64
+	MemoryBytes int64
+}
+
+// Resources is requests and limits. Zero means none.
+type Resources struct {
+	Requests Amounts
+	Limits   Amounts
+}
+
+// Proposal is what the numbers say.
+type Proposal struct {
+	Containers []ContainerProposal
+	Replicas   ReplicaProposal
+	Findings   []Finding
+}
+
+// ContainerProposal is the proposed size of one container.
+type ContainerProposal struct {
+	Name string
+	// Target is for new pods, InPlace for running ones. A zero amount means no proposal for that resource.
+	Target, InPlace Amounts
+	// Peak is the largest demand of one pod that was observed: cores in millicores rounded up, memory in bytes.
+	Peak Amounts
+	// HistoryHours with a CPU measurement and with a memory measurement.
+	CPUHours, MemoryHours int
+	// OOMRaised says that MemoryBytes was raised by an out-of-memory kill.
+	OOMRaised bool
+	// Trail explains each number.
+	Trail []string
+}
+
+// ReplicaProposal is the proposed number of pods.
+type ReplicaProposal struct {
+	// Target number; 0 means no proposal.
+	Target int32
+	Min    int32
+	Max    int32
+	// Schedule of the windows to come.
+	Schedule []ReplicaWindow
+	Trail    []string
+}
+
+// ReplicaWindow is a number of pods for a time.
+type ReplicaWindow struct {
+	From, Until time.Time
+	Replicas    int32
+}
+
+// Finding is something that a person should look at.
+type Finding struct {
+	// Type is a stable CamelCase name.
+	Type string
+	// Severity is info, warning or critical.
+	Severity  string
+	Container string
+	Message   string
+}
+
+// Finding types.
+const (
+	FindingMemoryLeak   = "MemoryLeakSuspected"
+	FindingThrottling   = "CPUThrottled"
+	FindingOOMKilled    = "OOMKilled"
+	FindingNoRequests   = "NoRequests"
+	FindingCorruptInput = "CorruptHistory"
+)
