@@ -32,6 +32,14 @@ func (s Series) End() time.Time {
 // TimeAt returns the start of interval i.
 func (s Series) TimeAt(i int) time.Time { return s.Start.Add(time.Duration(i) * s.Step) }
 
+// At returns the value of the interval that contains t; NaN where it is missing or t lies outside the series.
+func (s Series) At(t time.Time) float64 {
+	if len(s.Values) == 0 || t.Before(s.Start) || !t.Before(s.End()) {
+		return math.NaN()
+	}
+	return float64(s.Values[t.Sub(s.Start)/s.Step])
+}
+
 // Known returns how many values are not missing.
 func (s Series) Known() int {
 	n := 0

@@ -28,7 +28,9 @@ type Quantile struct {
 	Level float64
 	// Coverage is the share of past outcomes that were at or under it in the back-test. NaN if untested.
 	Coverage float64
-	Values   []float64
+	// Pinball is the mean pinball loss in the back-test divided by the mean demand; lower is better. NaN if untested.
+	Pinball float64
+	Values  []float64
 }
 
 // Weight is the share of one model.

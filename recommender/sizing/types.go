@@ -33,7 +33,8 @@ type ContainerInput struct {
 	MemoryHottest forecast.Usage
 	// Throttled is the share of CFS periods that were throttled, 0 to 1, of the worst pod.
 	Throttled forecast.Usage
-	// CPUForecast is the forecast of CPUTotal, after advice; BaseForecast before it.
+	// CPUForecast is the forecast of CPUTotal.HourlyMax with the levels InPlaceLevel and ReplicaLevel, after advice;
+	// BaseForecast before it.
 	CPUForecast, BaseForecast forecast.Forecast
 	// Current is what the workload's template asks for.
 	Current Resources
@@ -136,7 +137,8 @@ type Finding struct {
 	// Type is a stable CamelCase name.
 	Type string
 	// Severity is info, warning or critical.
-	Severity  string
+	Severity string
+	// Container is empty if the finding concerns the whole workload.
 	Container string
 	Message   string
 }

@@ -1,0 +1,64 @@
+package sizing
+
+import (
+	"fmt"
+	"math"
+)
+
+// memorySize is the memory of one container.
+type memorySize struct {
+	targetBytes, peakBytes int64
+	oomRaised              bool
+	leak                   leak
+	trail                  []string
+}
+
+// sizeMemory covers the largest pod that was ever seen. Memory cannot be given back by a running process on request, and
+// too little of it kills, so there is no quantile, no decay and no forecast: running pods get the target.
+func sizeMemory(in Input, c ContainerInput, corrupt int) memorySize {
+	var size memorySize
+	current := c.Current.Requests.MemoryBytes
+	highest, ok := peak(c.MemoryHottest)
+	if ok {
+		size.peakBytes = int64(math.Ceil(highest))
+		margin := in.Policy.Memory.Margin
+		size.targetBytes = max(1, size.peakBytes, atLeast(highest*(1+margin)))
+		size.say("the largest pod of the last %s had %s; plus %s margin: %s.",
+			span(knownHours(c.MemoryHottest)), bytesText(size.peakBytes), percent(margin), bytesText(size.targetBytes))
+	} else {
+		size.say("no usable history.")
+	}
+	if size.leak = findLeak(c.MemoryHottest); size.leak.suspected {
+		size.targetBytes = max(1, size.peakBytes, current)
+		size.say("it rises like a leak, so no margin is added: the larger of the peak and the present request (%s), %s.",
+			bytesText(current), bytesText(size.targetBytes))
+	}
+	if ok && corrupt > 0 && size.targetBytes < current {
+		size.targetBytes = current
+		size.say("%d corrupt measurements may hide a peak, so it stays at the present request, %s.", corrupt, bytesText(current))
+	}
+	if c.OOMFloorBytes > size.targetBytes {
+		size.targetBytes, size.oomRaised = c.OOMFloorBytes, true
+		size.say("raised to %s after an out-of-memory kill.", bytesText(c.OOMFloorBytes))
+	}
+	return size
+}
+
+func (s *memorySize) say(format string, args ...any) {
+	s.trail = append(s.trail, "Memory: "+fmt.Sprintf(format, args...))
+}
+
+// bytesText formats bytes in the unit that gives at least one digit before the point.
+func bytesText(n int64) string {
+	const kib = 1 << 10
+	switch x := float64(n); {
+	case n >= kib*kib*kib:
+		return fmt.Sprintf("%.2f GiB", x/(kib*kib*kib))
+	case n >= kib*kib:
+		return fmt.Sprintf("%.1f MiB", x/(kib*kib))
+	case n >= kib:
+		return fmt.Sprintf("%.1f KiB", x/kib)
+	default:
+		return fmt.Sprintf("%d bytes", n)
+	}
+}

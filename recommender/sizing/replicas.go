@@ -1,0 +1,145 @@
+package sizing
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/loadline-dev/loadline/forecast"
+)
+
+const (
+	// modeOff of ReplicaPolicy.Mode proposes nothing.
+	modeOff = "off"
+	// maxWindows of a schedule.
+	maxWindows = 8
+	// keptReplicas: who runs two pods or more keeps two, because going down to one gives up availability, not size.
+	keptReplicas = 2
+	// defaultMaxFactor times the present number is the most where the policy names none.
+	defaultMaxFactor = 4
+)
+
+// podGroup is what is needed to count pods for one container.
+type podGroup struct {
+	size cpuSize
+	// usableCores is what one pod should use at the peak.
+	usableCores float64
+}
+
+// sizeReplicas counts the pods that carry the expected demand of all together.
+//
+// It answers the plain forecast with the plain request: what advice adds is answered by the request alone, so that an event
+// is not provided for twice.
+func sizeReplicas(in Input, sizes []cpuSize) ReplicaProposal {
+	policy := in.Policy.Replicas
+	if policy.Mode == modeOff || policy.Mode == "" {
+		return ReplicaProposal{}
+	}
+	if in.CurrentReplicas <= 0 {
+		return ReplicaProposal{Trail: []string{"Replicas: the workload asks for none, so none are proposed."}}
+	}
+	groups := podGroups(policy, sizes)
+	if len(groups) == 0 {
+		return ReplicaProposal{Trail: []string{"Replicas: no container has both a CPU request and a forecast, so no number is proposed."}}
+	}
+	until := in.Now.Add(max(policy.LeadTime, time.Minute))
+	ahead, busiest, ok := needed(groups, in.Now, until)
+	if !ok {
+		return ReplicaProposal{Trail: []string{"Replicas: the forecast does not reach the present, so no number is proposed."}}
+	}
+	var p ReplicaProposal
+	p.Min, p.Max = replicaBounds(policy, in.CurrentReplicas)
+	// What was needed lately only holds back lowering.
+	held := min(neededLately(groups, in.Now, policy.LowerAfter), float64(in.CurrentReplicas))
+	p.Target = p.clamp(max(ahead, held))
+	p.say("within %s, all pods together need up to %.3f cores for %s (p%.4g of the forecast); a pod should use %.3f at the peak, "+
+		"%s of its request: %.0f.", policy.LeadTime, busiest.expected(in.Now, until), busiest.size.container.Name,
+		ReplicaLevel*100, busiest.usableCores, percent(policy.TargetUtilization), ahead)
+	if held > ahead {
+		p.say("within the last %s, %.0f were needed, so the number is not lowered below that yet.", policy.LowerAfter, held)
+	}
+	if float64(p.Target) != max(ahead, held) {
+		p.say("bounded to %d to %d: %d.", p.Min, p.Max, p.Target)
+	}
+	p.Schedule = p.schedule(groups, in.Now)
+	return p
+}
+
+func (p *ReplicaProposal) say(format string, args ...any) {
+	p.Trail = append(p.Trail, "Replicas: "+fmt.Sprintf(format, args...))
+}
+
+// podGroups returns the containers that count. The request of a pod is the larger of the template's and the plain target:
+// the target alone would shrink whenever pods are added, and ask for more of them without end.
+func podGroups(policy ReplicaPolicy, sizes []cpuSize) []podGroup {
+	var groups []podGroup
+	for _, s := range sizes {
+		request := s.container.Current.Requests.CPUMillis
+		if request <= 0 || s.plainMillis == 0 || s.container.plainForecast().Empty() || !(policy.TargetUtilization > 0) {
+			continue
+		}
+		cores := float64(max(request, s.plainMillis)) / 1000
+		groups = append(groups, podGroup{size: s, usableCores: cores * policy.TargetUtilization})
+	}
+	return groups
+}
+
+func replicaBounds(policy ReplicaPolicy, current int32) (least, most int32) {
+	least = max(policy.Min, 1, min(current, keptReplicas))
+	most = policy.Max
+	if most <= 0 {
+		most = int32(min(int64(current)*defaultMaxFactor, math.MaxInt32))
+		return least, max(least, most)
+	}
+	return min(least, most), most
+}
+
+func (p *ReplicaProposal) clamp(n float64) int32 {
+	return int32(min(max(n, float64(p.Min)), float64(p.Max)))
+}
+
+// pods returns how many pods carry so many cores.
+func (g podGroup) pods(cores float64) float64 {
+	const rounding = 1e-7
+	return math.Ceil(cores / g.usableCores * (1 - rounding))
+}
+
+// expected returns the most cores that are expected in a window.
+func (g podGroup) expected(from, until time.Time) float64 {
+	cores, _ := highest(g.size.container.plainForecast(), ReplicaLevel, from, until)
+	return cores
+}
+
+// needed returns the number of pods for a window and the container that needs the most. It is false if no forecast
+// reaches the window.
+func needed(groups []podGroup, from, until time.Time) (pods float64, most podGroup, ok bool) {
+	for _, g := range groups {
+		cores, found := highest(g.size.container.plainForecast(), ReplicaLevel, from, until)
+		if n := g.pods(cores); found && (!ok || n > pods) {
+			pods, most, ok = n, g, true
+		}
+	}
+	return pods, most, ok
+}
+
+// neededLately returns the number of pods for the largest demand measured within a time before now.
+func neededLately(groups []podGroup, now time.Time, before time.Duration) float64 {
+	pods := 0.0
+	for _, g := range groups {
+		total := g.size.container.CPUTotal
+		for _, s := range []forecast.Series{total.Recent, total.HourlyMax} {
+			if cores, ok := s.Since(now.Add(-before)).Max(); ok {
+				pods = max(pods, g.pods(cores))
+			}
+		}
+	}
+	return pods
+}
+
+// plainForecast is the forecast before advice.
+func (c ContainerInput) plainForecast() forecast.Forecast {
+	if c.BaseForecast.Empty() {
+		return c.CPUForecast
+	}
+	return c.BaseForecast
+}

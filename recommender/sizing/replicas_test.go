@@ -1,0 +1,125 @@
+package sizing
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/loadline-dev/loadline/forecast"
+)
+
+// hours is a forecast with these values, hour by hour.
+func hours(cores ...float64) forecast.Forecast {
+	f := flat(0)
+	f.Mean = cores
+	for i := range f.Upper {
+		f.Upper[i].Values = cores
+	}
+	return f
+}
+
+func TestReplicasCarryTheExpectedDemandAtTheWantedUtilisation(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		change func(*Input)
+		want   int32
+	}{
+		{"0.8 cores need three pods of 500m at 70 %", func(*Input) {}, 3},
+		{"without a mode there is no opinion", func(in *Input) { in.Policy.Replicas.Mode = "off" }, 0},
+		{"without a CPU request there is no opinion", func(in *Input) { in.Containers[0].Current.Requests.CPUMillis = 0 }, 0},
+		{"without a forecast there is no opinion", func(in *Input) {
+			in.Containers[0].CPUForecast, in.Containers[0].BaseForecast = forecast.Forecast{}, forecast.Forecast{}
+		}, 0},
+		{"a workload that a person scaled to zero stays there", func(in *Input) { in.CurrentReplicas = 0 }, 0},
+		{"what advice adds is answered by the request alone", func(in *Input) {
+			in.DemandPercent = 300
+			in.Containers[0].CPUForecast = flat(2.4)
+		}, 3},
+		{"a template that asks for too little is not a reason for more pods", func(in *Input) {
+			in.Containers[0].Current.Requests.CPUMillis = 10
+		}, 3},
+		{"the maximum bounds it", func(in *Input) { in.Containers[0].BaseForecast = flat(100); in.Policy.Replicas.Max = 7 }, 7},
+		{"without a maximum four times the present number bounds it", func(in *Input) { in.Containers[0].BaseForecast = flat(100) }, 8},
+		{"the minimum bounds it", func(in *Input) { in.Policy.Replicas.Min = 5 }, 5},
+		{"what was needed within the last hour holds it up", func(in *Input) {
+			in.CurrentReplicas = 3
+			in.Containers[0].BaseForecast = flat(0.1)
+		}, 3},
+		{"after that hour it is lowered, but two pods stay two", func(in *Input) {
+			in.CurrentReplicas = 3
+			in.Containers[0].BaseForecast = flat(0.1)
+			quiet := in.Containers[0].CPUTotal
+			quiet.Recent.Values = slices.Clone(quiet.Recent.Values)
+			quiet.HourlyMax.Values = slices.Clone(quiet.HourlyMax.Values)
+			quiet.HourlyMax.Values[14*24-1] = 0.1
+			for i := range valuesPerHour {
+				quiet.Recent.Values[len(quiet.Recent.Values)-1-i] = 0.1
+			}
+			in.Containers[0].CPUTotal = quiet
+		}, 2},
+		{"the peak within the lead time counts, the one after it does not", func(in *Input) {
+			in.Containers[0].BaseForecast = hours(0.8, 1.2, 9)
+			in.Policy.Replicas.LeadTime = 2 * time.Hour
+			in.Policy.Replicas.Max = 100
+		}, 4},
+		{"the container that needs most decides", func(in *Input) {
+			second := container()
+			second.Name, second.BaseForecast = "second", flat(1.7)
+			in.Containers = append(in.Containers, second)
+		}, 5},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			in := input(container())
+			test.change(&in)
+			got := Propose(in).Replicas
+			if got.Target != test.want {
+				t.Errorf("got %d, want %d: %v", got.Target, test.want, got.Trail)
+			}
+		})
+	}
+}
+
+func TestTheScheduleTellsTheWindowsToCome(t *testing.T) {
+	in := input(container())
+	in.Containers[0].BaseForecast = hours(0.8, 0.8, 2.4, 2.4, 0.8)
+	got := Propose(in).Replicas.Schedule
+	want := []ReplicaWindow{
+		{From: now, Until: now.Add(2 * time.Hour), Replicas: 3},
+		{From: now.Add(2 * time.Hour), Until: now.Add(4 * time.Hour), Replicas: 7},
+		{From: now.Add(4 * time.Hour), Until: now.Add(5 * time.Hour), Replicas: 3},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("schedule (want, got):\n%s", diff)
+	}
+}
+
+func TestAScheduleIsShortHasNoHolesAndIsNeverTooLow(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		cores := rapid.SliceOfN(rapid.Float64Range(0, 4), 1, 48).Draw(t, "cores")
+		in := input(container())
+		in.Policy.Replicas.Max = 1000
+		in.Containers[0].BaseForecast = hours(cores...)
+		schedule := Propose(in).Replicas.Schedule
+		if len(schedule) > maxWindows {
+			t.Fatalf("%d windows", len(schedule))
+		}
+		end := now
+		for _, w := range schedule {
+			if !w.From.Equal(end) || !w.Until.After(w.From) {
+				t.Fatalf("hole at %v: %v", end, schedule)
+			}
+			for h := int(w.From.Sub(now) / time.Hour); h < int(w.Until.Sub(now)/time.Hour); h++ {
+				if float64(w.Replicas)*0.5*0.7 < cores[h]*(1-1e-6) {
+					t.Fatalf("hour %d needs %v cores, but has %d pods", h, cores[h], w.Replicas)
+				}
+			}
+			end = w.Until
+		}
+		if want := now.Add(time.Duration(len(cores)) * time.Hour); !end.Equal(want) {
+			t.Fatalf("ends at %v, want %v", end, want)
+		}
+	})
+}

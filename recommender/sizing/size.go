@@ -1,0 +1,69 @@
+package sizing
+
+import (
+	"fmt"
+	"math"
+	"time"
+)
+
+// What sizing reads from a forecast, and the half-life of what it remembers.
+const (
+	// InPlaceLevel is the upper quantile of the CPU forecast that running pods follow.
+	InPlaceLevel = 0.85
+	// ReplicaLevel is the upper quantile of the CPU forecast that the number of pods follows.
+	ReplicaLevel = 0.95
+	// HalfLife after which a measurement of CPU counts half.
+	HalfLife = 24 * time.Hour
+)
+
+// Propose computes requests, replicas and findings for one workload from its history and forecast alone. The formulas are
+// in docs/design/0002-sizing.md.
+//
+// Corrupt measurements are ignored and become a finding; where memory has any, the proposal is not under the present
+// request. A container without usable history gets zero amounts and a sentence that says so. Containers keep their order.
+func Propose(in Input) Proposal {
+	var p Proposal
+	sizes := make([]cpuSize, 0, len(in.Containers))
+	pods, corruptPods := cleanUsage(in.Pods, maxPods)
+	for _, container := range in.Containers {
+		c, corrupt := cleanContainer(container)
+		cpu := sizeCPU(in, c, pods)
+		memory := sizeMemory(in, c, corrupt.memory)
+		sizes = append(sizes, cpu)
+		p.Containers = append(p.Containers, ContainerProposal{
+			Name:        c.Name,
+			Target:      Amounts{CPUMillis: cpu.targetMillis, MemoryBytes: memory.targetBytes},
+			InPlace:     Amounts{CPUMillis: cpu.inPlaceMillis, MemoryBytes: memory.targetBytes},
+			Peak:        Amounts{CPUMillis: cpu.peakMillis, MemoryBytes: memory.peakBytes},
+			CPUHours:    knownHours(c.CPUTotal),
+			MemoryHours: knownHours(c.MemoryHottest),
+			OOMRaised:   memory.oomRaised,
+			Trail:       append(cpu.trail, memory.trail...),
+		})
+		p.Findings = append(p.Findings, findings(in, c, corrupt, memory)...)
+	}
+	p.Findings = append(p.Findings, podFindings(corruptPods)...)
+	p.Replicas = sizeReplicas(in, sizes)
+	return p
+}
+
+// atLeast rounds up to an integer. A relative 1e-7 is taken for rounding of float32, so that 0.1 cores are 100 millicores
+// and not 101. NaN and values that are not positive give 0, huge ones a bound that cannot overflow.
+func atLeast(x float64) int64 {
+	const rounding, most = 1e-7, 1e18
+	if !(x > 0) {
+		return 0
+	}
+	return int64(min(math.Ceil(x*(1-rounding)), most))
+}
+
+// percent formats a share: 0.15 is "15 %".
+func percent(share float64) string { return fmt.Sprintf("%.4g %%", share*100) }
+
+// span formats a length of history: days from two days on.
+func span(hours int) string {
+	if hours < 48 {
+		return fmt.Sprintf("%d hours", hours)
+	}
+	return fmt.Sprintf("%.1f days", float64(hours)/24)
+}
