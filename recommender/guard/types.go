@@ -53,6 +53,8 @@ type Container struct {
 	// PeakMemoryBytes is the observed peak of one pod; the memory target never falls under it.
 	PeakMemoryBytes int64
 	OOMFloorBytes   int64
+	// Excluded says that the container is left alone. It is here because it has a part in the pod's QoS class.
+	Excluded bool
 	// JVM says that the image or its environment looks like a Java virtual machine, which sizes its heap from its limit.
 	JVM bool
 }
@@ -115,8 +117,12 @@ type Decision struct {
 	Approved       bool
 	ApprovedReason Reason
 	Memory         Memory
+	// Replicas is the recommended number of pods; 0 means no opinion. It is a part of Candidate only under mode auto.
+	Replicas int32
 	// Trail has one sentence for every change a rule made, in order.
 	Trail []Reason
+	// Findings are conflicts that only a person can solve.
+	Findings []sizing.Finding
 }
 
 // Reason is why a rule acted: the rule's name, a sentence with numbers, and the container if it concerns one.

@@ -1,0 +1,85 @@
+package apply
+
+import (
+	"maps"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+)
+
+// ResourcesOf reads CPU and memory out of a container's resources. Fractions of a millicore or byte round up.
+func ResourcesOf(r corev1.ResourceRequirements) Resources {
+	return Resources{Requests: amountsOf(r.Requests), Limits: amountsOf(r.Limits)}
+}
+
+func amountsOf(list corev1.ResourceList) Amounts {
+	return Amounts{CPUMillis: millis(list.Cpu()), MemoryBytes: bytes(list.Memory())}
+}
+
+// Into returns a copy of req whose CPU and memory are those of r. Everything else, such as extended resources, huge pages,
+// ephemeral storage and claims, is as in req.
+//
+// An amount that is the same already keeps its spelling ("1Gi" does not become "1024Mi"), and an explicit 0 stays: without
+// it the API server would set the request to the limit. An amount of 0 in r otherwise removes the entry.
+func (r Resources) Into(req corev1.ResourceRequirements) corev1.ResourceRequirements {
+	out := *req.DeepCopy()
+	out.Requests = r.Requests.into(req.Requests)
+	out.Limits = r.Limits.into(req.Limits)
+	return out
+}
+
+func (a Amounts) into(list corev1.ResourceList) corev1.ResourceList {
+	have := amountsOf(list)
+	if a == have {
+		return list.DeepCopy()
+	}
+	out := corev1.ResourceList{}
+	maps.Copy(out, list.DeepCopy())
+	set := func(name corev1.ResourceName, have, want int64, write func(int64) *resource.Quantity) {
+		switch {
+		case want == have:
+		case want <= 0:
+			delete(out, name)
+		default:
+			out[name] = *write(want)
+		}
+	}
+	set(corev1.ResourceCPU, have.CPUMillis, a.CPUMillis, cpuQuantity)
+	set(corev1.ResourceMemory, have.MemoryBytes, a.MemoryBytes, memoryQuantity)
+	if len(out) == 0 {
+		return nil
+	}
+	return out
+}
+
+// Defaulted returns r with every absent request set to its limit, as the API server does for pods, though not for the
+// template of a workload.
+func (r Resources) Defaulted() Resources {
+	if r.Requests.CPUMillis == 0 {
+		r.Requests.CPUMillis = r.Limits.CPUMillis
+	}
+	if r.Requests.MemoryBytes == 0 {
+		r.Requests.MemoryBytes = r.Limits.MemoryBytes
+	}
+	return r
+}
+
+// Present reads what the spec of a pod asks for, for containers and init containers.
+func Present(pod *corev1.Pod) map[string]Resources {
+	out := make(map[string]Resources, len(pod.Spec.Containers)+len(pod.Spec.InitContainers))
+	for _, containers := range [][]corev1.Container{pod.Spec.InitContainers, pod.Spec.Containers} {
+		for i := range containers {
+			out[containers[i].Name] = ResourcesOf(containers[i].Resources)
+		}
+	}
+	return out
+}
+
+// HasPodLevelResources reports whether CPU or memory is set for the pod as a whole. The resources of its containers must
+// then fit inside, so such a pod is left alone.
+func HasPodLevelResources(pod *corev1.Pod) bool {
+	if pod.Spec.Resources == nil {
+		return false
+	}
+	return ResourcesOf(*pod.Spec.Resources) != Resources{}
+}

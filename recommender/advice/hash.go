@@ -1,0 +1,74 @@
+package advice
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"math"
+	"math/bits"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// hashStep is the granularity in which time is a part of the question: the answer to "what is ahead?" changes from day to
+// day, and not from minute to minute.
+const hashStep = 24 * time.Hour
+
+// Hash names what an advisor looked at: 16 hexadecimal digits. It stays the same while nothing of meaning changes, so that
+// a model is asked again only for a reason:
+//
+//   - Now counts in days, and so do the times of Kubernetes events and of forecast windows;
+//   - the count of a Kubernetes event counts in powers of two;
+//   - the numbers of forecast windows count in two significant digits.
+func Hash(e Evidence) string {
+	e.Now = day(e.Now)
+	e.Annotations = slices.Clone(e.Annotations)
+	for i, n := range e.Annotations {
+		if n.Event != nil {
+			event := *n.Event
+			event.Start, event.End = event.Start.UTC(), event.End.UTC()
+			e.Annotations[i].Event = &event
+		}
+	}
+	e.Events = slices.Clone(e.Events)
+	for i := range e.Events {
+		event := &e.Events[i]
+		event.Last, event.Count = day(event.Last), int32(bits.Len32(uint32(max(event.Count, 0))))
+	}
+	windows := make([]coarseWindow, len(e.Windows))
+	for i, w := range e.Windows {
+		windows[i] = coarseWindow{
+			ID: w.ID, Start: day(w.Start), End: day(w.End), PeakAt: day(w.PeakAt), Container: w.Container,
+			Numbers: [3]string{coarse(w.PeakCores), coarse(w.MeanCores), coarse(w.UpperPeak95)},
+		}
+	}
+	e.Windows = nil
+	// JSON encodes all of this but times outside the years 0 to 9999; the refusal then stands for the evidence.
+	text, err := json.Marshal(struct {
+		Evidence Evidence
+		Windows  []coarseWindow
+	}{e, windows})
+	if err != nil {
+		text = []byte(err.Error())
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:8])
+}
+
+// coarseWindow is a forecast window as far as it counts.
+type coarseWindow struct {
+	ID, Container      string
+	Start, End, PeakAt time.Time
+	Numbers            [3]string
+}
+
+func day(t time.Time) time.Time { return t.UTC().Truncate(hashStep) }
+
+// coarse writes a number with two significant digits; NaN and infinity, which a forecast never holds, have names too.
+func coarse(x float64) string {
+	if math.IsNaN(x) {
+		return "NaN"
+	}
+	return strconv.FormatFloat(x, 'g', 2, 64)
+}

@@ -1,0 +1,85 @@
+package guard
+
+import (
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/apply"
+)
+
+// limit returns what happens to the limit beside a request that is final.
+//
+//	Keep       the limit of the pod; apply raises it where it would be under the request
+//	Ratio      request × the template's limit ÷ request; the template's limit where it has no such ratio
+//	Headroom   the observed peak plus headroom
+//	Equal      the request
+//	None       none, on new pods
+//
+// In this order: a Guaranteed pod stays Guaranteed (its limits are its requests); a limit goes down only where the request
+// may go down; it keeps its value where the change would be small; it is at most the policy's maximum; a memory limit is
+// never under what was observed; and no limit is under its request.
+func (d *draft) limit(s *size, a *amount) apply.Limit {
+	policy := v1alpha1.LimitPolicy(a.policy.Limit)
+	if apply.QOSClass(d.template) == "Guaranteed" {
+		return apply.Limit{Policy: string(v1alpha1.LimitEqual), Value: a.target}
+	}
+	if policy == v1alpha1.LimitNone {
+		return apply.Limit{Policy: string(policy)}
+	}
+	wanted := d.wantedLimit(s, a, policy)
+	if wanted == 0 {
+		return apply.Limit{Policy: string(v1alpha1.LimitKeep)}
+	}
+	if a.keepLimit && (a.limit == 0 || wanted < a.limit) {
+		return a.limitInForce()
+	}
+	if policy == v1alpha1.LimitEqual {
+		return apply.Limit{Policy: string(policy), Value: a.target}
+	}
+	if a.beforeLimit.Policy == string(policy) && d.trifle(a.beforeLimit.Value, wanted) {
+		wanted = a.beforeLimit.Value
+	}
+	if a.policy.Max > 0 {
+		wanted = min(wanted, a.policy.Max)
+	}
+	return apply.Limit{Policy: string(policy), Value: roundUp(a.name, max(wanted, a.observed, a.target))}
+}
+
+// wantedLimit returns the limit that the policy computes, 0 under Keep and where nothing can be computed.
+func (d *draft) wantedLimit(s *size, a *amount, policy v1alpha1.LimitPolicy) int64 {
+	template := d.template[a.container]
+	request, limit := template.Requests.CPUMillis, template.Limits.CPUMillis
+	peak := legal(s.proposal.Peak.CPUMillis)
+	if a == s.memory {
+		request, limit = template.Requests.MemoryBytes, template.Limits.MemoryBytes
+		peak = max(a.peak, legal(s.proposal.Peak.MemoryBytes))
+	}
+	roomy := scale(peak, 1+share(a.policy.LimitHeadroom, maxHeadroom))
+	switch policy {
+	case v1alpha1.LimitRatio:
+		if request <= 0 || limit <= 0 {
+			return 0
+		}
+		wanted := scale(a.target, float64(limit)/float64(request))
+		if a == s.memory {
+			// A request that shrinks must not take the memory limit down to the peak with it.
+			wanted = max(wanted, roomy)
+		}
+		return wanted
+	case v1alpha1.LimitHeadroom:
+		if peak == 0 {
+			return 0
+		}
+		return max(roomy, a.target)
+	case v1alpha1.LimitEqual:
+		return a.target
+	case v1alpha1.LimitKeep, v1alpha1.LimitNone:
+	}
+	return 0
+}
+
+// limitInForce keeps the limit that pods get at present.
+func (a *amount) limitInForce() apply.Limit {
+	if !a.sized || a.rule.Policy == "" {
+		return apply.Limit{Policy: string(v1alpha1.LimitKeep)}
+	}
+	return a.rule
+}

@@ -1,0 +1,65 @@
+package guard
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/loadline-dev/loadline/apply"
+	"github.com/loadline-dev/loadline/recommender/sizing"
+)
+
+func TestLimits(t *testing.T) {
+	policy := func(b *build, name string) *build {
+		return b.with(func(in *Input) { in.Policy.CPU.Limit, in.Policy.Memory.Limit = name, name })
+	}
+	peak := func(b *build, cpu, memory int64) *build {
+		return b.app(func(c *Container, p *sizing.ContainerProposal) {
+			p.Peak = sizing.Amounts{CPUMillis: cpu, MemoryBytes: memory * mib}
+			c.PeakMemoryBytes = memory * mib
+		})
+	}
+	for _, test := range []struct {
+		name        string
+		workload    *build
+		cpu, memory apply.Limit
+	}{
+		{"Keep has no number", policy(workload().limits(2000, 2000).proposes(600, 600), "Keep"), apply.Limit{Policy: "Keep"}, apply.Limit{Policy: "Keep"}},
+		{"Ratio follows the request", policy(workload().limits(2000, 2000).proposes(600, 600), "Ratio"), apply.Limit{Policy: "Ratio", Value: 1200}, apply.Limit{Policy: "Ratio", Value: 1200 * mib}},
+		{"Ratio leaves room over the peak of memory", peak(policy(workload().limits(2000, 1100).proposes(600, 600), "Ratio"), 0, 590), apply.Limit{Policy: "Ratio", Value: 1200}, apply.Limit{Policy: "Ratio", Value: 708 * mib}},
+		{"Ratio without a limit keeps", policy(workload().proposes(600, 600), "Ratio"), apply.Limit{Policy: "Keep"}, apply.Limit{Policy: "Keep"}},
+		{"Headroom is over the peak", peak(policy(workload().limits(4000, 4000).proposes(600, 600), "Headroom"), 900, 550), apply.Limit{Policy: "Headroom", Value: 1350}, apply.Limit{Policy: "Headroom", Value: 660 * mib}},
+		{"Equal is the request", policy(workload().limits(2000, 2000).proposes(600, 600), "Equal"), apply.Limit{Policy: "Equal", Value: 600}, apply.Limit{Policy: "Equal", Value: 600 * mib}},
+		{"None removes", policy(workload().limits(2000, 2000), "None"), apply.Limit{Policy: "None"}, apply.Limit{Policy: "None"}},
+		{"the maximum is one for limits too", policy(workload().limits(3000, 3000).proposes(600, 600), "Ratio").with(func(in *Input) { in.Policy.CPU.Max, in.Policy.Memory.Max = 1500, 1600*mib }), apply.Limit{Policy: "Ratio", Value: 1500}, apply.Limit{Policy: "Ratio", Value: 1600 * mib}},
+		{"a limit does not go down before the request may", peak(policy(workload().history(48).limits(4000, 4000), "Headroom"), 900, 550), apply.Limit{Policy: "Keep"}, apply.Limit{Policy: "Keep"}},
+		{"nor does one appear", peak(policy(workload().history(48), "Headroom"), 900, 550), apply.Limit{Policy: "Keep"}, apply.Limit{Policy: "Keep"}},
+		{"a Guaranteed pod stays Guaranteed", policy(workload().limits(1000, 1000).proposes(600, 600), "None"), apply.Limit{Policy: "Equal", Value: 600}, apply.Limit{Policy: "Equal", Value: 600 * mib}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := container(test.workload.decide().Candidate, "app")
+			if diff := cmp.Diff([]apply.Limit{test.cpu, test.memory}, []apply.Limit{got.CPULimit, got.MemoryLimit}); diff != "" {
+				t.Errorf("limits of cpu and memory (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestALimitThatHardlyChangesKeepsItsValue(t *testing.T) {
+	b := workload().limits(4000, 4000).with(func(in *Input) { in.Policy.CPU.Limit = "Headroom" })
+	b.app(func(_ *Container, p *sizing.ContainerProposal) { p.Peak.CPUMillis = 1000 })
+	first := b.decide()
+	b.app(func(_ *Container, p *sizing.ContainerProposal) { p.Peak.CPUMillis = 1040 })
+	second := Decide(again(b.in, first))
+	if got := container(second.Candidate, "app").CPULimit.Value; got != 1500 || first.Revision != second.Revision {
+		t.Errorf("limit %d, revisions %s and %s: 4 %% more peak is a trifle", got, first.Revision, second.Revision)
+	}
+}
+
+func TestTheBandIsOneThresholdAroundTheRequests(t *testing.T) {
+	out := workload().app(func(_ *Container, p *sizing.ContainerProposal) { p.InPlace.CPUMillis = 800 }).decide()
+	got := container(out.Candidate, "app")
+	if got.CPUBand != (apply.Interval{Min: 727, Max: 1250}) || got.MemoryBand != (apply.Interval{Min: 909 * mib, Max: 1250 * mib}) {
+		t.Errorf("bands %+v and %+v, want 800 ÷ 1.1 to 1000 ÷ 0.8, memory outwards to MiB", got.CPUBand, got.MemoryBand)
+	}
+}

@@ -1,0 +1,75 @@
+package guard
+
+import (
+	"cmp"
+	"maps"
+
+	"github.com/loadline-dev/loadline/apply"
+)
+
+// remember returns what the next decision has to know. The input's memory is not written to. What is remembered about a
+// container that is gone is dropped.
+func (d *draft) remember(candidate apply.Values) Memory {
+	out := Memory{Containers: make(map[string]ContainerMemory, len(d.sizes)), LastReplicasLowered: d.in.Memory.LastReplicasLowered}
+	maps.Copy(out.Containers, d.excludedMemory())
+	for _, s := range d.sizes {
+		out.Containers[s.container.Name] = d.rememberContainer(s)
+	}
+	before := d.in.CurrentReplicas
+	if d.in.Previous != nil && d.in.Previous.Replicas != nil {
+		before = *d.in.Previous.Replicas
+	}
+	if candidate.Replicas != nil && *candidate.Replicas < before {
+		out.LastReplicasLowered = d.in.Now
+	}
+	return out
+}
+
+func (d *draft) rememberContainer(s *size) ContainerMemory {
+	m := d.in.Memory.Containers[s.container.Name]
+	m.ImageSince = d.imageSince(s.container)
+	m.Image = s.container.Image
+	switch s.cpu.direction() {
+	case raised:
+		m.CPURaised = d.in.Now
+	case lowered:
+		m.CPULowered = d.in.Now
+	}
+	switch s.memory.direction() {
+	case raised:
+		m.MemoryRaised = d.in.Now
+	case lowered:
+		m.MemoryLowered = d.in.Now
+		if s.memory.hours+historySlackHours >= m.MemoryHistoryHours {
+			m.MemoryHistoryHours = s.memory.hours // The new target rests on this history.
+		}
+	}
+	if s.memory.target > 0 {
+		m.MemoryHistoryHours = max(m.MemoryHistoryHours, s.memory.hours)
+	}
+	return m
+}
+
+// Directions of a target since the last decision. A target that is dropped has none.
+const (
+	lowered = -1
+	raised  = 1
+)
+
+func (a *amount) direction() int {
+	if a.target == 0 {
+		return 0
+	}
+	return cmp.Compare(a.target, a.before.target)
+}
+
+// excludedMemory keeps what is known about containers that are left alone for now.
+func (d *draft) excludedMemory() map[string]ContainerMemory {
+	out := map[string]ContainerMemory{}
+	for _, c := range d.in.Containers {
+		if m, known := d.in.Memory.Containers[c.Name]; known && c.Excluded {
+			out[c.Name] = m
+		}
+	}
+	return out
+}

@@ -1,0 +1,93 @@
+package guard
+
+import (
+	"fmt"
+	"math"
+)
+
+// sizeReplicas decides the number of pods. Like requests it goes up sooner than down:
+//
+//   - none where an autoscaler owns the number, a person set it to 0, or the history is shorter than a day;
+//   - at most MaxStep from the present number, at least one;
+//   - fewer pods only with a week of history, outside event windows, and LowerAfter after the last time.
+func sizeReplicas(d *draft) {
+	p, present := d.in.Proposal.Replicas, d.in.CurrentReplicas
+	if p.Target <= 0 || present <= 0 {
+		return
+	}
+	if d.in.HPA.Owner != "" {
+		d.because("", "hpa", "no number of pods: "+d.in.HPA.Owner+" decides it")
+		return
+	}
+	hours := d.shortestCPUHistory()
+	if hours < hoursToRaise {
+		d.because("", "ladder", fmt.Sprintf("no number of pods: there are %d h of history, %d are needed", hours, hoursToRaise))
+		return
+	}
+	d.replicas = p.Target
+	for _, w := range d.openWindows() {
+		if w.Freeze && d.replicas != present {
+			d.because("", "window", fmt.Sprintf("replicas %d → %d: %s", d.replicas, present, w.Reason))
+			d.replicas = present
+		}
+	}
+	d.stepReplicas()
+	if d.replicas < present {
+		d.keepReplicas(hours)
+	}
+	if d.replicas != present {
+		d.because("", "change", fmt.Sprintf("replicas %d → %d", present, d.replicas))
+	}
+}
+
+// stepReplicas bounds the way from the present number.
+func (d *draft) stepReplicas() {
+	step := d.in.Policy.Replicas.MaxStep
+	if !(step > 0) {
+		return
+	}
+	present := d.in.CurrentReplicas
+	most := int32(min(max(1, math.Floor(float64(present)*step)), math.MaxInt32/2))
+	bounded := min(max(d.replicas, present-most), int32(min(int64(present)+int64(most), math.MaxInt32)))
+	if bounded != d.replicas {
+		d.because("", "step", fmt.Sprintf("replicas %d → %d: one step is at most %s of %d", d.replicas, bounded, percent(step), present))
+	}
+	d.replicas = bounded
+}
+
+// keepReplicas takes a lower number back where it is too early for it.
+func (d *draft) keepReplicas(hours int) {
+	previous := d.in.CurrentReplicas
+	if d.in.Previous != nil && d.in.Previous.Replicas != nil {
+		previous = min(previous, *d.in.Previous.Replicas)
+	}
+	last, wait := d.in.Memory.LastReplicasLowered, d.in.Policy.Replicas.LowerAfter
+	keep := d.in.CurrentReplicas
+	var rule, why string
+	switch {
+	case hours < hoursToLowerCPU:
+		rule, why = "ladder", fmt.Sprintf("there are %d h of history, %d are needed to lower it", hours, hoursToLowerCPU)
+	case len(d.openWindows()) > 0:
+		rule, why = "window", d.openWindows()[0].Reason
+	case d.replicas < previous && !last.IsZero() && (!d.in.Now.After(last) || d.in.Now.Before(last.Add(wait))):
+		keep, rule, why = previous, "cooldown", fmt.Sprintf("it was lowered less than %s ago", wait)
+	default:
+		return
+	}
+	d.because("", rule, fmt.Sprintf("replicas %d → %d: %s", d.replicas, keep, why))
+	d.replicas = keep
+}
+
+// shortestCPUHistory is the history of the container that we know least about.
+func (d *draft) shortestCPUHistory() int {
+	shortest := math.MaxInt
+	for _, s := range d.sizes {
+		if s.proposal.Target.CPUMillis > 0 {
+			shortest = min(shortest, s.proposal.CPUHours)
+		}
+	}
+	if shortest == math.MaxInt {
+		return 0
+	}
+	return shortest
+}

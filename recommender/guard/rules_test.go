@@ -1,0 +1,316 @@
+package guard
+
+import (
+	"testing"
+	"time"
+
+	"github.com/loadline-dev/loadline/apply"
+	"github.com/loadline-dev/loadline/recommender/sizing"
+)
+
+// Every rule has a table that reads "given this, the target becomes that, because …". The workload asks for 1000m and
+// 1000Mi unless a line says otherwise; see workload.
+
+type given struct {
+	name                   string
+	workload               *build
+	wantCPU, wantMemory    int64
+	wantRule, wantWords    string
+	wantShownOnly          bool
+	wantInPlaceCPU         int64
+	wantFinding            string
+	wantNothingInCandidate bool
+}
+
+func check(t *testing.T, tests []given) {
+	t.Helper()
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			out := test.workload.decide()
+			if (out.Candidate == nil) != test.wantNothingInCandidate {
+				t.Errorf("candidate is %+v; trail:\n%s", out.Candidate, story(out))
+			}
+			wantTarget(t, out, test.wantCPU, test.wantMemory)
+			if test.wantRule != "" {
+				wantReason(t, out, test.wantRule, test.wantWords)
+			}
+			if test.wantInPlaceCPU != 0 && container(out.Candidate, "app").InPlace.CPUMillis != test.wantInPlaceCPU {
+				t.Errorf("in place %dm, want %dm", container(out.Candidate, "app").InPlace.CPUMillis, test.wantInPlaceCPU)
+			}
+			if test.wantShownOnly != (out.Candidate != nil && !out.Approved) {
+				t.Errorf("approved is %t: %+v", out.Approved, out.ApprovedReason)
+			}
+			if (test.wantFinding != "") != (len(out.Findings) == 1) || test.wantFinding != "" && out.Findings[0].Type != test.wantFinding {
+				t.Errorf("findings %+v, want %q", out.Findings, test.wantFinding)
+			}
+		})
+	}
+}
+
+func TestLadder(t *testing.T) {
+	check(t, []given{
+		{
+			name: "under 3 h nothing is said", workload: workload().history(2).proposes(2000, 2000),
+			wantNothingInCandidate: true, wantRule: "ladder", wantWords: "2 h of history, 3 are needed to say anything",
+		},
+		{
+			name: "from 3 h it is shown", workload: workload().history(3).proposes(2000, 2000),
+			wantCPU: 2000, wantMemory: 2000, wantShownOnly: true, wantRule: "ladder", wantWords: "24 are needed to apply it",
+		},
+		{
+			name: "from 24 h it may raise", workload: workload().history(24).proposes(2000, 2000),
+			wantCPU: 2000, wantMemory: 2000,
+		},
+		{
+			name: "from 24 h it may not lower", workload: workload().history(24).proposes(600, 600),
+			wantCPU: 1000, wantMemory: 1000, wantRule: "ladder", wantWords: "24 h of history, 168 are needed to lower it",
+		},
+		{
+			name: "from 7 d cpu may go down", workload: workload().history(7*24).proposes(600, 600),
+			wantCPU: 600, wantMemory: 1000, wantRule: "ladder", wantWords: "336 are needed to lower it",
+		},
+		{name: "from 14 d memory may go down", workload: workload().history(14*24).proposes(600, 600), wantCPU: 600, wantMemory: 600},
+		{
+			name: "what is in force stays when the history is lost", workload: workload().inForce(1500, 3000).history(1).proposes(600, 600),
+			wantCPU: 1500, wantMemory: 3000, wantRule: "ladder", wantWords: "memory stays at 3000Mi",
+		},
+		{
+			name: "what is in force stays when there is no proposal at all", workload: workload().inForce(1500, 3000).proposes(0, 0),
+			wantCPU: 1500, wantMemory: 3000, wantRule: "proposal", wantWords: "there is no new number",
+		},
+		{
+			name: "an out-of-memory kill raises without any history", workload: workload().history(0).proposes(0, 0).limits(0, 1000).
+				app(func(c *Container, _ *sizing.ContainerProposal) { c.OOMFloorBytes = 1200 * mib }),
+			wantMemory: 1200, wantRule: "proposal", wantWords: "out-of-memory kill demands it",
+		},
+		{
+			name: "an out-of-memory kill raises in the first day, and only it is applied", workload: workload().history(5).proposes(2000, 2000).limits(0, 1000).
+				app(func(c *Container, _ *sizing.ContainerProposal) { c.OOMFloorBytes = 1200 * mib }),
+			wantMemory: 1200, wantRule: "ladder", wantWords: "no cpu request: other sizes",
+		},
+	})
+}
+
+func TestANewImageRestartsTheClockForLoweringOnly(t *testing.T) {
+	deployed := func(ago time.Duration, cpu, memory int64) *build {
+		return workload().proposes(cpu, memory).with(func(in *Input) {
+			in.Memory.Containers = map[string]ContainerMemory{"app": {Image: "app:1", ImageSince: now.Add(-ago)}}
+		})
+	}
+	check(t, []given{
+		{
+			name: "an image of two days lowers nothing", workload: deployed(48*time.Hour, 600, 600),
+			wantCPU: 1000, wantMemory: 1000, wantRule: "ladder", wantWords: "the image is 48 h old, 168 are needed",
+		},
+		{name: "an image of two days raises", workload: deployed(48*time.Hour, 2000, 2000), wantCPU: 2000, wantMemory: 2000},
+		{name: "an image of eight days lowers cpu", workload: deployed(8*24*time.Hour, 600, 600), wantCPU: 600, wantMemory: 1000},
+		{
+			name: "an image that changes now lowers nothing", workload: deployed(30*24*time.Hour, 600, 600).app(func(c *Container, _ *sizing.ContainerProposal) { c.Image = "app:2" }),
+			wantCPU: 1000, wantMemory: 1000, wantRule: "ladder", wantWords: "the image is 0 h old",
+		},
+		{name: "the first image that is seen is no change", workload: workload().proposes(600, 600), wantCPU: 600, wantMemory: 600},
+	})
+	out := workload().decide()
+	if m := out.Memory.Containers["app"]; m.Image != "app:1" || !m.ImageSince.IsZero() {
+		t.Errorf("remembered %+v", m)
+	}
+}
+
+func TestLessHistoryNeverLowersMemory(t *testing.T) {
+	remembered := func(hours int) *build {
+		return workload().history(400).proposes(600, 600).with(func(in *Input) {
+			in.Memory.Containers = map[string]ContainerMemory{"app": {MemoryHistoryHours: hours}}
+		})
+	}
+	check(t, []given{
+		{
+			name: "the target rests on more", workload: remembered(672),
+			wantCPU: 600, wantMemory: 1000, wantRule: "short-history", wantWords: "400 h of history are there, the present target rests on 672 h",
+		},
+		{name: "a gap of a few hours does not matter", workload: remembered(410), wantCPU: 600, wantMemory: 600},
+	})
+	if got := remembered(672).decide().Memory.Containers["app"].MemoryHistoryHours; got != 672 {
+		t.Errorf("the next decision is told of %d h, want 672", got)
+	}
+	if got := remembered(410).decide().Memory.Containers["app"].MemoryHistoryHours; got != 400 {
+		t.Errorf("after lowering from 400 h, the next decision is told of %d h", got)
+	}
+}
+
+func TestFloor(t *testing.T) {
+	peak := func(mebibytes int64) func(*Container, *sizing.ContainerProposal) {
+		return func(c *Container, _ *sizing.ContainerProposal) { c.PeakMemoryBytes = mebibytes * mib }
+	}
+	check(t, []given{
+		{
+			name: "memory stays at the observed peak", workload: workload().proposes(1000, 600).app(peak(700)),
+			wantCPU: 1000, wantMemory: 700, wantRule: "floor", wantWords: "one pod was seen to use 700Mi",
+		},
+		{
+			name: "the policy's minimum", workload: workload().proposes(500, 500).with(func(in *Input) { in.Policy.CPU.Min = 700; in.Policy.Memory.Min = 750 * mib }),
+			wantCPU: 700, wantMemory: 750, wantRule: "floor", wantWords: "the policy asks for at least 700m",
+		},
+		{
+			name: "the floor beats step and cooldown", workload: workload().inForce(1000, 100).proposes(1000, 150).app(peak(3000)).with(func(in *Input) {
+				in.Behavior.Up = Movement{MaxStep: 0.1, Cooldown: 24 * time.Hour}
+				in.Memory.Containers = map[string]ContainerMemory{"app": {MemoryRaised: now.Add(-time.Hour)}}
+			}),
+			wantCPU: 1000, wantMemory: 3000, wantRule: "floor", wantWords: "3000Mi",
+		},
+	})
+}
+
+func TestCeiling(t *testing.T) {
+	check(t, []given{
+		{
+			name: "the policy's maximum", workload: workload().proposes(3000, 3000).with(func(in *Input) { in.Policy.CPU.Max, in.Policy.Memory.Max = 1500, 1200*mib }),
+			wantCPU: 1500, wantMemory: 1200, wantRule: "ceiling", wantWords: "the policy allows at most 1500m",
+		},
+		{
+			name: "the largest node", workload: workload().proposes(3000, 3000).with(func(in *Input) { in.NodeMax = apply.Amounts{CPUMillis: 1900, MemoryBytes: 1800 * mib} }),
+			wantCPU: 1900, wantMemory: 1800, wantRule: "ceiling", wantWords: "the largest node has 1900m",
+		},
+		{
+			name: "a maximum that a person lowers takes effect at once", workload: workload().history(48).with(func(in *Input) { in.Policy.CPU.Max = 800 }),
+			wantCPU: 800, wantMemory: 1000, wantRule: "ceiling", wantWords: "cpu target 1 → 800m",
+		},
+		{
+			name: "a maximum under the observed peak is refused: the template stays", workload: workload().proposes(1000, 1500).
+				app(func(c *Container, _ *sizing.ContainerProposal) { c.PeakMemoryBytes = 1300 * mib }).with(func(in *Input) { in.Policy.Memory.Max = 1200 * mib }),
+			wantCPU: 1000, wantMemory: 0, wantRule: "ceiling", wantWords: "but 1300Mi of memory was needed", wantFinding: FindingCeilingBelowPeak,
+		},
+		{
+			name: "a maximum under the observed peak is refused: what is in force stays", workload: workload().inForce(1000, 1200).proposes(1000, 1500).
+				app(func(c *Container, _ *sizing.ContainerProposal) { c.PeakMemoryBytes = 1300 * mib }).with(func(in *Input) { in.Policy.Memory.Max = 1200 * mib }),
+			wantCPU: 1000, wantMemory: 1200, wantRule: "ceiling", wantWords: "memory stays at 1200Mi", wantFinding: FindingCeilingBelowPeak,
+		},
+	})
+}
+
+func TestHPA(t *testing.T) {
+	scaledOn := func(b *build, cpu, memory bool) *build {
+		return b.with(func(in *Input) { in.HPA = HPA{Owner: "HorizontalPodAutoscaler/app", OnCPU: cpu, OnMemory: memory} })
+	}
+	check(t, []given{
+		{
+			name: "on cpu: memory only", workload: scaledOn(workload().proposes(600, 600), true, false),
+			wantMemory: 600, wantRule: "hpa", wantWords: "scales on the utilisation of cpu",
+		},
+		{name: "on memory: cpu only", workload: scaledOn(workload().proposes(600, 600), false, true), wantCPU: 600},
+		{name: "on both: nothing", workload: scaledOn(workload().proposes(600, 600), true, true), wantNothingInCandidate: true},
+		{name: "on absolute values: both", workload: scaledOn(workload().proposes(600, 600), false, false), wantCPU: 600, wantMemory: 600},
+		{
+			name: "a request in force does not move", workload: scaledOn(workload().inForce(1500, 1000).proposes(600, 600), true, false),
+			wantCPU: 1500, wantMemory: 600, wantRule: "hpa", wantWords: "cpu stays at 1500m",
+		},
+	})
+}
+
+func TestBestEffort(t *testing.T) {
+	nothing := func(c *Container, _ *sizing.ContainerProposal) { c.Current = sizing.Resources{} }
+	check(t, []given{
+		{
+			name: "a pod without requests is left alone", workload: workload().app(nothing).proposes(300, 300),
+			wantNothingInCandidate: true, wantRule: "best-effort", wantWords: "sizeBestEffort",
+		},
+		{
+			name: "the policy may size it", workload: workload().app(nothing).proposes(300, 300).with(func(in *Input) { in.Policy.SizeBestEffort = true }),
+			wantCPU: 300, wantMemory: 300,
+		},
+		{
+			name: "a container without requests in a pod that has others is sized", workload: workload().app(nothing).proposes(300, 300).with(func(in *Input) {
+				in.Containers = append(in.Containers, Container{Name: "proxy", Excluded: true, Current: sizing.Resources{Requests: sizing.Amounts{CPUMillis: 10}}})
+			}),
+			wantCPU: 300, wantMemory: 300,
+		},
+	})
+}
+
+func TestWindows(t *testing.T) {
+	during := func(b *build, w Window) *build {
+		w.Reason = "sale"
+		return b.with(func(in *Input) { in.Windows = []Window{w} })
+	}
+	open := Window{Start: now, End: now.Add(time.Hour)}
+	never := Window{Start: open.Start, End: open.End, NeverShrink: true}
+	freeze := Window{Start: open.Start, End: open.End, Freeze: true}
+	check(t, []given{
+		{name: "nothing shrinks", workload: during(workload().proposes(600, 600), never), wantCPU: 1000, wantMemory: 1000, wantRule: "window", wantWords: "sale"},
+		{name: "raising goes on", workload: during(workload().proposes(1500, 1500), never), wantCPU: 1500, wantMemory: 1500},
+		{
+			name: "after the window it shrinks", workload: during(workload().proposes(600, 600), Window{Start: now.Add(-time.Hour), End: now, NeverShrink: true}),
+			wantCPU: 600, wantMemory: 600,
+		},
+		{name: "before the window it shrinks", workload: during(workload().proposes(600, 600), Window{Start: now.Add(1), End: now.Add(2), NeverShrink: true}), wantCPU: 600, wantMemory: 600},
+		{name: "a freeze keeps what is in force", workload: during(workload().inForce(800, 800).proposes(1500, 1500), freeze), wantCPU: 800, wantMemory: 800, wantRule: "window", wantWords: "stays at 800m"},
+		{name: "a freeze lets nothing new be applied", workload: during(workload().proposes(1500, 1500), freeze), wantCPU: 1500, wantMemory: 1500, wantShownOnly: true},
+		{
+			name: "a freeze does not hold back an out-of-memory raise", workload: during(workload().inForce(800, 800).proposes(1500, 1500).
+				app(func(c *Container, _ *sizing.ContainerProposal) { c.OOMFloorBytes = 960 * mib }), freeze),
+			wantCPU: 800, wantMemory: 960, wantRule: "window", wantWords: "memory stays at 960Mi",
+		},
+	})
+}
+
+func TestJVM(t *testing.T) {
+	java := func(c *Container, _ *sizing.ContainerProposal) { c.JVM = true }
+	check(t, []given{
+		{name: "memory is not taken away", workload: workload().app(java).proposes(600, 600), wantCPU: 600, wantMemory: 1000, wantRule: "jvm", wantWords: "heap"},
+		{name: "memory is given", workload: workload().app(java).proposes(600, 1500), wantCPU: 600, wantMemory: 1500},
+	})
+}
+
+func TestStep(t *testing.T) {
+	check(t, []given{
+		{name: "down by half at most", workload: workload().proposes(100, 100), wantCPU: 500, wantMemory: 500, wantRule: "step", wantWords: "lowers 1 by at most 50 %"},
+		{name: "up to five times at most", workload: workload().proposes(9000, 9000), wantCPU: 5000, wantMemory: 5000, wantRule: "step", wantWords: "raises 1 by at most 400 %"},
+		{name: "relative to what is in force", workload: workload().inForce(400, 400).proposes(100, 100), wantCPU: 200, wantMemory: 200},
+		{name: "without a bound", workload: workload().proposes(100, 9000).with(func(in *Input) { in.Behavior.Up.MaxStep, in.Behavior.Down.MaxStep = 0, 0 }), wantCPU: 100, wantMemory: 9000},
+	})
+}
+
+func TestCooldown(t *testing.T) {
+	moved := func(b *build, ago time.Duration) *build {
+		return b.with(func(in *Input) {
+			in.Memory.Containers = map[string]ContainerMemory{"app": {CPULowered: now.Add(-ago), MemoryRaised: now.Add(-ago)}}
+		})
+	}
+	check(t, []given{
+		{name: "too soon to lower again", workload: moved(workload().inForce(800, 800).proposes(500, 500), time.Hour), wantCPU: 800, wantMemory: 800, wantRule: "cooldown", wantWords: "it moved 1h0m0s ago"},
+		{name: "late enough", workload: moved(workload().inForce(800, 800).proposes(500, 500), 3*time.Hour), wantCPU: 500, wantMemory: 500},
+		{name: "raising does not wait", workload: moved(workload().inForce(800, 800).proposes(1500, 1500), time.Hour), wantCPU: 1500, wantMemory: 1500},
+		{name: "but not twice at the same instant", workload: moved(workload().inForce(800, 800).proposes(1500, 1500), 0), wantCPU: 800, wantMemory: 800},
+	})
+}
+
+func TestThreshold(t *testing.T) {
+	check(t, []given{
+		{name: "9 % up is a trifle", workload: workload().inForce(1000, 1000).proposes(1090, 1090), wantCPU: 1000, wantMemory: 1000, wantRule: "threshold", wantWords: "under 10 % up"},
+		{name: "10 % up is not", workload: workload().inForce(1000, 1000).proposes(1100, 1100), wantCPU: 1100, wantMemory: 1100},
+		{name: "19 % down is a trifle", workload: workload().inForce(1000, 1000).proposes(810, 810), wantCPU: 1000, wantMemory: 1000},
+		{name: "20 % down is not", workload: workload().inForce(1000, 1000).proposes(800, 800), wantCPU: 800, wantMemory: 800},
+		{name: "the first decision compares with the template", workload: workload().proposes(950, 950), wantCPU: 1000, wantMemory: 1000},
+	})
+}
+
+func TestGiveBack(t *testing.T) {
+	quiet := func(_ *Container, p *sizing.ContainerProposal) { p.InPlace.CPUMillis = 200 }
+	check(t, []given{
+		{name: "a quarter at most", workload: workload().app(quiet), wantCPU: 1000, wantMemory: 1000, wantInPlaceCPU: 750, wantRule: "give-back", wantWords: "cpu in place 200m → 750m: running pods give back at most 25 %"},
+		{name: "nothing under manual approval", workload: workload().app(quiet).with(func(in *Input) { in.Manual = true }), wantCPU: 1000, wantMemory: 1000, wantInPlaceCPU: 1000, wantShownOnly: true},
+	})
+}
+
+func TestBrokenProposalsAreIgnored(t *testing.T) {
+	check(t, []given{
+		{name: "negative", workload: workload().proposes(-5, -5), wantNothingInCandidate: true, wantRule: "proposal", wantWords: "not a usable number"},
+		{name: "absurd, and ours stays", workload: workload().inForce(800, 800).proposes(maxAmount+1, 500), wantCPU: 800, wantMemory: 500, wantRule: "proposal", wantWords: "the proposed cpu is not a usable number"},
+	})
+}
+
+func TestExcludedContainersHaveNoSizes(t *testing.T) {
+	out := workload().proposes(600, 600).app(func(c *Container, _ *sizing.ContainerProposal) { c.Excluded = true }).decide()
+	if out.Candidate != nil {
+		t.Errorf("candidate %+v", out.Candidate)
+	}
+}

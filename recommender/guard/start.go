@@ -1,0 +1,158 @@
+package guard
+
+import (
+	"maps"
+
+	"github.com/loadline-dev/loadline/apply"
+	"github.com/loadline-dev/loadline/recommender/sizing"
+)
+
+// Names of the resources.
+const (
+	cpuName    = "cpu"
+	memoryName = "memory"
+)
+
+// newDraft starts from the proposal. A resource without a proposal stays as it is in force: a history that got lost must
+// not take back what was decided with it.
+func newDraft(in Input) *draft {
+	d := &draft{in: in, template: make(map[string]apply.Resources, len(in.Containers))}
+	for _, c := range in.Containers {
+		d.template[c.Name] = resources(c.Current).Defaulted()
+	}
+	forNew, forRunning := d.inForce(apply.ForNewPod), d.inForce(apply.ForRunningPod)
+	for _, c := range in.Containers {
+		if !c.Excluded {
+			d.sizes = append(d.sizes, d.newSize(c, forNew[c.Name], forRunning[c.Name]))
+		}
+	}
+	return d
+}
+
+// newSize gathers what the rules have to know about one container.
+func (d *draft) newSize(c Container, forNew, forRunning apply.Resources) *size {
+	in := d.in
+	s := &size{container: c, proposal: proposalFor(in.Proposal, c.Name)}
+	ours, before := container(in.Applicable, c.Name), container(in.Previous, c.Name)
+	newRequest, runningRequest := apply.Round(forNew.Requests), apply.Round(forRunning.Requests)
+	memory, template := in.Memory.Containers[c.Name], apply.Round(d.template[c.Name].Requests)
+	s.cpu = &amount{
+		container: c.Name, name: cpuName, policy: in.Policy.CPU, hours: s.proposal.CPUHours,
+		inForce: inForce{
+			sized:   ours.Target.CPUMillis > 0,
+			request: move{newRequest.CPUMillis, runningRequest.CPUMillis},
+			limit:   forNew.Limits.CPUMillis, rule: ours.CPULimit,
+		},
+		before:      beforeOr(before.Target.CPUMillis, before.InPlace.CPUMillis, template.CPUMillis),
+		beforeLimit: before.CPULimit,
+		last:        movedAt{memory.CPURaised, memory.CPULowered},
+	}
+	s.memory = &amount{
+		container: c.Name, name: memoryName, policy: in.Policy.Memory, hours: s.proposal.MemoryHours,
+		peak: legal(c.PeakMemoryBytes), oomFloor: legal(c.OOMFloorBytes),
+		inForce: inForce{
+			sized:   ours.Target.MemoryBytes > 0,
+			request: move{newRequest.MemoryBytes, runningRequest.MemoryBytes},
+			limit:   forNew.Limits.MemoryBytes, rule: ours.MemoryLimit,
+		},
+		before:      beforeOr(before.Target.MemoryBytes, before.InPlace.MemoryBytes, template.MemoryBytes),
+		beforeLimit: before.MemoryLimit,
+		last:        movedAt{memory.MemoryRaised, memory.MemoryLowered},
+	}
+	s.memory.observed = roundUp(memoryName, max(s.memory.peak, s.memory.oomFloor))
+	s.cpu.bound(in.NodeMax.CPUMillis)
+	s.memory.bound(in.NodeMax.MemoryBytes)
+	d.propose(s.cpu, s.proposal.Target.CPUMillis, s.proposal.InPlace.CPUMillis)
+	d.propose(s.memory, s.proposal.Target.MemoryBytes, s.proposal.InPlace.MemoryBytes)
+	return s
+}
+
+// inForce returns what pods of one tempo get at present: the template, changed by Applicable.
+func (d *draft) inForce(tempo apply.Tempo) map[string]apply.Resources {
+	out := maps.Clone(d.template)
+	if d.in.Applicable != nil {
+		maps.Copy(out, apply.Desired(*d.in.Applicable, d.template, tempo))
+	}
+	return out
+}
+
+// propose takes a proposed amount over, or what is in force where there is no usable one.
+func (d *draft) propose(a *amount, target, inPlace int64) {
+	if target > 0 && target <= maxAmount && inPlace >= 0 && inPlace <= maxAmount {
+		a.target = roundUp(a.name, target)
+		a.inPlace = a.target
+		if inPlace > 0 {
+			a.inPlace = roundUp(a.name, inPlace)
+		}
+		return
+	}
+	if target != 0 {
+		d.because(a.container, "proposal", "the proposed "+a.name+" is not a usable number and was ignored")
+	}
+	d.holdBack(a, "proposal", "there is no new number")
+}
+
+// bound computes the hard bounds. Policy minimum yields to the ceiling; what was observed does not, and ceiling has to
+// refuse where it contradicts.
+func (a *amount) bound(nodeMax int64) {
+	for _, c := range []int64{a.policy.Max, nodeMax} {
+		if c > 0 && (a.ceiling == 0 || c < a.ceiling) {
+			a.ceiling = c
+		}
+	}
+	if a.name == memoryName && a.ceiling > 0 {
+		// Down to whole MiB: rounding up later must not leave the bound.
+		a.ceiling = max(a.ceiling/apply.MiB*apply.MiB, apply.MiB)
+	}
+	a.floor = roundUp(a.name, legal(a.policy.Min))
+	if a.ceiling > 0 {
+		a.floor = min(a.floor, a.ceiling)
+	}
+	a.floor = max(a.floor, a.observed)
+}
+
+// legal returns v if it is a usable amount, else 0.
+func legal(v int64) int64 {
+	if v < 0 || v > maxAmount {
+		return 0
+	}
+	return v
+}
+
+func roundUp(name string, v int64) int64 {
+	if name == cpuName {
+		return apply.Round(apply.Amounts{CPUMillis: v}).CPUMillis
+	}
+	return apply.Round(apply.Amounts{MemoryBytes: v}).MemoryBytes
+}
+
+func beforeOr(target, inPlace, template int64) move {
+	switch {
+	case target > 0 && inPlace > 0:
+		return move{target, inPlace}
+	case target > 0:
+		return move{target, target}
+	}
+	return move{template, template}
+}
+
+func container(v *apply.Values, name string) apply.Container {
+	if v == nil {
+		return apply.Container{}
+	}
+	c, _ := v.Container(name)
+	return c
+}
+
+func proposalFor(p sizing.Proposal, name string) sizing.ContainerProposal {
+	for _, c := range p.Containers {
+		if c.Name == name {
+			return c
+		}
+	}
+	return sizing.ContainerProposal{Name: name}
+}
+
+func resources(r sizing.Resources) apply.Resources {
+	return apply.Resources{Requests: apply.Amounts(r.Requests), Limits: apply.Amounts(r.Limits)}
+}

@@ -1,0 +1,81 @@
+package guard
+
+import (
+	"fmt"
+
+	"github.com/loadline-dev/loadline/apply"
+)
+
+// Bounds of what a policy may ask for, so that a broken number stays harmless.
+const (
+	maxThresholdUp   = 10
+	maxThresholdDown = 0.9
+	maxHeadroom      = 10
+)
+
+// modeAuto is the replica mode in which the number of pods may be written.
+const modeAuto = "auto"
+
+// values are the sizes of the draft, rounded, with limits and bands, in the order of names.
+func (d *draft) values() apply.Values {
+	var out apply.Values
+	for _, s := range d.sizes {
+		target := apply.Round(apply.Amounts{CPUMillis: s.cpu.target, MemoryBytes: s.memory.target})
+		inPlace := apply.Round(apply.Amounts{CPUMillis: s.cpu.inPlace, MemoryBytes: s.memory.inPlace})
+		s.cpu.target, s.cpu.inPlace = target.CPUMillis, inPlace.CPUMillis
+		s.memory.target, s.memory.inPlace = target.MemoryBytes, inPlace.MemoryBytes
+		if target == (apply.Amounts{}) {
+			continue
+		}
+		c := apply.Container{Name: s.container.Name, Target: target, InPlace: inPlace}
+		if target.CPUMillis > 0 {
+			c.CPUBand, c.CPULimit = d.band(s.cpu), d.limit(s, s.cpu)
+		}
+		if target.MemoryBytes > 0 {
+			c.MemoryBand, c.MemoryLimit = d.band(s.memory), d.limit(s, s.memory)
+		}
+		out.Containers = append(out.Containers, c)
+	}
+	if d.replicas > 0 && d.in.Policy.Replicas.Mode == modeAuto {
+		out.Replicas = new(d.replicas)
+	}
+	return apply.Sorted(out)
+}
+
+// band is the interval of requests that are close enough: a pod outside it would have to move by more than a threshold to
+// come to Target or InPlace.
+//
+// Example: target 1000m, in place 800m, thresholds 10 % up and 20 % down → [800 ÷ 1.1, 1000 ÷ 0.8] = [727m, 1250m].
+func (d *draft) band(a *amount) apply.Interval {
+	low := float64(min(a.target, a.inPlace)) / (1 + share(d.in.Behavior.Up.Threshold, maxThresholdUp))
+	high := float64(max(a.target, a.inPlace)) / (1 - share(d.in.Behavior.Down.Threshold, maxThresholdDown))
+	out := apply.Interval{Min: max(int64(low), 1), Max: int64(high)}
+	if a.name == memoryName {
+		// Outwards to whole MiB, for people who read it.
+		out.Min = max(out.Min/apply.MiB*apply.MiB, 1)
+		out.Max = roundUp(a.name, out.Max)
+	}
+	return out
+}
+
+// explain adds what all rules together change in the pods that will be admitted.
+func (d *draft) explain(candidate apply.Values) {
+	now := d.inForce(apply.ForNewPod)
+	then := apply.Desired(candidate, d.template, apply.ForNewPod)
+	for _, s := range d.sizes {
+		to, sized := then[s.container.Name]
+		if !sized {
+			continue
+		}
+		from := now[s.container.Name]
+		tell := func(a *amount, what string, from, to int64) {
+			if from != to {
+				d.because(a.container, "change", fmt.Sprintf("%s %s %s → %s", a.name, what, a.format(from), a.format(to)))
+			}
+		}
+		tell(s.cpu, "request", from.Requests.CPUMillis, to.Requests.CPUMillis)
+		tell(s.cpu, "limit", from.Limits.CPUMillis, to.Limits.CPUMillis)
+		tell(s.memory, "request", from.Requests.MemoryBytes, to.Requests.MemoryBytes)
+		tell(s.memory, "limit", from.Limits.MemoryBytes, to.Limits.MemoryBytes)
+	}
+}

@@ -1,0 +1,30 @@
+package guard
+
+// windows restricts changes around events: nothing shrinks inside a NeverShrink window, and nothing moves inside a Freeze
+// window except what an out-of-memory kill demands. The windows come with their lead time in them.
+func windows(d *draft) {
+	for _, w := range d.openWindows() {
+		d.each(func(_ *size, a *amount) {
+			switch {
+			case w.Freeze:
+				if !d.holdBack(a, "window", w.Reason) && a.target > 0 {
+					a.unready = "window"
+					d.because(a.container, "window", a.name+" may not be applied now: "+w.Reason)
+				}
+			case w.NeverShrink:
+				d.raiseOnly(a, "window", w.Reason)
+			}
+		})
+	}
+}
+
+// openWindows returns the windows that contain the present.
+func (d *draft) openWindows() []Window {
+	var open []Window
+	for _, w := range d.in.Windows {
+		if !d.in.Now.Before(w.Start) && d.in.Now.Before(w.End) {
+			open = append(open, w)
+		}
+	}
+	return open
+}
