@@ -1,0 +1,158 @@
+// Package config is the operator's configuration: its types, its defaults and its rules.
+//
+// A configuration is read in three steps: decode strictly (a field nobody knows is an error that names its path) on top of
+// the defaults, then validate everything at once. A field that is absent or null keeps its default; a zero that was written
+// is a zero, and is refused where zero makes no sense.
+package config
+
+import (
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+)
+
+// The only apiVersion and kind that Load accepts.
+const (
+	APIVersion = "config.loadline.dev/v1alpha1"
+	Kind       = "Configuration"
+)
+
+// systemNamespace is never touched, whatever the configuration says.
+const systemNamespace = metav1.NamespaceSystem
+
+// Config is the configuration of every part of Loadline. Each part reads its own section.
+type Config struct {
+	metav1.TypeMeta `json:",inline"`
+
+	// Namespace in which Loadline itself runs.
+	Namespace string `json:"namespace"`
+
+	// ExcludedNamespaces are never touched, even when annotated. kube-system and Namespace always belong to them.
+	ExcludedNamespaces []string `json:"excludedNamespaces"`
+
+	// MetricsAddress is where Loadline's own metrics are served, as host:port; "0" means nowhere.
+	MetricsAddress string `json:"metricsAddress"`
+
+	// HealthAddress is where /healthz and /readyz are served, as host:port; "0" means nowhere.
+	HealthAddress string `json:"healthAddress"`
+
+	// Kubernetes bounds the requests to the API server.
+	Kubernetes Kubernetes `json:"kubernetes"`
+
+	Recommender Recommender `json:"recommender"`
+	Prometheus  Prometheus  `json:"prometheus"`
+	Webhook     Webhook     `json:"webhook"`
+	Updater     Updater     `json:"updater"`
+
+	// Policy is used where a namespace has no SizingPolicy, and for the fields that a SizingPolicy leaves out.
+	Policy v1alpha1.SizingPolicySpec `json:"policy"`
+}
+
+// Excluded reports whether Loadline must not touch the namespace.
+func (c Config) Excluded(namespace string) bool {
+	return namespace == systemNamespace || namespace == c.Namespace || slices.Contains(c.ExcludedNamespaces, namespace)
+}
+
+// Kubernetes bounds the requests to the API server.
+type Kubernetes struct {
+	// QPS is the sustained number of requests per second.
+	QPS float32 `json:"qps"`
+	// Burst is the number of requests that may be made at once.
+	Burst int `json:"burst"`
+}
+
+// Recommender says how workloads are read and sizes computed.
+type Recommender struct {
+	// SyncInterval is the time between two looks at one workload.
+	SyncInterval metav1.Duration `json:"syncInterval"`
+	// ResyncJitterPercent of SyncInterval is added at random, so that workloads do not come all at once.
+	ResyncJitterPercent int `json:"resyncJitterPercent"`
+	// Workers is the number of workloads that are computed at the same time.
+	Workers int `json:"workers"`
+	// Horizon is how far ahead the demand is forecast, in whole hours.
+	Horizon metav1.Duration `json:"horizon"`
+	// RetryBackoffMax is the longest wait after a failed look, for instance while Prometheus is down.
+	RetryBackoffMax metav1.Duration `json:"retryBackoffMax"`
+	// RefreshInterval is how often observedTime is written when nothing else changed.
+	RefreshInterval metav1.Duration `json:"refreshInterval"`
+	// StaleAfter is the age of observedTime at which a Recommendation is Stale.
+	StaleAfter metav1.Duration `json:"staleAfter"`
+	// Retention is how long a Recommendation outlives its workload or the namespace's opt-in.
+	Retention metav1.Duration `json:"retention"`
+
+	LeaderElection LeaderElection `json:"leaderElection"`
+}
+
+// LeaderElection makes one replica of a part active. The times are those of a Kubernetes Lease.
+type LeaderElection struct {
+	Enabled bool `json:"enabled"`
+	// LeaseName in the operator's namespace.
+	LeaseName string `json:"leaseName"`
+	// LeaseDuration is how long the others wait before they take over.
+	LeaseDuration metav1.Duration `json:"leaseDuration"`
+	// RenewDeadline is how long the leader tries to renew before it gives up; shorter than LeaseDuration.
+	RenewDeadline metav1.Duration `json:"renewDeadline"`
+	// RetryPeriod is the time between two tries; shorter than RenewDeadline.
+	RetryPeriod metav1.Duration `json:"retryPeriod"`
+}
+
+// CertMode says where the webhook's certificate comes from.
+type CertMode string
+
+// Certificate modes.
+const (
+	// CertSelfSigned: the webhook makes and rotates its own certificate and keeps it in a Secret.
+	CertSelfSigned CertMode = "self-signed"
+	// CertFiles: tls.crt and tls.key lie in CertDir and are read again when they change.
+	CertFiles CertMode = "files"
+)
+
+// Webhook says how admission is served.
+type Webhook struct {
+	// Host to listen on; empty means every address.
+	Host string `json:"host"`
+	Port int    `json:"port"`
+
+	CertMode CertMode `json:"certMode"`
+	// CertDir holds tls.crt and tls.key.
+	CertDir string `json:"certDir"`
+	// CertSecret in the operator's namespace holds the certificate in mode self-signed. It must exist, and may be empty.
+	CertSecret string `json:"certSecret"`
+	// ServiceName is the Service that the API server calls; the certificate is made for it.
+	ServiceName string `json:"serviceName"`
+	// MutatingName and ValidatingName are the webhook configurations whose caBundle is kept in mode self-signed.
+	MutatingName   string `json:"mutatingName"`
+	ValidatingName string `json:"validatingName"`
+
+	// Timeout is the longest that one admission may take before it is admitted unchanged; at most 2s.
+	Timeout metav1.Duration `json:"timeout"`
+}
+
+// Updater says how running pods are changed. The budgets hold for the whole cluster; a workload's own budget is in its
+// policy. A budget of 0 forbids that kind of change.
+type Updater struct {
+	// Interval is the time between two rounds.
+	Interval metav1.Duration `json:"interval"`
+	// WarmUp is how long a new leader watches before it acts.
+	WarmUp metav1.Duration `json:"warmUp"`
+	// ProbeNamespace is where the admission round trip is tried, with dry-run pods only.
+	ProbeNamespace string `json:"probeNamespace"`
+	// ProbeMaxAge is how old the last successful admission round trip may be for the updater to act.
+	ProbeMaxAge metav1.Duration `json:"probeMaxAge"`
+	// EvictionsPerMinute in the whole cluster.
+	EvictionsPerMinute int `json:"evictionsPerMinute"`
+	// NamespaceEvictionsPerHour in one namespace.
+	NamespaceEvictionsPerHour int `json:"namespaceEvictionsPerHour"`
+	// ResizesPerMinute, in place, in the whole cluster.
+	ResizesPerMinute int `json:"resizesPerMinute"`
+	// ResizeRetryInterval is how often a resize that the node put off is asked for again.
+	ResizeRetryInterval metav1.Duration `json:"resizeRetryInterval"`
+	// ObservePeriod is how long a pod is watched after a change; harm within it is answered by a rollback.
+	ObservePeriod metav1.Duration `json:"observePeriod"`
+	// KillSwitchConfigMap in the operator's namespace stops the updater while its key "stop" is "true".
+	KillSwitchConfigMap string `json:"killSwitchConfigMap"`
+
+	LeaderElection LeaderElection `json:"leaderElection"`
+}

@@ -1,0 +1,140 @@
+package config
+
+import (
+	"cmp"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+)
+
+// ResolvePolicy returns override with every absent field taken from base. Where base is complete, no pointer of the result
+// is nil except cpu.max, memory.max, replicas.max and costWeights: absent, they mean no bound and no price. A minimum that
+// comes from base gives way to a smaller maximum in override, and a maximum to a larger minimum. The result shares nothing
+// with its sources.
+func ResolvePolicy(base, override v1alpha1.SizingPolicySpec) v1alpha1.SizingPolicySpec {
+	resolved := v1alpha1.SizingPolicySpec{
+		CPU:                resolveCPU(base.CPU, override.CPU),
+		Memory:             resolveMemory(base.Memory, override.Memory),
+		Replicas:           resolveReplicas(base.Replicas, override.Replicas),
+		Behavior:           resolveBehavior(base.Behavior, override.Behavior),
+		MaxGiveBackPercent: cmp.Or(override.MaxGiveBackPercent, base.MaxGiveBackPercent),
+		MaxDemandPercent:   cmp.Or(override.MaxDemandPercent, base.MaxDemandPercent),
+		EventLeadTime:      cmp.Or(override.EventLeadTime, base.EventLeadTime),
+		Disruption:         resolveDisruption(base.Disruption, override.Disruption),
+		Signals:            orSlice(override.Signals, base.Signals),
+		SizeBestEffort:     cmp.Or(override.SizeBestEffort, base.SizeBestEffort),
+		CostWeights:        resolveCostWeights(base.CostWeights, override.CostWeights),
+		AllowOverrides:     cmp.Or(override.AllowOverrides, base.AllowOverrides),
+	}
+	return *resolved.DeepCopy()
+}
+
+func resolveCPU(base, override v1alpha1.CPUPolicy) v1alpha1.CPUPolicy {
+	within := resolveBounds(
+		bounds[resource.Quantity]{base.Min, base.Max},
+		bounds[resource.Quantity]{override.Min, override.Max},
+		compareQuantities)
+	return v1alpha1.CPUPolicy{
+		QuantilePercent:      cmp.Or(override.QuantilePercent, base.QuantilePercent),
+		MarginPercent:        cmp.Or(override.MarginPercent, base.MarginPercent),
+		Min:                  within.smallest,
+		Max:                  within.largest,
+		Limit:                cmp.Or(override.Limit, base.Limit),
+		LimitHeadroomPercent: cmp.Or(override.LimitHeadroomPercent, base.LimitHeadroomPercent),
+	}
+}
+
+func resolveMemory(base, override v1alpha1.MemoryPolicy) v1alpha1.MemoryPolicy {
+	within := resolveBounds(
+		bounds[resource.Quantity]{base.Min, base.Max},
+		bounds[resource.Quantity]{override.Min, override.Max},
+		compareQuantities)
+	return v1alpha1.MemoryPolicy{
+		Metric:               cmp.Or(override.Metric, base.Metric),
+		MarginPercent:        cmp.Or(override.MarginPercent, base.MarginPercent),
+		Min:                  within.smallest,
+		Max:                  within.largest,
+		Limit:                cmp.Or(override.Limit, base.Limit),
+		LimitHeadroomPercent: cmp.Or(override.LimitHeadroomPercent, base.LimitHeadroomPercent),
+	}
+}
+
+func resolveReplicas(base, override v1alpha1.ReplicaPolicy) v1alpha1.ReplicaPolicy {
+	within := resolveBounds(
+		bounds[int32]{base.Min, base.Max},
+		bounds[int32]{override.Min, override.Max},
+		cmp.Compare[int32])
+	return v1alpha1.ReplicaPolicy{
+		Mode:                     cmp.Or(override.Mode, base.Mode),
+		Min:                      within.smallest,
+		Max:                      within.largest,
+		TargetUtilizationPercent: cmp.Or(override.TargetUtilizationPercent, base.TargetUtilizationPercent),
+		LeadTime:                 cmp.Or(override.LeadTime, base.LeadTime),
+		LowerAfter:               cmp.Or(override.LowerAfter, base.LowerAfter),
+		MaxStepPercent:           cmp.Or(override.MaxStepPercent, base.MaxStepPercent),
+	}
+}
+
+func resolveBehavior(base, override v1alpha1.Behavior) v1alpha1.Behavior {
+	return v1alpha1.Behavior{
+		Up:   resolveMovement(base.Up, override.Up),
+		Down: resolveMovement(base.Down, override.Down),
+	}
+}
+
+func resolveMovement(base, override v1alpha1.Movement) v1alpha1.Movement {
+	return v1alpha1.Movement{
+		ThresholdPercent: cmp.Or(override.ThresholdPercent, base.ThresholdPercent),
+		MaxStepPercent:   cmp.Or(override.MaxStepPercent, base.MaxStepPercent),
+		Cooldown:         cmp.Or(override.Cooldown, base.Cooldown),
+	}
+}
+
+func resolveDisruption(base, override v1alpha1.DisruptionPolicy) v1alpha1.DisruptionPolicy {
+	return v1alpha1.DisruptionPolicy{
+		MaxUnavailable:   cmp.Or(override.MaxUnavailable, base.MaxUnavailable),
+		EvictionsPerHour: cmp.Or(override.EvictionsPerHour, base.EvictionsPerHour),
+		MinReplicas:      cmp.Or(override.MinReplicas, base.MinReplicas),
+		Windows:          orSlice(override.Windows, base.Windows),
+	}
+}
+
+// resolveCostWeights returns nil if neither side has prices.
+func resolveCostWeights(base, override *v1alpha1.CostWeights) *v1alpha1.CostWeights {
+	if base == nil || override == nil {
+		return cmp.Or(override, base)
+	}
+	return &v1alpha1.CostWeights{
+		CPUHour:       cmp.Or(override.CPUHour, base.CPUHour),
+		MemoryGiBHour: cmp.Or(override.MemoryGiBHour, base.MemoryGiBHour),
+	}
+}
+
+// bounds of one resource; nil means none.
+type bounds[T any] struct{ smallest, largest *T }
+
+// resolveBounds fills absent bounds; one that was filled never contradicts one that was written.
+func resolveBounds[T any](base, written bounds[T], compare func(a, b T) int) bounds[T] {
+	filled := bounds[T]{cmp.Or(written.smallest, base.smallest), cmp.Or(written.largest, base.largest)}
+	switch {
+	case filled.smallest == nil || filled.largest == nil || compare(*filled.smallest, *filled.largest) <= 0:
+		return filled
+	case written.smallest == nil:
+		return bounds[T]{filled.largest, filled.largest}
+	case written.largest == nil:
+		return bounds[T]{filled.smallest, filled.smallest}
+	default: // Both were written: validation refuses them.
+		return filled
+	}
+}
+
+func compareQuantities(a, b resource.Quantity) int { return a.Cmp(b) }
+
+// orSlice returns override unless it is empty: a list is replaced as a whole.
+func orSlice[T any](override, base []T) []T {
+	if len(override) > 0 {
+		return override
+	}
+	return base
+}

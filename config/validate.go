@@ -1,0 +1,151 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+// Validate returns everything that is wrong with a complete configuration: where, what, and what is legal.
+func Validate(c *Config) field.ErrorList {
+	var v checks
+	root := (*field.Path)(nil)
+	v.equals(root.Child("apiVersion"), c.APIVersion, APIVersion)
+	v.equals(root.Child("kind"), c.Kind, Kind)
+	v.label(root.Child("namespace"), c.Namespace)
+	for i, namespace := range c.ExcludedNamespaces {
+		v.label(root.Child("excludedNamespaces").Index(i), namespace)
+	}
+	v.bindAddress(root.Child("metricsAddress"), c.MetricsAddress)
+	v.bindAddress(root.Child("healthAddress"), c.HealthAddress)
+	if c.MetricsAddress == c.HealthAddress && c.HealthAddress != "0" {
+		v.add(field.Invalid(root.Child("healthAddress"), c.HealthAddress, "must differ from metricsAddress"))
+	}
+	kubernetes := root.Child("kubernetes")
+	v.within(kubernetes.Child("qps"), float64(c.Kubernetes.QPS), 1, 1000)
+	v.within(kubernetes.Child("burst"), float64(c.Kubernetes.Burst), 1, 10000)
+
+	v.recommender(root.Child("recommender"), &c.Recommender)
+	v.prometheus(root.Child("prometheus"), &c.Prometheus)
+	v.webhook(root.Child("webhook"), &c.Webhook)
+	v.updater(root.Child("updater"), &c.Updater)
+	v.policy(root.Child("policy"), &c.Policy)
+	return v.found
+}
+
+func (v *checks) recommender(at *field.Path, r *Recommender) {
+	v.duration(at.Child("syncInterval"), r.SyncInterval, time.Second, time.Hour)
+	v.within(at.Child("resyncJitterPercent"), float64(r.ResyncJitterPercent), 0, 100)
+	v.within(at.Child("workers"), float64(r.Workers), 1, 64)
+	v.duration(at.Child("horizon"), r.Horizon, time.Hour, 7*24*time.Hour)
+	if r.Horizon.Duration%time.Hour != 0 {
+		v.add(field.Invalid(at.Child("horizon"), r.Horizon.Duration.String(), "must be whole hours"))
+	}
+	v.duration(at.Child("retryBackoffMax"), r.RetryBackoffMax, time.Second, time.Hour)
+	v.duration(at.Child("refreshInterval"), r.RefreshInterval, time.Minute, 24*time.Hour)
+	v.duration(at.Child("staleAfter"), r.StaleAfter, time.Minute, 7*24*time.Hour)
+	v.longer(at.Child("staleAfter"), r.StaleAfter, "refreshInterval", r.RefreshInterval)
+	v.duration(at.Child("retention"), r.Retention, time.Hour, 365*24*time.Hour)
+	v.leaderElection(at.Child("leaderElection"), &r.LeaderElection)
+}
+
+func (v *checks) webhook(at *field.Path, w *Webhook) {
+	v.within(at.Child("port"), float64(w.Port), 1, 65535)
+	switch w.CertMode {
+	case CertSelfSigned:
+		v.name(at.Child("certSecret"), w.CertSecret)
+		v.label(at.Child("serviceName"), w.ServiceName)
+		v.name(at.Child("mutatingName"), w.MutatingName)
+		v.name(at.Child("validatingName"), w.ValidatingName)
+	case CertFiles:
+	default:
+		v.add(field.NotSupported(at.Child("certMode"), w.CertMode, []CertMode{CertSelfSigned, CertFiles}))
+	}
+	if w.CertDir == "" {
+		v.add(field.Required(at.Child("certDir"), "the folder of tls.crt and tls.key"))
+	}
+	v.duration(at.Child("timeout"), w.Timeout, 10*time.Millisecond, 2*time.Second)
+}
+
+func (v *checks) updater(at *field.Path, u *Updater) {
+	v.duration(at.Child("interval"), u.Interval, time.Second, time.Hour)
+	v.duration(at.Child("warmUp"), u.WarmUp, 0, time.Hour)
+	v.label(at.Child("probeNamespace"), u.ProbeNamespace)
+	v.duration(at.Child("probeMaxAge"), u.ProbeMaxAge, time.Second, time.Hour)
+	v.longer(at.Child("probeMaxAge"), u.ProbeMaxAge, "interval", u.Interval)
+	v.within(at.Child("evictionsPerMinute"), float64(u.EvictionsPerMinute), 0, 10000)
+	v.within(at.Child("namespaceEvictionsPerHour"), float64(u.NamespaceEvictionsPerHour), 0, 10000)
+	v.within(at.Child("resizesPerMinute"), float64(u.ResizesPerMinute), 0, 10000)
+	v.duration(at.Child("resizeRetryInterval"), u.ResizeRetryInterval, time.Second, time.Hour)
+	v.duration(at.Child("observePeriod"), u.ObservePeriod, 0, 24*time.Hour)
+	v.name(at.Child("killSwitchConfigMap"), u.KillSwitchConfigMap)
+	v.leaderElection(at.Child("leaderElection"), &u.LeaderElection)
+}
+
+func (v *checks) leaderElection(at *field.Path, l *LeaderElection) {
+	if !l.Enabled {
+		return
+	}
+	v.name(at.Child("leaseName"), l.LeaseName)
+	v.duration(at.Child("retryPeriod"), l.RetryPeriod, time.Second, time.Hour)
+	v.longer(at.Child("renewDeadline"), l.RenewDeadline, "retryPeriod", l.RetryPeriod)
+	v.longer(at.Child("leaseDuration"), l.LeaseDuration, "renewDeadline", l.RenewDeadline)
+}
+
+// checks collects what is wrong.
+type checks struct{ found field.ErrorList }
+
+func (v *checks) add(err *field.Error) { v.found = append(v.found, err) }
+
+func (v *checks) equals(at *field.Path, got, want string) {
+	if got != want {
+		v.add(field.NotSupported(at, got, []string{want}))
+	}
+}
+
+func (v *checks) within(at *field.Path, got, smallest, largest float64) {
+	if !(got >= smallest && got <= largest) { // Written so that NaN fails.
+		v.add(field.Invalid(at, got, fmt.Sprintf("must be between %v and %v", smallest, largest)))
+	}
+}
+
+func (v *checks) duration(at *field.Path, got metav1.Duration, shortest, longest time.Duration) {
+	if got.Duration < shortest || got.Duration > longest {
+		v.add(field.Invalid(at, got.Duration.String(), fmt.Sprintf("must be between %v and %v", shortest, longest)))
+	}
+}
+
+func (v *checks) longer(at *field.Path, got metav1.Duration, otherName string, other metav1.Duration) {
+	if got.Duration <= other.Duration {
+		v.add(field.Invalid(at, got.Duration.String(), fmt.Sprintf("must be longer than %s, %v", otherName, other.Duration)))
+	}
+}
+
+// label checks the name of a namespace or Service.
+func (v *checks) label(at *field.Path, got string) {
+	for _, message := range validation.IsDNS1123Label(got) {
+		v.add(field.Invalid(at, got, message))
+	}
+}
+
+// name checks the name of any other object.
+func (v *checks) name(at *field.Path, got string) {
+	for _, message := range validation.IsDNS1123Subdomain(got) {
+		v.add(field.Invalid(at, got, message))
+	}
+}
+
+func (v *checks) bindAddress(at *field.Path, got string) {
+	if got == "0" {
+		return
+	}
+	_, port, err := net.SplitHostPort(got)
+	if number, atoiErr := strconv.Atoi(port); err != nil || atoiErr != nil || number < 0 || number > 65535 {
+		v.add(field.Invalid(at, got, `must be host:port with a port from 0 to 65535, such as ":8080", or "0" for none`))
+	}
+}
