@@ -1,0 +1,59 @@
+package webhook
+
+import (
+	"context"
+	"encoding/json"
+	"testing"
+
+	jsonpatch "github.com/evanphx/json-patch/v5"
+	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
+	admissionv1 "k8s.io/api/admission/v1"
+	"k8s.io/utils/clock"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+)
+
+// FuzzPods sends anything as a pod. Whatever it is, it is admitted without a panic, and a patch that is answered applies and
+// leaves nothing to patch.
+func FuzzPods(f *testing.F) {
+	f.Add([]byte(checkoutPod(`{"requests":{"cpu":"1","memory":"1Gi"},"limits":{"memory":"2Gi"}}`)))
+	f.Add([]byte(checkoutPod(`{"requests":null,"limits":{}}`, `{"name":"proxy","resources":{"limits":{"cpu":"9E"}}}`)))
+	f.Add([]byte(podWith(`"annotations":{"`+v1alpha1.AnnotationOriginal+`":"{\"app\":{\"limits\":{\"cpu\":\"1\"}}}"},`, `{"name":"app"},{"name":"app"}`)))
+	f.Add([]byte(`{"metadata":null,"spec":{"containers":null}}`))
+	w := newWorld(f, recommend("Deployment", "checkout", container("app", "250m", "512Mi"), container("proxy", "1", "1Gi"), limits(v1alpha1.LimitRatio, "2", "2Gi")))
+	m, err := newMetrics(prometheus.NewRegistry())
+	if err != nil {
+		f.Fatal(err)
+	}
+	sh := &shell{metrics: m, clock: clock.RealClock{}, log: logr.Discard()}
+	p := &pods{gate{lookup: w, excluded: func(string) bool { return false }, clock: clock.RealClock{}, staleAfter: DefaultStaleAfter}}
+
+	f.Fuzz(func(t *testing.T, pod []byte) {
+		req := &admissionv1.AdmissionRequest{Operation: admissionv1.Create, Namespace: "shop"}
+		for round := range 2 {
+			req.Object.Raw = pod
+			a := sh.answer(context.Background(), "pods", p.mutate, req)
+			if a.outcome == outcomePanic || a.refusal != "" {
+				t.Fatalf("outcome %s, refusal %q", a.outcome, a.refusal)
+			}
+			if round == 1 && len(a.patches) > 0 {
+				t.Fatalf("called again: %v", a.patches)
+			}
+			if len(a.patches) == 0 || !json.Valid(pod) {
+				return
+			}
+			text, err := json.Marshal(a.patches)
+			if err != nil {
+				t.Fatal(err)
+			}
+			patch, err := jsonpatch.DecodePatch(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if pod, err = patch.Apply(pod); err != nil {
+				t.Fatalf("patch %s: %v", text, err)
+			}
+		}
+	})
+}

@@ -1,0 +1,178 @@
+package webhook
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/robfig/cron/v3"
+	admissionv1 "k8s.io/api/admission/v1"
+	"k8s.io/utils/clock"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+)
+
+// policies validates SizingPolicies: what the schema and its CEL rules cannot see.
+type policies struct {
+	clock clock.PassiveClock
+}
+
+func (p *policies) validate(req *admissionv1.AdmissionRequest) (answer, error) {
+	policy, err := decode[v1alpha1.SizingPolicy](req.Object)
+	if err != nil {
+		return answer{}, err
+	}
+	if policy.DeletionTimestamp != nil {
+		return answer{outcome: outcomeAllowed}, nil
+	}
+	old, err := decodeOld[v1alpha1.SizingPolicy](req.OldObject)
+	if err != nil {
+		return answer{}, err
+	}
+	now := p.clock.Now()
+	return verdict(ratchet(policyMistakes(old.Spec, now), policyMistakes(policy.Spec, now))), nil
+}
+
+// policyMistakes names field, value, and what is legal. The messages hold no index, so that moving an entry within its list
+// does not make an old mistake a new one.
+func policyMistakes(spec v1alpha1.SizingPolicySpec, now time.Time) []string {
+	var mistakes []string
+	for _, w := range spec.Disruption.Windows {
+		if err := checkCron(w.Start, now); err != nil {
+			mistakes = append(mistakes, fmt.Sprintf("spec.disruption.windows: start %q is refused: %v; "+
+				"legal: five fields, minute hour day-of-month month day-of-week, such as \"0 2 * * 1-5\"", w.Start, err))
+		}
+		if err := checkTimeZone(w.TimeZone); err != nil {
+			mistakes = append(mistakes, fmt.Sprintf("spec.disruption.windows: timeZone %q is refused: %v; "+
+				"legal: an IANA name such as Europe/Berlin, or nothing for UTC", w.TimeZone, err))
+		}
+	}
+	for _, s := range spec.Signals {
+		if err := checkQuery(s.PromQL); err != nil {
+			mistakes = append(mistakes, fmt.Sprintf("spec.signals: promQL of %q is refused: %v; "+
+				"legal: a PromQL expression that gives one series, in which $namespace and $workload are replaced", s.Name, err))
+		}
+	}
+	return mistakes
+}
+
+// checkCron accepts standard cron expressions of five fields that happen at all.
+func checkCron(expression string, now time.Time) error {
+	const fields = cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow
+	if strings.Contains(expression, "=") {
+		return fmt.Errorf("the time zone belongs into timeZone")
+	}
+	schedule, err := cron.NewParser(fields).Parse(expression)
+	if err != nil {
+		return err
+	}
+	if schedule.Next(now).IsZero() {
+		return fmt.Errorf("it does not happen in the next five years")
+	}
+	return nil
+}
+
+// checkTimeZone accepts IANA names. "Local" would be the zone of whichever machine reads it.
+func checkTimeZone(name string) error {
+	if name == "Local" {
+		return fmt.Errorf("it depends on the machine")
+	}
+	_, err := time.LoadLocation(name)
+	return err
+}
+
+// checkQuery finds the mistakes in PromQL that need no parser: texts that do not end, brackets that do not match, and
+// variables that nobody replaces. Prometheus finds the others, and the recommender reports them.
+func checkQuery(query string) error {
+	code, err := withoutTexts(query)
+	if err != nil {
+		return err
+	}
+	if err := checkBrackets(code); err != nil {
+		return err
+	}
+	return checkVariables(query)
+}
+
+// withoutTexts cuts out everything in quotes. A backslash escapes the next character, except between backquotes.
+func withoutTexts(query string) (string, error) {
+	var code strings.Builder
+	quote, escaped := rune(0), false
+	for _, r := range query {
+		switch {
+		case escaped:
+			escaped = false
+		case quote == 0 && strings.ContainsRune("\"'`", r):
+			quote = r
+		case quote == 0:
+			code.WriteRune(r)
+		case r == quote:
+			quote = 0
+		default:
+			escaped = r == '\\' && quote != '`'
+		}
+	}
+	if quote != 0 {
+		return "", fmt.Errorf("a text that begins with %q does not end", quote)
+	}
+	return code.String(), nil
+}
+
+func checkBrackets(code string) error {
+	const opening, closing = "([{", ")]}"
+	var open []byte // The brackets that have to close what is open, the next one last.
+	for i := range len(code) {
+		c := code[i]
+		if kind := strings.IndexByte(opening, c); kind >= 0 {
+			open = append(open, closing[kind])
+			continue
+		}
+		if strings.IndexByte(closing, c) < 0 {
+			continue
+		}
+		if len(open) == 0 || open[len(open)-1] != c {
+			return fmt.Errorf("%q does not close anything", c)
+		}
+		open = open[:len(open)-1]
+	}
+	if len(open) > 0 {
+		return fmt.Errorf("%q is missing", open[len(open)-1])
+	}
+	return nil
+}
+
+// checkVariables accepts $namespace and $workload, and the $ that ends a regular expression.
+func checkVariables(query string) error {
+	for rest := query; ; {
+		_, after, found := strings.Cut(rest, "$")
+		if !found {
+			return nil
+		}
+		name := after[:len(after)-len(strings.TrimLeft(after, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"))]
+		if name != "" && name != "namespace" && name != "workload" {
+			return fmt.Errorf("nobody replaces $%s", name)
+		}
+		rest = after
+	}
+}
+
+// objects validates Loadline's own kinds.
+type objects struct {
+	policies        policies
+	recommendations recommendations
+}
+
+func (o *objects) validate(_ context.Context, req *admissionv1.AdmissionRequest) (answer, error) {
+	if !isWrite(req) || req.Kind.Group != v1alpha1.Group {
+		return answer{outcome: outcomeIrrelevant}, nil
+	}
+	switch req.Kind.Kind {
+	case "SizingPolicy":
+		return o.policies.validate(req)
+	case "Recommendation":
+		return o.recommendations.validate(req)
+	default:
+		return answer{outcome: outcomeIrrelevant}, nil
+	}
+}

@@ -1,0 +1,132 @@
+package webhook
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"slices"
+
+	"github.com/go-logr/logr"
+	"gomodules.xyz/jsonpatch/v2"
+	admissionv1 "k8s.io/api/admission/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+)
+
+// outcome names what became of a request. The values are part of the metric loadline_webhook_requests_total.
+type outcome string
+
+const (
+	// Something was patched.
+	outcomeInjected outcome = "injected"
+	outcomeLabelled outcome = "labelled"
+
+	// Nothing was patched, and that is right.
+	outcomeUnchanged        outcome = "unchanged"
+	outcomeIrrelevant       outcome = "irrelevant"
+	outcomeExcluded         outcome = "excluded-namespace"
+	outcomeNotOptedIn       outcome = "not-opted-in"
+	outcomeNoOwner          outcome = "no-owner"
+	outcomeNoRecommendation outcome = "no-recommendation"
+	outcomeNotApplicable    outcome = "nothing-applicable"
+	outcomePodResources     outcome = "pod-level-resources"
+	outcomeScaledToZero     outcome = "scaled-to-zero"
+	outcomePaused           outcome = "paused"
+	outcomeAutoscaled       outcome = "autoscaled"
+
+	// Validation.
+	outcomeAllowed outcome = "allowed"
+	outcomeWarned  outcome = "warned"
+	outcomeRefused outcome = "refused"
+
+	// Nothing was patched or checked because Loadline could not.
+	outcomeError outcome = "error"
+	outcomePanic outcome = "panic"
+)
+
+// answer is what a handler decided.
+type answer struct {
+	outcome  outcome
+	patches  []jsonpatch.JsonPatchOperation
+	warnings []string
+	// refusal denies the request, with this message for the person who sent it. Empty admits it.
+	refusal string
+}
+
+// decide answers one request. An error means that no answer could be found; the request is then admitted as it is.
+type decide func(ctx context.Context, req *admissionv1.AdmissionRequest) (answer, error)
+
+// shell turns decisions into admission handlers that fail open.
+type shell struct {
+	metrics *metrics
+	clock   clock.PassiveClock
+	log     logr.Logger
+}
+
+// handler wraps a decision under the name that logs and metrics show.
+func (s *shell) handler(name string, decide decide) http.Handler {
+	return &admission.Webhook{Handler: admission.HandlerFunc(func(ctx context.Context, req admission.Request) admission.Response {
+		return s.answer(ctx, name, decide, &req.AdmissionRequest).response()
+	})}
+}
+
+// answer runs the decision, times it, and turns an error or a panic into an answer that admits the request unchanged.
+func (s *shell) answer(ctx context.Context, name string, decide decide, req *admissionv1.AdmissionRequest) (a answer) {
+	start := s.clock.Now()
+	log := s.log.WithValues("webhook", name, "operation", req.Operation, "kind", req.Kind.Kind, "namespace", req.Namespace, "name", req.Name)
+	defer func() {
+		if cause := recover(); cause != nil {
+			a = answer{outcome: outcomePanic}
+			log.Error(fmt.Errorf("panic: %v", cause), "request admitted unchanged", "stack", string(debug.Stack()))
+		}
+		s.metrics.observe(name, a.outcome, req.DryRun != nil && *req.DryRun, s.clock.Since(start))
+	}()
+	a, err := decide(ctx, req)
+	if err != nil {
+		log.Error(err, "request admitted unchanged")
+		return answer{outcome: outcomeError}
+	}
+	if log := log.V(1); log.Enabled() {
+		log.Info("request answered", "outcome", a.outcome, "patches", len(a.patches), "refusal", a.refusal)
+	}
+	return a
+}
+
+// maxWarnings and maxWarningBytes keep an answer within what the API server passes on: it cuts a warning at 256 bytes, and
+// all of them at 4,096.
+const (
+	maxWarnings     = 12
+	maxWarningBytes = 256
+)
+
+func (a answer) response() admission.Response {
+	warnings := slices.Clone(a.warnings[:min(len(a.warnings), maxWarnings)])
+	for i, w := range warnings {
+		warnings[i] = shorten(w, maxWarningBytes)
+	}
+	if a.refusal != "" {
+		return admission.Response{AdmissionResponse: admissionv1.AdmissionResponse{
+			Warnings: warnings,
+			Result:   &metav1.Status{Code: http.StatusUnprocessableEntity, Reason: metav1.StatusReasonInvalid, Message: a.refusal},
+		}}
+	}
+	return admission.Response{
+		Patches:           a.patches,
+		AdmissionResponse: admissionv1.AdmissionResponse{Allowed: true, Warnings: warnings},
+	}
+}
+
+// shorten cuts s to at most limit bytes, at the border of a character.
+func shorten(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	const ellipsis = "…"
+	cut := limit - len(ellipsis)
+	for cut > 0 && s[cut]&0xC0 == 0x80 {
+		cut--
+	}
+	return s[:cut] + ellipsis
+}

@@ -1,0 +1,122 @@
+package webhook
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	ctrlwebhook "sigs.k8s.io/controller-runtime/pkg/webhook"
+)
+
+// Paths of the handlers, as the webhook configurations name them.
+const (
+	PathMutatePods         = "/mutate-pods"
+	PathMutateWorkloads    = "/mutate-workloads"
+	PathMutateNamespaces   = "/mutate-namespaces"
+	PathValidateNamespaces = "/validate-namespaces"
+	PathValidateWorkloads  = "/validate-workloads"
+	PathValidateLoadline   = "/validate-loadline"
+)
+
+// DefaultStaleAfter is how old sizes may be before they no longer lower anything at admission.
+const DefaultStaleAfter = 24 * time.Hour
+
+// Options of Setup.
+type Options struct {
+	// Excluded reports the namespaces whose pods are never touched: at least kube-system and Loadline's own. Required.
+	Excluded func(namespace string) bool
+
+	// Host and Port to listen on. An empty Host means all addresses, Port 0 means 9443.
+	Host string
+	Port int
+	// CertDir holds tls.crt and tls.key; both are read again when they change. Required.
+	CertDir string
+	// CertsReady, if not nil, is closed once CertDir is filled. The server starts after that.
+	CertsReady <-chan struct{}
+
+	// StaleAfter is the age of a Recommendation's observedTime after which it lowers neither memory nor replicas.
+	// Zero means DefaultStaleAfter.
+	StaleAfter time.Duration
+
+	// Registerer for the metrics. Required.
+	Registerer prometheus.Registerer
+	// Clock is the real one if nil.
+	Clock clock.PassiveClock
+	// Log is silent if it is the zero Logger.
+	Log logr.Logger
+}
+
+// Setup adds the admission server to a manager whose cache was built with CacheOptions, and the check "webhook" to the
+// manager's readiness. The server listens, and is ready, once the caches are filled and the certificate is there; it runs on
+// every replica. Call it before the manager starts.
+func Setup(mgr manager.Manager, o Options) error {
+	if o.Excluded == nil || o.Registerer == nil || o.CertDir == "" {
+		return errors.New("set up the webhook: Excluded, Registerer and CertDir are required")
+	}
+	if err := prepareCache(context.Background(), mgr.GetCache()); err != nil {
+		return fmt.Errorf("set up the webhook: %w", err)
+	}
+	s := ctrlwebhook.NewServer(ctrlwebhook.Options{Host: o.Host, Port: o.Port, CertDir: o.CertDir})
+	if err := register(s, cached{mgr.GetCache()}, o); err != nil {
+		return fmt.Errorf("set up the webhook: %w", err)
+	}
+	if err := mgr.AddReadyzCheck("webhook", s.StartedChecker()); err != nil {
+		return fmt.Errorf("set up the webhook: %w", err)
+	}
+	return mgr.Add(&lateServer{server: s, certsReady: o.CertsReady})
+}
+
+// register puts all handlers on a server.
+func register(s ctrlwebhook.Server, look lookup, o Options) error {
+	m, err := newMetrics(o.Registerer)
+	if err != nil {
+		return fmt.Errorf("register metrics: %w", err)
+	}
+	if o.Clock == nil {
+		o.Clock = clock.RealClock{}
+	}
+	if o.StaleAfter == 0 {
+		o.StaleAfter = DefaultStaleAfter
+	}
+	sh := &shell{metrics: m, clock: o.Clock, log: o.Log}
+	g := gate{lookup: look, excluded: o.Excluded, clock: o.Clock, staleAfter: o.StaleAfter}
+	ns := &namespaces{excluded: o.Excluded}
+	own := &objects{policies: policies{clock: o.Clock}, recommendations: recommendations{clock: o.Clock}}
+
+	s.Register(PathMutatePods, sh.handler("pods", (&pods{g}).mutate))
+	s.Register(PathMutateWorkloads, sh.handler("workloads", (&workloads{g}).mutate))
+	s.Register(PathMutateNamespaces, sh.handler("namespaces", ns.label))
+	s.Register(PathValidateNamespaces, sh.handler("validate-namespaces", ns.validate))
+	s.Register(PathValidateWorkloads, sh.handler("validate-workloads", validateWorkload))
+	s.Register(PathValidateLoadline, sh.handler("validate-loadline", own.validate))
+	return nil
+}
+
+// lateServer starts an admission server after its certificate is there. It also hides it from the manager, which starts
+// webhook servers before the caches are filled: this one never answers out of an empty cache.
+type lateServer struct {
+	server     ctrlwebhook.Server
+	certsReady <-chan struct{}
+}
+
+var _ manager.LeaderElectionRunnable = (*lateServer)(nil)
+
+// NeedLeaderElection says that every replica serves.
+func (*lateServer) NeedLeaderElection() bool { return false }
+
+// Start serves until the context ends.
+func (s *lateServer) Start(ctx context.Context) error {
+	if s.certsReady != nil {
+		select {
+		case <-s.certsReady:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	return s.server.Start(ctx)
+}

@@ -1,0 +1,85 @@
+package webhook
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/apply"
+)
+
+// sizer says what the containers of one pod should carry.
+type sizer struct {
+	values   apply.Values
+	excluded []string
+	// stale forbids anything below the memory that the pod asks for itself.
+	stale bool
+}
+
+// desired returns the sizes of the containers that are sized.
+func (s sizer) desired(original map[string]apply.Resources) map[string]apply.Resources {
+	sized := apply.Desired(s.values, original, apply.ForNewPod)
+	for name, want := range sized {
+		switch {
+		case slices.Contains(s.excluded, name):
+			delete(sized, name)
+		case s.stale:
+			sized[name] = notBelow(want, original[name])
+		}
+	}
+	return sized
+}
+
+// notBelow raises the memory of want to that of original. No limit is the largest limit.
+func notBelow(want, original apply.Resources) apply.Resources {
+	want.Requests.MemoryBytes = max(want.Requests.MemoryBytes, original.Requests.MemoryBytes)
+	if want.Limits.MemoryBytes == 0 || original.Limits.MemoryBytes == 0 {
+		want.Limits.MemoryBytes = 0
+	} else {
+		want.Limits.MemoryBytes = max(want.Limits.MemoryBytes, original.Limits.MemoryBytes)
+	}
+	return want
+}
+
+// original is what the containers of the pod asked for before Loadline changed them.
+//
+// The annotation of that name is believed, container by container, only where computing from it gives exactly what the
+// container has now: then this webhook wrote both and is being called again. Anything else — a copied pod, a template that
+// somebody pasted, an attempt to have limits computed from numbers that were never there — counts as what the pod asks for
+// itself.
+func (s sizer) original(pod *corev1.Pod) map[string]apply.Resources {
+	present := apply.Present(pod)
+	claimed := claimedOriginal(pod)
+	for name, want := range s.desired(claimed) {
+		if want == present[name] {
+			present[name] = claimed[name]
+		}
+	}
+	return present
+}
+
+// claimedOriginal reads the annotation, for the containers that it names: those the pod had when this webhook was called
+// before. Containers that another webhook added since must not take part, because they can change the QoS class that the
+// earlier sizes were computed for. It is nil for a pod without a readable annotation.
+func claimedOriginal(pod *corev1.Pod) map[string]apply.Resources {
+	text, annotated := pod.Annotations[v1alpha1.AnnotationOriginal]
+	if !annotated {
+		return nil
+	}
+	claimed, err := apply.Original(pod)
+	if err != nil {
+		return nil
+	}
+	var named map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(text), &named); err != nil {
+		return nil
+	}
+	maps.DeleteFunc(claimed, func(name string, _ apply.Resources) bool {
+		_, ok := named[name]
+		return !ok
+	})
+	return claimed
+}

@@ -1,0 +1,113 @@
+package webhook
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"gomodules.xyz/jsonpatch/v2"
+	admissionv1 "k8s.io/api/admission/v1"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+)
+
+// workloads injects the number of pods into Deployments and StatefulSets, where somebody allowed it with replicas: auto.
+type workloads struct{ gate }
+
+// workloadView is the part of a Deployment or StatefulSet that is read.
+type workloadView struct {
+	Metadata objectMeta `json:"metadata"`
+	Spec     struct {
+		Replicas *int32 `json:"replicas"`
+		Paused   bool   `json:"paused"`
+	} `json:"spec"`
+}
+
+// replicas is the number in the spec; the API server takes 1 where there is none.
+func (w *workloadView) replicas() int32 {
+	if w.Spec.Replicas == nil {
+		return 1
+	}
+	return *w.Spec.Replicas
+}
+
+func (w *workloads) mutate(ctx context.Context, req *admissionv1.AdmissionRequest) (answer, error) {
+	if !isWrite(req) || !isScalable(req) {
+		return answer{outcome: outcomeIrrelevant}, nil
+	}
+	view, err := decode[workloadView](req.Object)
+	if err != nil {
+		return answer{}, err
+	}
+	old, err := decodeOld[workloadView](req.OldObject)
+	if err != nil {
+		return answer{}, err
+	}
+	if why := handsOff(req, view, old); why != "" {
+		return answer{outcome: why}, nil
+	}
+	effective, why, err := w.grant(ctx, req.Namespace, view.Metadata.Annotations)
+	if err != nil || why != "" {
+		return answer{outcome: why}, err
+	}
+	if effective.Replicas != v1alpha1.ReplicasAuto {
+		return answer{outcome: outcomeNotOptedIn}, nil
+	}
+	return w.scale(ctx, req, view)
+}
+
+// scale replaces the number of pods that was asked for by the recommended one.
+func (w *workloads) scale(ctx context.Context, req *admissionv1.AdmissionRequest, view *workloadView) (answer, error) {
+	t := target{req.Namespace, req.Kind.Group + "/" + req.Kind.Version, req.Kind.Kind, view.Metadata.Name}
+	autoscaler, err := w.lookup.Autoscaler(ctx, t.namespace, t.kind, t.name)
+	if err != nil {
+		return answer{}, err
+	}
+	if autoscaler != "" {
+		return answer{outcome: outcomeAutoscaled}, nil
+	}
+	rec, why, err := w.sizes(ctx, t)
+	if err != nil || why != "" {
+		return answer{outcome: why}, err
+	}
+	want, asked := rec.Status.Applicable.Replicas, view.replicas()
+	switch {
+	case want == nil || *want <= 0:
+		return answer{outcome: outcomeNotApplicable}, nil
+	case *want == asked, *want < asked && w.stale(rec):
+		return answer{outcome: outcomeUnchanged}, nil
+	}
+	ops := setAnnotations(view.Metadata.Annotations, map[string]string{
+		v1alpha1.AnnotationOriginalReplicas: strconv.Itoa(int(asked)),
+	})
+	ops = append(ops, jsonpatch.NewOperation("add", "/spec/replicas", *want))
+	return answer{outcome: outcomeInjected, patches: ops, warnings: []string{fmt.Sprintf(
+		"spec.replicas %d becomes %d, which Loadline recommends; annotation %s=%s on this %s keeps your number",
+		asked, *want, v1alpha1.AnnotationReplicas, v1alpha1.ReplicasRecommend, t.kind)}}, nil
+}
+
+func isScalable(req *admissionv1.AdmissionRequest) bool {
+	return req.Kind.Group == "apps" && (req.Kind.Kind == "Deployment" || req.Kind.Kind == "StatefulSet")
+}
+
+// handsOff tells why a request is left alone whatever is recommended: it does not decide the number of pods, or a person set
+// that number to 0 or stopped the rollout.
+func handsOff(req *admissionv1.AdmissionRequest, view, old *workloadView) outcome {
+	switch {
+	case view.Metadata.beingDeleted():
+		return outcomeIrrelevant
+	case req.Operation == admissionv1.Update && view.replicas() == old.replicas():
+		return outcomeIrrelevant
+	case view.replicas() == 0:
+		return outcomeScaledToZero
+	case view.Spec.Paused:
+		return outcomePaused
+	}
+	return ""
+}
+
+// validateWorkload refuses bad annotations that this request adds or changes.
+func validateWorkload(_ context.Context, req *admissionv1.AdmissionRequest) (answer, error) {
+	a, _, err := validateAnnotations(req)
+	return a, err
+}
