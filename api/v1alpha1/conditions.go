@@ -27,6 +27,7 @@ const (
 	ReasonHistoryRead        = "HistoryRead"
 	ReasonHistoryUnavailable = "HistoryUnavailable"
 	ReasonNoHistory          = "NoHistory"
+	ReasonNothingToSize      = "NothingToSize"
 	ReasonForecast           = "Forecast"
 	ReasonHistoryTooShort    = "HistoryTooShort"
 	ReasonRules              = "Rules"

@@ -62,3 +62,12 @@ const (
 	UpdaterInPlaceOrEvict UpdaterMode = "in-place-or-evict"
 	UpdaterEvict          UpdaterMode = "evict"
 )
+
+// Every value from the narrowest to the widest. UpdaterModes have no such order.
+var (
+	modes        = []Mode{ModeOff, ModeDryRun, ModeInitial, ModeAuto}
+	approvals    = []Approval{ApprovalManual, ApprovalAutomatic}
+	priorities   = []Priority{PriorityLow, PriorityStandard, PriorityHigh, PriorityCritical}
+	replicaModes = []ReplicaMode{ReplicasOff, ReplicasRecommend, ReplicasAuto}
+	updaterModes = []UpdaterMode{UpdaterInPlace, UpdaterInPlaceOrEvict, UpdaterEvict}
+)

@@ -9,7 +9,12 @@ import (
 // RecommendationStatus is what Loadline computed and why.
 //
 // The recommender (field manager loadline-recommender) owns everything but outcomes and the conditions Applied and
-// Healthy, which the updater (field manager loadline-updater) owns. No object grows beyond 32 KiB.
+// Healthy, which the updater (field manager loadline-updater) owns.
+//
+// The bounds below protect the API server, each on its own; together they allow more than the 32 KiB that an object may have.
+// Whoever writes the status shortens the trail until the object fits. That is enough for 16 containers, whose numbers take
+// about 27 KiB; with 18 or more, forecast and memory have to give way as well. Texts are cut to their bounds before they are
+// written: one that is too long has the whole write refused.
 type RecommendationStatus struct {
 	// conditions tell what works and what does not. Types: Ready, HistoryReady, ForecastReady, Advised, Approved,
 	// Applied, Healthy, Stale.
@@ -26,10 +31,13 @@ type RecommendationStatus struct {
 
 	// observedGeneration is the generation of this object that the status answers.
 	// +optional
+	// +kubebuilder:validation:Minimum=0
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
 	// targetUID is the UID of the workload that was last seen under the name in targetRef.
 	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=64
 	TargetUID types.UID `json:"targetUID,omitempty"`
 
 	// mode that is in force for this workload, after namespace, workload and policy were combined.
@@ -127,18 +135,23 @@ type RecommendationStatus struct {
 
 // Display holds texts for people; nothing reads them back.
 type Display struct {
+	// workload as kind/name.
 	// +optional
 	// +kubebuilder:validation:MaxLength=317
 	Workload string `json:"workload,omitempty"`
+	// cpu requested now and recommended, summed over the containers of one pod, such as "500m → 220m".
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	CPU string `json:"cpu,omitempty"`
+	// memory requested now and recommended, summed over the containers of one pod, such as "2Gi → 900Mi".
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	Memory string `json:"memory,omitempty"`
+	// replicas now and recommended, such as "3 → 5".
 	// +optional
 	// +kubebuilder:validation:MaxLength=32
 	Replicas string `json:"replicas,omitempty"`
+	// why is the most important reason, in one sentence.
 	// +optional
 	// +kubebuilder:validation:MaxLength=300
 	Why string `json:"why,omitempty"`
@@ -146,6 +159,7 @@ type Display struct {
 
 // CurrentValues is what the workload asks for without Loadline.
 type CurrentValues struct {
+	// containers of the workload's template.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -154,28 +168,35 @@ type CurrentValues struct {
 
 	// replicas in the workload's spec.
 	// +optional
+	// +kubebuilder:validation:Minimum=0
 	Replicas *int32 `json:"replicas,omitempty"`
 }
 
 // CurrentContainer is the resources of one container in the workload's template.
 type CurrentContainer struct {
-	// +kubebuilder:validation:MaxLength=253
+	// name of the container.
+	// +kubebuilder:validation:MaxLength=63
 	Name string `json:"name"`
+
+	// requests in the template, in cores and bytes.
 	// +optional
 	Requests ResourceAmounts `json:"requests,omitempty"`
+
+	// limits in the template, in cores and bytes.
 	// +optional
 	Limits ResourceAmounts `json:"limits,omitempty"`
 }
 
 // OOMFloor is the least memory a container gets after it was killed for lack of memory.
 type OOMFloor struct {
-	// +kubebuilder:validation:MaxLength=253
+	// container that was killed.
+	// +kubebuilder:validation:MaxLength=63
 	Container string `json:"container"`
 
-	// hit is the limit that the container ran into.
+	// hit is the memory limit that the container ran into, in bytes.
 	Hit resource.Quantity `json:"hit"`
 
-	// floor is the memory request that follows: the larger of 1.2 × hit and hit + 100 MiB.
+	// floor is the memory request that follows, in bytes: the larger of 1.2 × hit and hit + 100 MiB.
 	Floor resource.Quantity `json:"floor"`
 
 	// time of the last kill.
@@ -189,12 +210,22 @@ type OOMFloor struct {
 // ReplicaStatus tells how the number of pods was found.
 type ReplicaStatus struct {
 	// current is the number in the workload's spec.
+	// +kubebuilder:validation:Minimum=0
 	Current int32 `json:"current"`
+
+	// target is the recommended number. Absent where Loadline has no opinion.
 	// +optional
+	// +kubebuilder:validation:Minimum=0
 	Target *int32 `json:"target,omitempty"`
+
+	// min is the smallest number that the policy allows.
 	// +optional
+	// +kubebuilder:validation:Minimum=0
 	Min *int32 `json:"min,omitempty"`
+
+	// max is the largest number that the policy allows.
 	// +optional
+	// +kubebuilder:validation:Minimum=0
 	Max *int32 `json:"max,omitempty"`
 
 	// owner is who decides the number today, such as "HorizontalPodAutoscaler/checkout"; empty means the workload's own spec.
@@ -211,27 +242,36 @@ type ReplicaStatus struct {
 
 // ReplicaWindow is a number of pods for a time.
 type ReplicaWindow struct {
-	From     metav1.Time `json:"from"`
-	Until    metav1.Time `json:"until"`
-	Replicas int32       `json:"replicas"`
+	// from is when the window opens.
+	From metav1.Time `json:"from"`
+
+	// until is when it closes; this moment does not belong to it.
+	Until metav1.Time `json:"until"`
+
+	// replicas that the window needs.
+	// +kubebuilder:validation:Minimum=0
+	Replicas int32 `json:"replicas"`
 }
 
 // ForecastStatus summarises one container's CPU forecast.
 type ForecastStatus struct {
-	// +kubebuilder:validation:MaxLength=253
+	// container that was forecast.
+	// +kubebuilder:validation:MaxLength=63
 	Container string `json:"container"`
 
-	// historyHours is how much history was there.
+	// historyHours is how much history was there, in hours.
+	// +kubebuilder:validation:Minimum=0
 	HistoryHours int32 `json:"historyHours"`
 
-	// horizonHours is how far the forecast looks.
+	// horizonHours is how far the forecast looks, in hours.
+	// +kubebuilder:validation:Minimum=0
 	HorizonHours int32 `json:"horizonHours"`
 
 	// peak is the largest expected demand per pod in the horizon, in cores, before advice.
 	// +optional
 	Peak *resource.Quantity `json:"peak,omitempty"`
 
-	// peakTime is when it is expected.
+	// peakTime is when the peak is expected.
 	// +optional
 	PeakTime *metav1.Time `json:"peakTime,omitempty"`
 
@@ -244,17 +284,23 @@ type ForecastStatus struct {
 
 	// backtestErrorPercent is the mean absolute error of the chosen models on past data, in percent of the mean demand.
 	// +optional
+	// +kubebuilder:validation:Minimum=0
 	BacktestErrorPercent *int32 `json:"backtestErrorPercent,omitempty"`
 
-	// coveragePercent is how much of the past lay under the upper quantile that is used for sizing.
+	// coveragePercent is how much of the past lay under the upper quantile that is used for sizing, in percent.
 	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=100
 	CoveragePercent *int32 `json:"coveragePercent,omitempty"`
 }
 
 // ModelWeight is the share of one forecasting model.
 type ModelWeight struct {
+	// model by name, such as holt-winters.
 	// +kubebuilder:validation:MaxLength=64
 	Model string `json:"model"`
+
+	// percent is its share of the forecast.
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=100
 	Percent int32 `json:"percent"`
@@ -271,9 +317,12 @@ type AdviceStatus struct {
 	// +kubebuilder:validation:MaxLength=256
 	Reason string `json:"reason,omitempty"`
 
+	// model that was asked, such as llama3.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	Model string `json:"model,omitempty"`
+
+	// digest of the model's weights.
 	// +optional
 	// +kubebuilder:validation:MaxLength=128
 	Digest string `json:"digest,omitempty"`
@@ -297,15 +346,21 @@ type AdviceStatus struct {
 
 // AdjustmentStatus is one proposed adjustment and what became of it.
 type AdjustmentStatus struct {
+	// kind of adjustment: demand, hold, never-shrink or ignore-history.
 	// +kubebuilder:validation:MaxLength=32
 	Kind string `json:"kind"`
+
+	// from is when its window opens.
 	// +optional
 	From *metav1.Time `json:"from,omitempty"`
+
+	// until is when its window closes.
 	// +optional
 	Until *metav1.Time `json:"until,omitempty"`
 
 	// percent of the forecast: 300 is three times the forecast.
 	// +optional
+	// +kubebuilder:validation:Minimum=0
 	Percent *int32 `json:"percent,omitempty"`
 
 	// evidence names what it rests on.
@@ -315,6 +370,7 @@ type AdjustmentStatus struct {
 	// +kubebuilder:validation:items:MaxLength=64
 	Evidence []string `json:"evidence,omitempty"`
 
+	// accepted tells whether it was taken into account.
 	Accepted bool `json:"accepted"`
 
 	// reason of the proposal, or of its refusal.
@@ -338,11 +394,17 @@ const (
 type Finding struct {
 	// type is a stable CamelCase name, such as MemoryLeakSuspected.
 	// +kubebuilder:validation:MaxLength=64
-	Type     string   `json:"type"`
+	Type string `json:"type"`
+
+	// severity: info, warning or critical.
 	Severity Severity `json:"severity"`
+
+	// container that it concerns; empty if it is the whole workload.
 	// +optional
-	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:MaxLength=63
 	Container string `json:"container,omitempty"`
+
+	// message for a person, with numbers.
 	// +kubebuilder:validation:MaxLength=300
 	Message string `json:"message"`
 }
@@ -351,6 +413,7 @@ type Finding struct {
 type Savings struct {
 	// cpu in cores.
 	CPU resource.Quantity `json:"cpu"`
+
 	// memory in bytes.
 	Memory resource.Quantity `json:"memory"`
 }
@@ -371,14 +434,26 @@ const (
 
 // Outcome is one change that the updater tried.
 type Outcome struct {
+	// time of the attempt.
 	Time metav1.Time `json:"time"`
+
+	// pod that was to change, by name.
 	// +kubebuilder:validation:MaxLength=253
 	Pod string `json:"pod"`
+
+	// podUID tells it from another pod of the same name.
+	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=64
 	PodUID types.UID `json:"podUID"`
+
+	// revision that the pod was to get.
 	// +kubebuilder:validation:MaxLength=64
-	Revision string        `json:"revision"`
-	Result   OutcomeResult `json:"result"`
+	Revision string `json:"revision"`
+
+	// result of the attempt.
+	Result OutcomeResult `json:"result"`
+
+	// message of the API server, or what Loadline found.
 	// +optional
 	// +kubebuilder:validation:MaxLength=300
 	Message string `json:"message,omitempty"`
@@ -386,6 +461,7 @@ type Outcome struct {
 
 // DecisionMemory is what the next decision needs from the ones before. It lives here so that a restart forgets nothing.
 type DecisionMemory struct {
+	// containers that were ever sized.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -399,7 +475,8 @@ type DecisionMemory struct {
 
 // ContainerMemory is what is remembered about one container.
 type ContainerMemory struct {
-	// +kubebuilder:validation:MaxLength=253
+	// name of the container.
+	// +kubebuilder:validation:MaxLength=63
 	Name string `json:"name"`
 
 	// image that runs; a change restarts the time before lowering.
@@ -411,17 +488,24 @@ type ContainerMemory struct {
 	// +optional
 	ImageSince *metav1.Time `json:"imageSince,omitempty"`
 
-	// cpuRaised, cpuLowered, memoryRaised and memoryLowered are when the target last moved.
+	// cpuRaised is when the CPU target last rose.
 	// +optional
 	CPURaised *metav1.Time `json:"cpuRaised,omitempty"`
+
+	// cpuLowered is when the CPU target last fell.
 	// +optional
 	CPULowered *metav1.Time `json:"cpuLowered,omitempty"`
+
+	// memoryRaised is when the memory target last rose.
 	// +optional
 	MemoryRaised *metav1.Time `json:"memoryRaised,omitempty"`
+
+	// memoryLowered is when the memory target last fell.
 	// +optional
 	MemoryLowered *metav1.Time `json:"memoryLowered,omitempty"`
 
-	// memoryHistoryHours is the history behind the present memory target: less never lowers it.
+	// memoryHistoryHours is the history behind the present memory target, in hours: less never lowers it.
 	// +optional
+	// +kubebuilder:validation:Minimum=0
 	MemoryHistoryHours int32 `json:"memoryHistoryHours,omitempty"`
 }

@@ -15,14 +15,15 @@ const DefaultPolicyName = "default"
 // +kubebuilder:object:root=true
 // +kubebuilder:resource:shortName=llpol,categories=loadline
 // +kubebuilder:printcolumn:name="CPU",type=string,JSONPath=`.spec.cpu.quantilePercent`,description="share of time, in percent, that the CPU request covers"
-// +kubebuilder:printcolumn:name="Give-back",type=string,JSONPath=`.spec.maxGiveBackPercent`
-// +kubebuilder:printcolumn:name="Replicas",type=string,JSONPath=`.spec.replicas.mode`
+// +kubebuilder:printcolumn:name="Give-back",type=string,JSONPath=`.spec.maxGiveBackPercent`,description="how far, in percent, running pods may be lowered below their target in quiet hours"
+// +kubebuilder:printcolumn:name="Replicas",type=string,JSONPath=`.spec.replicas.mode`,description="what happens to the number of pods: off, recommend or auto"
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 type SizingPolicy struct {
 	metav1.TypeMeta `json:",inline"`
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
+	// spec is the policy. Default: the operator's default policy.
 	// +optional
 	Spec SizingPolicySpec `json:"spec,omitempty"`
 }
@@ -67,8 +68,11 @@ type SizingPolicySpec struct {
 	// +kubebuilder:validation:Maximum=2000
 	MaxDemandPercent *int32 `json:"maxDemandPercent,omitempty"`
 
-	// eventLeadTime is how long before an event's window the target is raised. Default 30m.
+	// eventLeadTime is how long before an event's window the target is raised, as a duration such as 30m. Default 30m.
 	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+$`
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s') && duration(self) <= duration('24h')",message="eventLeadTime must be between 0s and 24h"
 	EventLeadTime *metav1.Duration `json:"eventLeadTime,omitempty"`
 
@@ -76,7 +80,7 @@ type SizingPolicySpec struct {
 	// +optional
 	Disruption DisruptionPolicy `json:"disruption,omitempty"`
 
-	// signals are further measurements of the workload.
+	// signals are further measurements of the workload. Default: none.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -87,45 +91,50 @@ type SizingPolicySpec struct {
 	// +optional
 	SizeBestEffort *bool `json:"sizeBestEffort,omitempty"`
 
-	// costWeights turn cores and gibibytes into money in reports.
+	// costWeights turn cores and gibibytes into money in reports. Default: reports show cores and gibibytes only.
 	// +optional
 	CostWeights *CostWeights `json:"costWeights,omitempty"`
 
 	// allowOverrides lets annotations on a workload widen what the namespace grants. Default false: they may only narrow it.
+	// No annotation on a workload opts it in, or into admission, where its namespace has not.
 	// +optional
 	AllowOverrides *bool `json:"allowOverrides,omitempty"`
 }
 
 // CPUPolicy says how CPU is sized.
-// +kubebuilder:validation:XValidation:rule="!has(self.min) || !has(self.max) || quantity(self.min).compareTo(quantity(self.max)) <= 0",message="cpu.min must not be larger than cpu.max"
-// +kubebuilder:validation:XValidation:rule="!has(self.min) || quantity(self.min).sign() > 0",message="cpu.min must be larger than 0"
-// +kubebuilder:validation:XValidation:rule="!has(self.max) || quantity(self.max).sign() > 0",message="cpu.max must be larger than 0"
+// +kubebuilder:validation:XValidation:rule="!has(self.min) || !has(self.max) || quantity(string(self.min)).compareTo(quantity(string(self.max))) <= 0",message="cpu.min must not be larger than cpu.max"
+// +kubebuilder:validation:XValidation:rule="!has(self.min) || quantity(string(self.min)).isGreaterThan(quantity('0'))",message="cpu.min must be larger than 0"
+// +kubebuilder:validation:XValidation:rule="!has(self.max) || quantity(string(self.max)).isGreaterThan(quantity('0'))",message="cpu.max must be larger than 0"
 type CPUPolicy struct {
-	// quantilePercent is the share of recent time that the request covers. Default 95.
+	// quantilePercent is the share of recent time, in percent, in which the request covers the demand. Default 95.
 	// +optional
 	// +kubebuilder:validation:Minimum=50
 	// +kubebuilder:validation:Maximum=100
 	QuantilePercent *int32 `json:"quantilePercent,omitempty"`
 
-	// marginPercent is added on top. Default 15.
+	// marginPercent of the demand is added on top. Default 15.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=200
 	MarginPercent *int32 `json:"marginPercent,omitempty"`
 
-	// min is the smallest request. Default 10m.
+	// min is the smallest request, in cores. Default 10m.
 	// +optional
+	// +kubebuilder:validation:XIntOrString
+	// +kubebuilder:validation:MaxLength=32
 	Min *resource.Quantity `json:"min,omitempty"`
 
 	// max is the largest request, and the largest limit. No default: the largest node bounds it.
 	// +optional
+	// +kubebuilder:validation:XIntOrString
+	// +kubebuilder:validation:MaxLength=32
 	Max *resource.Quantity `json:"max,omitempty"`
 
-	// limit policy. Default Keep.
+	// limit says what happens to the limit. Default Keep.
 	// +optional
 	Limit *LimitPolicy `json:"limit,omitempty"`
 
-	// limitHeadroomPercent is what Headroom adds to the peak. Default 50.
+	// limitHeadroomPercent of the peak is added to it by the limit policy Headroom. Default 50.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=1000
@@ -143,33 +152,37 @@ const (
 )
 
 // MemoryPolicy says how memory is sized.
-// +kubebuilder:validation:XValidation:rule="!has(self.min) || !has(self.max) || quantity(self.min).compareTo(quantity(self.max)) <= 0",message="memory.min must not be larger than memory.max"
-// +kubebuilder:validation:XValidation:rule="!has(self.min) || quantity(self.min).sign() > 0",message="memory.min must be larger than 0"
-// +kubebuilder:validation:XValidation:rule="!has(self.max) || quantity(self.max).sign() > 0",message="memory.max must be larger than 0"
+// +kubebuilder:validation:XValidation:rule="!has(self.min) || !has(self.max) || quantity(string(self.min)).compareTo(quantity(string(self.max))) <= 0",message="memory.min must not be larger than memory.max"
+// +kubebuilder:validation:XValidation:rule="!has(self.min) || quantity(string(self.min)).isGreaterThan(quantity('0'))",message="memory.min must be larger than 0"
+// +kubebuilder:validation:XValidation:rule="!has(self.max) || quantity(string(self.max)).isGreaterThan(quantity('0'))",message="memory.max must be larger than 0"
 type MemoryPolicy struct {
-	// metric to size from. Default WorkingSet.
+	// metric to size from: WorkingSet (what the kernel counts against the limit) or RSS. Default WorkingSet.
 	// +optional
 	Metric *MemoryMetric `json:"metric,omitempty"`
 
-	// marginPercent is added to the observed peak. Default 15.
+	// marginPercent of the observed peak is added to it. Default 15.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=200
 	MarginPercent *int32 `json:"marginPercent,omitempty"`
 
-	// min is the smallest request. Default 32Mi.
+	// min is the smallest request, in bytes. Default 32Mi.
 	// +optional
+	// +kubebuilder:validation:XIntOrString
+	// +kubebuilder:validation:MaxLength=32
 	Min *resource.Quantity `json:"min,omitempty"`
 
 	// max is the largest request, and the largest limit. No default: the largest node bounds it.
 	// +optional
+	// +kubebuilder:validation:XIntOrString
+	// +kubebuilder:validation:MaxLength=32
 	Max *resource.Quantity `json:"max,omitempty"`
 
-	// limit policy. Default Keep.
+	// limit says what happens to the limit. Default Keep.
 	// +optional
 	Limit *LimitPolicy `json:"limit,omitempty"`
 
-	// limitHeadroomPercent is what Headroom adds to the peak. Default 20.
+	// limitHeadroomPercent of the peak is added to it by the limit policy Headroom. Default 20.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=1000
@@ -179,7 +192,8 @@ type MemoryPolicy struct {
 // ReplicaPolicy says how the number of pods is found.
 // +kubebuilder:validation:XValidation:rule="!has(self.min) || !has(self.max) || self.min <= self.max",message="replicas.min must not be larger than replicas.max"
 type ReplicaPolicy struct {
-	// mode: off, recommend or auto. The annotation loadline.dev/replicas may narrow it. Default recommend.
+	// mode: off, recommend or auto, where no annotation loadline.dev/replicas says it. No annotation overrules off. Default
+	// recommend.
 	// +optional
 	Mode *ReplicaMode `json:"mode,omitempty"`
 
@@ -195,23 +209,29 @@ type ReplicaPolicy struct {
 	// +kubebuilder:validation:Maximum=10000
 	Max *int32 `json:"max,omitempty"`
 
-	// targetUtilizationPercent is the share of its CPU request that a pod should use at the peak. Default 70.
+	// targetUtilizationPercent is the share of its CPU request, in percent, that a pod should use at the peak. Default 70.
 	// +optional
 	// +kubebuilder:validation:Minimum=10
 	// +kubebuilder:validation:Maximum=100
 	TargetUtilizationPercent *int32 `json:"targetUtilizationPercent,omitempty"`
 
-	// leadTime is how early pods are added before they are needed. Default 10m.
+	// leadTime is how early pods are added before they are needed, as a duration. Default 10m.
 	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+$`
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s') && duration(self) <= duration('24h')",message="leadTime must be between 0s and 24h"
 	LeadTime *metav1.Duration `json:"leadTime,omitempty"`
 
-	// lowerAfter is how long fewer pods must have sufficed before the number is lowered. Default 1h.
+	// lowerAfter is how long fewer pods must have sufficed before the number is lowered, as a duration. Default 1h.
 	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+$`
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s') && duration(self) <= duration('168h')",message="lowerAfter must be between 0s and 168h"
 	LowerAfter *metav1.Duration `json:"lowerAfter,omitempty"`
 
-	// maxStepPercent bounds one change of the number of pods. Default 100.
+	// maxStepPercent of the present number of pods bounds one change of it. Default 100.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=1000
@@ -219,10 +239,12 @@ type ReplicaPolicy struct {
 }
 
 // Behavior bounds how far and how often requests move.
+// +kubebuilder:validation:XValidation:rule="!has(self.down) || !has(self.down.maxStepPercent) || self.down.maxStepPercent <= 100",message="behavior.down.maxStepPercent must be at most 100: nothing can be lowered by more than all of it"
 type Behavior struct {
 	// up bounds raising.
 	// +optional
 	Up Movement `json:"up,omitempty"`
+
 	// down bounds lowering.
 	// +optional
 	Down Movement `json:"down,omitempty"`
@@ -230,7 +252,7 @@ type Behavior struct {
 
 // Movement bounds changes in one direction.
 type Movement struct {
-	// thresholdPercent: a smaller change is not made. Default 10 up, 20 down.
+	// thresholdPercent of the present request: a smaller change is not made. Default 10 up, 20 down.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=100
@@ -243,8 +265,11 @@ type Movement struct {
 	// +kubebuilder:validation:Maximum=1000
 	MaxStepPercent *int32 `json:"maxStepPercent,omitempty"`
 
-	// cooldown is the time after any change before the next one in this direction. Default 0s up, 3h down.
+	// cooldown is the time after any change before the next one in this direction, as a duration. Default 0s up, 3h down.
 	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+$`
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s') && duration(self) <= duration('168h')",message="cooldown must be between 0s and 168h"
 	Cooldown *metav1.Duration `json:"cooldown,omitempty"`
 }
@@ -255,22 +280,23 @@ type DisruptionPolicy struct {
 	// one. Default 25%.
 	// +optional
 	// +kubebuilder:validation:XIntOrString
+	// +kubebuilder:validation:MaxLength=16
 	// +kubebuilder:validation:XValidation:rule="type(self) == int ? self >= 1 && self <= 10000 : self.matches('^([1-9][0-9]?|100)%$')",message="maxUnavailable must be a number of at least 1 or a percentage from 1% to 100%"
 	MaxUnavailable *intstr.IntOrString `json:"maxUnavailable,omitempty"`
 
-	// evictionsPerHour of one workload at most. Default 6.
+	// evictionsPerHour is the largest number of pods of one workload that are evicted in an hour. 0 means none. Default 6.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=3600
 	EvictionsPerHour *int32 `json:"evictionsPerHour,omitempty"`
 
-	// minReplicas: a workload with fewer ready pods is never evicted from. Default 2.
+	// minReplicas is the number of ready pods below which none of a workload's pods is evicted. Default 2.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=10000
 	MinReplicas *int32 `json:"minReplicas,omitempty"`
 
-	// windows in which pods may be evicted. None means always. Resizing in place is not bound to them.
+	// windows in which pods may be evicted. Resizing in place is not bound to them. Default: none, which means always.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16
@@ -279,19 +305,23 @@ type DisruptionPolicy struct {
 
 // Window is a recurring time.
 type Window struct {
-	// start as a cron expression with five fields.
+	// start as a cron expression with five fields, such as "0 2 * * 1-5": two o'clock on weekdays.
 	// +kubebuilder:validation:MinLength=9
 	// +kubebuilder:validation:MaxLength=128
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[^ ]+( [^ ]+){4}$')",message="start must be a cron expression with five fields: minute hour day-of-month month day-of-week"
 	Start string `json:"start"`
 
-	// duration of the window.
+	// duration of the window, such as 4h.
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+$`
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1m') && duration(self) <= duration('168h')",message="duration must be between 1m and 168h"
 	Duration metav1.Duration `json:"duration"`
 
-	// timeZone is an IANA name. Default UTC.
+	// timeZone of start, as an IANA name such as Europe/Berlin. Default UTC.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$`
 	TimeZone string `json:"timeZone,omitempty"`
 }
 
@@ -309,6 +339,7 @@ const (
 
 // Signal is a measurement of a workload.
 type Signal struct {
+	// name of the signal, unique in the policy: at most 63 lower case letters, digits and '-'.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
@@ -319,18 +350,23 @@ type Signal struct {
 	// +kubebuilder:validation:MaxLength=1024
 	PromQL string `json:"promQL"`
 
+	// role: driver (evidence for the forecast) or health (worse after a change means rolling back).
 	Role SignalRole `json:"role"`
 }
 
 // CostWeights are prices.
-// +kubebuilder:validation:XValidation:rule="!has(self.cpuHour) || quantity(self.cpuHour).sign() >= 0",message="cpuHour must not be negative"
-// +kubebuilder:validation:XValidation:rule="!has(self.memoryGiBHour) || quantity(self.memoryGiBHour).sign() >= 0",message="memoryGiBHour must not be negative"
+// +kubebuilder:validation:XValidation:rule="!has(self.cpuHour) || !quantity(string(self.cpuHour)).isLessThan(quantity('0'))",message="cpuHour must not be negative"
+// +kubebuilder:validation:XValidation:rule="!has(self.memoryGiBHour) || !quantity(string(self.memoryGiBHour)).isLessThan(quantity('0'))",message="memoryGiBHour must not be negative"
 type CostWeights struct {
-	// cpuHour is the price of one core for one hour.
+	// cpuHour is the price of one core for one hour, in any currency. Default 0.
 	// +optional
+	// +kubebuilder:validation:XIntOrString
+	// +kubebuilder:validation:MaxLength=32
 	CPUHour *resource.Quantity `json:"cpuHour,omitempty"`
 
-	// memoryGiBHour is the price of one gibibyte for one hour.
+	// memoryGiBHour is the price of one gibibyte for one hour, in the same currency. Default 0.
 	// +optional
+	// +kubebuilder:validation:XIntOrString
+	// +kubebuilder:validation:MaxLength=32
 	MemoryGiBHour *resource.Quantity `json:"memoryGiBHour,omitempty"`
 }

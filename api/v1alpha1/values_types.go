@@ -50,10 +50,10 @@ type RevisionedValues struct {
 // ContainerValues holds the sizes of one container. A resource that is absent is left as the pod has it.
 type ContainerValues struct {
 	// name of the container.
-	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:MaxLength=63
 	Name string `json:"name"`
 
-	// target is the request of every new pod.
+	// target is the request of every new pod, in cores and bytes.
 	// +optional
 	Target ResourceAmounts `json:"target,omitempty"`
 
@@ -105,9 +105,11 @@ type Interval struct {
 
 // Limits says, per resource, what happens to the limit.
 type Limits struct {
+	// cpu limit. Absent where CPU is not sized.
 	// +optional
 	CPU *Limit `json:"cpu,omitempty"`
 
+	// memory limit. Absent where memory is not sized.
 	// +optional
 	Memory *Limit `json:"memory,omitempty"`
 }
@@ -117,7 +119,7 @@ type Limit struct {
 	// policy that produced the value.
 	Policy LimitPolicy `json:"policy"`
 
-	// value of the limit. Absent under Keep and None.
+	// value of the limit, in cores or bytes. Absent under Keep and None.
 	// +optional
 	Value *resource.Quantity `json:"value,omitempty"`
 }
