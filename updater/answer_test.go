@@ -1,0 +1,102 @@
+package updater
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+var pods = schema.GroupResource{Resource: "pods"}
+
+func forbidden(text string) error { return apierrors.NewForbidden(pods, "a", errors.New(text)) }
+
+// errNoPermission is what the API server's authorizer says.
+var errNoPermission = forbidden(`User "system:serviceaccount:loadline-system:loadline-updater" cannot patch resource "pods/resize" in API group "" in the namespace "shop"`)
+
+func invalid(path *field.Path, detail string) error {
+	return apierrors.NewInvalid(schema.GroupKind{Kind: "Pod"}, "a", field.ErrorList{field.Invalid(path, "x", detail)})
+}
+
+func apiStatus(code int32, reason metav1.StatusReason, message string, causes ...metav1.StatusCause) error {
+	return &apierrors.StatusError{ErrStatus: metav1.Status{
+		Status: metav1.StatusFailure, Code: code, Reason: reason, Message: message, Details: &metav1.StatusDetails{Causes: causes},
+	}}
+}
+
+func TestEveryAnswerToAResizeHasAName(t *testing.T) {
+	spec := field.NewPath("spec")
+	cases := map[string]struct {
+		err  error
+		want answer
+	}{
+		"accepted":                      {nil, answerDone},
+		"the pod is gone":               {apierrors.NewNotFound(pods, "a"), answerGone},
+		"another pod has its name":      {invalid(field.NewPath("metadata", "uid"), "field is immutable"), answerGone},
+		"changed in between":            {apierrors.NewConflict(pods, "a", errors.New("changed")), answerChanged},
+		"beyond the node's allocatable": {forbidden("node didn't have enough allocatable resources: cpu, requested: 64000, allocatable: 2000"), answerRefused},
+		"beyond the quota":              {forbidden("exceeded quota: q, requested: requests.cpu=3, used: requests.cpu=1, limited: requests.cpu=2"), answerRefused},
+		"QoS class would change":        {invalid(spec, "Pod QOS Class may not change as a result of resizing"), answerRefused},
+		"a node without resize":         {invalid(spec, "Pod running on node without support for resize"), answerRefused},
+		"refused by a webhook":          {apiStatus(http.StatusForbidden, metav1.StatusReasonForbidden, `admission webhook "x" denied the request: no`), answerRefused},
+		"our role lacks a rule":         {errNoPermission, answerNotPermitted},
+		"our token has expired":         {apierrors.NewUnauthorized("token"), answerNotPermitted},
+		"the plug-in is starting":       {forbidden("not yet ready to handle request"), answerUnavailable},
+		"too many requests":             {apierrors.NewTooManyRequests("slow down", 1), answerUnavailable},
+		"time-out":                      {context.DeadlineExceeded, answerUnavailable},
+		"internal error":                {apierrors.NewInternalError(errors.New("etcd")), answerUnavailable},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			if got := resizeAnswer(c.err); got != c.want {
+				t.Errorf("answer = %s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestEveryAnswerToAnEvictionHasAName(t *testing.T) {
+	violates := apiStatus(http.StatusTooManyRequests, metav1.StatusReasonTooManyRequests, "Cannot evict pod as it would violate the pod's disruption budget.",
+		metav1.StatusCause{Type: policyv1.DisruptionBudgetCause})
+	several := apiStatus(http.StatusInternalServerError, "", "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.")
+	cases := map[string]struct {
+		err  error
+		want answer
+	}{
+		"accepted":                        {nil, answerDone},
+		"the pod is gone":                 {apierrors.NewNotFound(pods, "a"), answerGone},
+		"another pod has its name":        {apierrors.NewConflict(pods, "a", errors.New("the UID in the precondition does not match")), answerGone},
+		"against its PodDisruptionBudget": {violates, answerDisruptionBudget},
+		"two PodDisruptionBudgets":        {several, answerSeveralBudgets},
+		"the API server is overloaded":    {apierrors.NewTooManyRequests("slow down", 1), answerUnavailable},
+		"our role lacks a rule":           {errNoPermission, answerNotPermitted},
+		"time-out":                        {context.DeadlineExceeded, answerUnavailable},
+		"some other internal error":       {apierrors.NewInternalError(errors.New("etcd")), answerUnavailable},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			if got := evictionAnswer(c.err); got != c.want {
+				t.Errorf("answer = %s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestAMissingRuleNeverLooksLikeAPodThatCannotBeResized(t *testing.T) {
+	// It would be evicted instead.
+	for _, resource := range []string{corev1.ResourcePods.String(), "pods/resize"} {
+		err := forbidden(`User "u" cannot patch resource "` + resource + `" in API group "" in the namespace "shop": RBAC: clusterrole "x" not found`)
+		if got := resizeAnswer(err); got != answerNotPermitted {
+			t.Errorf("%s: answer = %s", resource, got)
+		}
+	}
+}
+
+var errOtherUID = invalid(field.NewPath("metadata", "uid"), "field is immutable")

@@ -1,0 +1,108 @@
+package updater
+
+import (
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/config"
+)
+
+// Annotations by which a pod asks other tools, and therefore also Loadline, not to evict it.
+const (
+	annotationSafeToEvict  = "cluster-autoscaler.kubernetes.io/safe-to-evict"
+	annotationDoNotDisrupt = "karpenter.sh/do-not-disrupt"
+)
+
+// CacheOptions returns the options of the cache that the updater reads. Objects are stripped of what it does not need and
+// handed out without a copy, so a manager with this cache must not be shared with code that changes what it reads.
+func CacheOptions(cfg config.Config) cache.Options {
+	return cache.Options{
+		DefaultTransform:             cache.TransformStripManagedFields(),
+		DefaultUnsafeDisableDeepCopy: new(true),
+		ByObject: map[client.Object]cache.ByObject{
+			&v1alpha1.Recommendation{}:               {Transform: stripping(stripRecommendation)},
+			&v1alpha1.SizingPolicy{}:                 {},
+			&corev1.Pod{}:                            {Transform: stripping(stripPod)},
+			&policyv1.PodDisruptionBudget{}:          {},
+			&autoscalingv2.HorizontalPodAutoscaler{}: {Transform: stripping(stripAutoscaler)},
+			&appsv1.Deployment{}:                     {Transform: stripping(stripDeployment)},
+			&appsv1.StatefulSet{}:                    {Transform: stripping(stripStatefulSet)},
+			&appsv1.DaemonSet{}:                      {Transform: stripping(stripDaemonSet)},
+			namespaceMetadata():                      {},
+			&corev1.ConfigMap{}: {Namespaces: map[string]cache.Config{cfg.Namespace: {
+				FieldSelector: fields.OneTermEqualSelector(metav1.ObjectNameField, cfg.Updater.KillSwitchConfigMap),
+			}}},
+		},
+	}
+}
+
+func namespaceMetadata() *metav1.PartialObjectMetadata {
+	ns := &metav1.PartialObjectMetadata{}
+	ns.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+	return ns
+}
+
+// stripping makes a cache transform of a function that changes objects of one type; others, such as tombstones, pass.
+func stripping[T client.Object](strip func(T)) func(any) (any, error) {
+	return func(in any) (any, error) {
+		if obj, ok := in.(T); ok {
+			obj.SetManagedFields(nil)
+			strip(obj)
+		}
+		return in, nil
+	}
+}
+
+func stripRecommendation(rec *v1alpha1.Recommendation) {
+	rec.Status = v1alpha1.RecommendationStatus{
+		Mode: rec.Status.Mode, Conditions: rec.Status.Conditions, ObservedTime: rec.Status.ObservedTime,
+		Applicable: rec.Status.Applicable, Outcomes: rec.Status.Outcomes,
+	}
+}
+
+func stripPod(pod *corev1.Pod) {
+	for key := range pod.Annotations {
+		if !strings.HasPrefix(key, v1alpha1.Group+"/") && key != annotationSafeToEvict && key != annotationDoNotDisrupt {
+			delete(pod.Annotations, key)
+		}
+	}
+	pod.Spec = corev1.PodSpec{
+		Containers: stripContainers(pod.Spec.Containers), InitContainers: stripContainers(pod.Spec.InitContainers),
+		NodeName: pod.Spec.NodeName, Resources: pod.Spec.Resources, OS: pod.Spec.OS,
+	}
+	status := &pod.Status
+	*status = corev1.PodStatus{
+		Phase: status.Phase, Conditions: status.Conditions,
+		ContainerStatuses: status.ContainerStatuses, InitContainerStatuses: status.InitContainerStatuses,
+	}
+}
+
+func stripContainers(in []corev1.Container) []corev1.Container {
+	out := make([]corev1.Container, 0, len(in))
+	for _, c := range in {
+		out = append(out, corev1.Container{Name: c.Name, Resources: c.Resources, ResizePolicy: c.ResizePolicy, RestartPolicy: c.RestartPolicy})
+	}
+	return out
+}
+
+func stripAutoscaler(hpa *autoscalingv2.HorizontalPodAutoscaler) {
+	hpa.Spec = autoscalingv2.HorizontalPodAutoscalerSpec{ScaleTargetRef: hpa.Spec.ScaleTargetRef}
+	hpa.Status = autoscalingv2.HorizontalPodAutoscalerStatus{}
+}
+
+func stripDeployment(d *appsv1.Deployment) { d.Spec.Template = corev1.PodTemplateSpec{} }
+
+func stripStatefulSet(s *appsv1.StatefulSet) {
+	s.Spec.Template, s.Spec.VolumeClaimTemplates = corev1.PodTemplateSpec{}, nil
+}
+
+func stripDaemonSet(d *appsv1.DaemonSet) { d.Spec.Template = corev1.PodTemplateSpec{} }

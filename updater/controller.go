@@ -1,0 +1,217 @@
+package updater
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/updater/plan"
+)
+
+// controller runs one round after the other, on the leader.
+type controller struct {
+	interval, warmUp time.Duration
+	clock            clock.WithTicker
+	gatherer         gatherer
+	probe            *probe
+	actor            actor
+	reporter         reporter
+	ledger           *ledger
+	budget           plan.Budget
+	metrics          *metrics
+
+	started time.Time
+	// wasClosed is why the last round did not act, so that only a change is logged.
+	wasClosed string
+}
+
+// NeedLeaderElection makes the manager run the updater on one replica only.
+func (*controller) NeedLeaderElection() bool { return true }
+
+// Start runs a round per interval until the context ends, which also happens when leadership is lost.
+func (c *controller) Start(ctx context.Context) error {
+	ctx = logf.IntoContext(ctx, ctrl.Log.WithName("updater"))
+	c.started = c.clock.Now()
+	ticker := c.clock.NewTicker(c.interval)
+	defer ticker.Stop()
+	for {
+		if err := c.round(ctx); err != nil && ctx.Err() == nil {
+			logf.FromContext(ctx).Error(err, "round failed, the next one tries again")
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C():
+		}
+	}
+}
+
+// round looks at the whole cluster once and does what the plan says.
+func (c *controller) round(ctx context.Context) error {
+	now := c.clock.Now()
+	defer func() { c.metrics.roundSeconds.Observe(c.clock.Since(now).Seconds()) }()
+	gate := c.gate(ctx, now)
+	v, err := c.gatherer.gather(ctx, now, c.ledger)
+	if err != nil {
+		c.metrics.roundErrors.WithLabelValues("gather").Inc()
+		return fmt.Errorf("gather: %w", err)
+	}
+	c.observe(now, v)
+	snapshot := plan.Snapshot{Gate: gate, KillSwitch: v.killSwitch}
+	for _, s := range v.subjects {
+		snapshot.Workloads = append(snapshot.Workloads, s.Workload)
+	}
+	budget := c.budget
+	budget.Spent = c.ledger.spent
+	result := plan.Plan(now, snapshot, budget)
+	c.measure(ctx, result)
+	done := c.carryOut(ctx, result.Actions)
+	err = c.reporter.report(ctx, now, v, result, c.ledger)
+	c.reporter.tell(v, done)
+	if err != nil {
+		c.metrics.roundErrors.WithLabelValues("report").Inc()
+		return fmt.Errorf("report: %w", err)
+	}
+	return nil
+}
+
+// gate stays closed while a new leader warms up: what the one before did shows in the caches by then.
+func (c *controller) gate(ctx context.Context, now time.Time) plan.Gate {
+	gate := c.probe.gate(ctx, now)
+	if until := c.started.Add(c.warmUp); gate.Open && now.Before(until) {
+		return plan.Gate{Reason: "warming up until " + until.UTC().Format(time.RFC3339)}
+	}
+	return gate
+}
+
+// observe notes what became of earlier changes: harm, and what nodes said about resizes.
+func (c *controller) observe(now time.Time, v view) {
+	present := map[plan.Key]bool{}
+	for i := range v.subjects {
+		s := &v.subjects[i]
+		present[s.Key] = true
+		if s.Mode != v1alpha1.ModeAuto || s.Revision == "" {
+			continue
+		}
+		if s.Harm == "" {
+			if pod, evidence, found := plan.Harm(s.Workload, c.gatherer.config.Updater.ObservePeriod.Duration); found {
+				s.Harm = evidence
+				c.ledger.note(s.Key, outcome(now, s.Workload, s.Pods[pod], v1alpha1.OutcomeFailed, evidence))
+			}
+		}
+		for _, p := range s.Pods {
+			if result, refused := refusedByNode(p.Resize.State); refused && !c.ledger.knows(s.Key, p.UID, s.Revision, result) {
+				c.ledger.note(s.Key, outcome(now, s.Workload, p, result, p.Resize.Message))
+			}
+		}
+	}
+	c.ledger.tidy(now, present)
+}
+
+func refusedByNode(state plan.ResizeState) (v1alpha1.OutcomeResult, bool) {
+	switch state {
+	case plan.ResizeDeferred:
+		return v1alpha1.OutcomeDeferred, true
+	case plan.ResizeInfeasible, plan.ResizeError:
+		return v1alpha1.OutcomeInfeasible, true
+	default:
+		return "", false
+	}
+}
+
+func outcome(now time.Time, w plan.Workload, p plan.Pod, result v1alpha1.OutcomeResult, message string) v1alpha1.Outcome {
+	return v1alpha1.Outcome{
+		Time: storedTime(now), Pod: p.Name, PodUID: p.UID, Revision: w.Revision, Result: result,
+		Message: shorten(message, maxOutcomeMessage),
+	}
+}
+
+// storedTime is a time as the API keeps it, to the second: finer, it would differ from what was stored in every round.
+func storedTime(t time.Time) metav1.Time { return metav1.NewTime(t.Truncate(time.Second)) }
+
+// answered is an action and what the API server said to it.
+type answered struct {
+	plan.Action
+	answer  answer
+	message string
+}
+
+// carryOut does what the plan says, in its order, and notes every answer. It ends early when the API server cannot answer or
+// the leadership is lost.
+func (c *controller) carryOut(ctx context.Context, actions []plan.Action) []answered {
+	var done []answered
+	for _, action := range actions {
+		if ctx.Err() != nil {
+			break
+		}
+		got, message := c.actor.do(ctx, action)
+		c.metrics.actions.WithLabelValues(string(action.Kind), string(got)).Inc()
+		logf.FromContext(ctx).Info("asked the API server for a change", "kind", action.Kind, "answer", got,
+			"workload", action.Workload.String(), "pod", action.Pod, "revision", action.Revision, "message", message)
+		c.remember(action, got, message)
+		done = append(done, answered{action, got, message})
+		if got == answerUnavailable {
+			break
+		}
+	}
+	return done
+}
+
+// remember notes the answer to an action.
+func (c *controller) remember(action plan.Action, got answer, message string) {
+	now := c.clock.Now()
+	switch got {
+	case answerDone, answerRefused:
+		c.ledger.spend(now, action)
+	case answerUnavailable: // It may have been done all the same. The back-off lets other pods come first next time.
+		c.ledger.spend(now, action)
+		c.ledger.backOff(now, action.UID)
+	case answerDisruptionBudget, answerSeveralBudgets, answerNotPermitted:
+		c.ledger.backOff(now, action.UID)
+	case answerGone, answerChanged:
+	}
+	var result v1alpha1.OutcomeResult
+	switch {
+	case action.Kind == plan.Scale:
+		return
+	case got == answerDone && action.Kind == plan.Resize:
+		result = v1alpha1.OutcomeResized
+	case got == answerDone:
+		result = v1alpha1.OutcomeEvicted
+	case got == answerRefused:
+		result = v1alpha1.OutcomeRefused
+	default:
+		return
+	}
+	c.ledger.note(action.Workload, v1alpha1.Outcome{
+		Time: storedTime(now), Pod: action.Pod, PodUID: action.UID, Revision: action.Revision, Result: result,
+		Message: shorten(message, maxOutcomeMessage),
+	})
+}
+
+// measure publishes what a plan says, and logs when the gate opens or closes.
+func (c *controller) measure(ctx context.Context, result plan.Result) {
+	c.metrics.skips.Reset()
+	for _, s := range result.Skips {
+		c.metrics.skips.WithLabelValues(string(s.Reason)).Inc()
+	}
+	drifted := 0
+	for _, n := range result.Drifted {
+		drifted += n
+	}
+	c.metrics.drifted.Set(float64(drifted))
+	c.metrics.gateOpen.Set(0)
+	if result.Closed == "" {
+		c.metrics.gateOpen.Set(1)
+	}
+	if result.Closed != c.wasClosed {
+		logf.FromContext(ctx).Info("whether the updater may act has changed", "open", result.Closed == "", "reason", result.Closed)
+		c.wasClosed = result.Closed
+	}
+}

@@ -1,0 +1,240 @@
+package updater
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/updater/plan"
+)
+
+// seen is the workload that one look at these objects finds.
+func seen(t *testing.T, objects []client.Object) plan.Workload {
+	t.Helper()
+	w := newWorld(t, objects...)
+	v, err := w.controller.gatherer.gather(t.Context(), start, w.controller.ledger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(v.subjects) != 1 {
+		t.Fatalf("%d workloads, want 1", len(v.subjects))
+	}
+	return v.subjects[0].Workload
+}
+
+func deployment(objects []client.Object) *appsv1.Deployment { return objects[1].(*appsv1.Deployment) }
+
+func stored(objects []client.Object) *v1alpha1.Recommendation {
+	return objects[2].(*v1alpha1.Recommendation)
+}
+func namespaceOf(objects []client.Object) map[string]string { return objects[0].GetAnnotations() }
+
+func TestTheNarrowestModeIsInForce(t *testing.T) {
+	cases := map[string]struct {
+		namespace, workload, status string
+		want                        v1alpha1.Mode
+	}{
+		"all agree":                        {"auto", "", "auto", "auto"},
+		"the workload narrows":             {"auto", "initial", "auto", "initial"},
+		"the workload cannot widen":        {"initial", "auto", "auto", "initial"},
+		"the recommender knows of a cause": {"auto", "", "dry-run", "dry-run"},
+		"never computed":                   {"auto", "", "", "off"},
+		"a bad annotation":                 {"auto", "rubbish", "auto", "dry-run"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			objects := shop(500)
+			namespaceOf(objects)[v1alpha1.AnnotationMode] = c.namespace
+			if c.workload != "" {
+				deployment(objects).Annotations = map[string]string{v1alpha1.AnnotationMode: c.workload}
+			}
+			stored(objects).Status.Mode = v1alpha1.Mode(c.status)
+			if got := seen(t, objects).Mode; got != c.want {
+				t.Errorf("mode = %s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestARolloutIsInProgressUntilEveryPodIsUpdated(t *testing.T) {
+	cases := map[string]struct {
+		change func(*appsv1.Deployment)
+		want   bool
+	}{
+		"all updated":           {func(*appsv1.Deployment) {}, false},
+		"spec not yet observed": {func(d *appsv1.Deployment) { d.Generation, d.Status.ObservedGeneration = 2, 1 }, true},
+		"new pods are missing":  {func(d *appsv1.Deployment) { d.Status.UpdatedReplicas = 0 }, true},
+		"old pods are left":     {func(d *appsv1.Deployment) { d.Status.Replicas = 2 }, true},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			objects := shop(500)
+			c.change(deployment(objects))
+			if got := seen(t, objects).RolloutInProgress; got != c.want {
+				t.Errorf("in progress = %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestAStatefulSetRollsOnlyWhereItsControllerReplacesPods(t *testing.T) {
+	rolling := func(partition int32, strategy appsv1.StatefulSetUpdateStrategyType) *appsv1.StatefulSet {
+		return &appsv1.StatefulSet{
+			Spec: appsv1.StatefulSetSpec{UpdateStrategy: appsv1.StatefulSetUpdateStrategy{
+				Type: strategy, RollingUpdate: &appsv1.RollingUpdateStatefulSetStrategy{Partition: &partition},
+			}},
+			Status: appsv1.StatefulSetStatus{CurrentRevision: "a", UpdateRevision: "b", UpdatedReplicas: 1},
+		}
+	}
+	if !statefulSetRolls(rolling(0, appsv1.RollingUpdateStatefulSetStrategyType), 3) {
+		t.Error("1 of 3 updated: want a rollout in progress")
+	}
+	if statefulSetRolls(rolling(2, appsv1.RollingUpdateStatefulSetStrategyType), 3) {
+		t.Error("1 of 3 updated and the other 2 under the partition: want no rollout")
+	}
+	if statefulSetRolls(rolling(0, appsv1.OnDeleteStatefulSetStrategyType), 3) {
+		t.Error("under OnDelete nothing rolls by itself")
+	}
+}
+
+func TestSurroundingsOfAPod(t *testing.T) {
+	objects := shop(500)
+	namespaceOf(objects)[v1alpha1.AnnotationReplicas] = "auto"
+	matching := &metav1.LabelSelector{MatchLabels: map[string]string{"app": "checkout"}}
+	objects = append(objects,
+		&policyv1.PodDisruptionBudget{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "fresh"}, Spec: policyv1.PodDisruptionBudgetSpec{Selector: matching},
+			Status: policyv1.PodDisruptionBudgetStatus{DisruptionsAllowed: 2},
+		},
+		&policyv1.PodDisruptionBudget{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "not-yet-counted", Generation: 2}, Spec: policyv1.PodDisruptionBudgetSpec{Selector: matching},
+			Status: policyv1.PodDisruptionBudgetStatus{DisruptionsAllowed: 2, ObservedGeneration: 1},
+		},
+		&policyv1.PodDisruptionBudget{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "of-others"},
+			Spec:       policyv1.PodDisruptionBudgetSpec{Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "cart"}}},
+		},
+		&autoscalingv2.HorizontalPodAutoscaler{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "scaler"},
+			Spec:       autoscalingv2.HorizontalPodAutoscalerSpec{ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{Kind: "Deployment", Name: "checkout"}},
+		},
+		&v1alpha1.SizingPolicy{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "default"},
+			Spec:       v1alpha1.SizingPolicySpec{Disruption: v1alpha1.DisruptionPolicy{MinReplicas: new(int32(5))}},
+		},
+		&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "bare"}},
+	)
+	w := seen(t, objects)
+	if len(w.Pods) != 1 {
+		t.Fatalf("%d pods, want the one that the Deployment owns", len(w.Pods))
+	}
+	want := []plan.DisruptionBudget{{Name: "fresh", Allowed: 2}, {Name: "not-yet-counted", Allowed: 0}}
+	if diff := cmp.Diff(want, w.Pods[0].DisruptionBudgets); diff != "" {
+		t.Errorf("disruption budgets (-want +got):\n%s", diff)
+	}
+	if !w.ScaleReplicas || w.Autoscaler != "scaler" {
+		t.Errorf("scale = %v, autoscaler = %q; want replicas asked for and owned by the autoscaler", w.ScaleReplicas, w.Autoscaler)
+	}
+	wantDisruption := plan.Disruption{MaxUnavailable: intstr.FromString("25%"), EvictionsPerHour: 6, MinReplicas: 5}
+	if diff := cmp.Diff(wantDisruption, w.Disruption); diff != "" {
+		t.Errorf("disruption: the policy's minimum, defaults for the rest (-want +got):\n%s", diff)
+	}
+}
+
+func TestSizesAreStaleOnceTheRecommenderIsSilentForADay(t *testing.T) {
+	for ago, want := range map[time.Duration]bool{23 * time.Hour: false, 25 * time.Hour: true} {
+		objects := shop(500)
+		stored(objects).Status.ObservedTime = new(metav1.NewTime(start.Add(-ago)))
+		if got := seen(t, objects).Stale; got != want {
+			t.Errorf("after %s: stale = %v, want %v", ago, got, want)
+		}
+	}
+}
+
+func TestAnExcludedContainerIsNotSized(t *testing.T) {
+	objects := shop(100)
+	namespaceOf(objects)[v1alpha1.AnnotationExcludeContainers] = "app"
+	if got := seen(t, objects).Values.Containers; len(got) != 0 {
+		t.Errorf("sizes of %v, want none", got)
+	}
+}
+
+func TestPodsThatCameWithoutSizesAfterAnEvictionAreKnown(t *testing.T) {
+	objects := shop(100)
+	rec := stored(objects)
+	rec.Status.Outcomes = []v1alpha1.Outcome{{
+		Time: metav1.NewTime(start.Add(-2 * time.Hour)), Pod: "before", PodUID: "before", Revision: rec.Status.Applicable.Revision, Result: v1alpha1.OutcomeEvicted,
+	}}
+	if !seen(t, objects).Pods[0].AdmittedWithout {
+		t.Error("the pod was created after the eviction, without the revision: want it known")
+	}
+	objects = shop(100)
+	stored(objects).Status.Outcomes = rec.Status.Outcomes
+	objects[3].SetAnnotations(map[string]string{v1alpha1.AnnotationRevision: rec.Status.Applicable.Revision})
+	if seen(t, objects).Pods[0].AdmittedWithout {
+		t.Error("the pod carries the revision: want nothing held against it")
+	}
+}
+
+func TestWhatANodeSaysAboutAResize(t *testing.T) {
+	condition := func(kind corev1.PodConditionType, status corev1.ConditionStatus, reason string) corev1.PodCondition {
+		return corev1.PodCondition{Type: kind, Status: status, Reason: reason, Message: "m", LastTransitionTime: metav1.NewTime(start)}
+	}
+	cases := map[string]struct {
+		condition corev1.PodCondition
+		want      plan.ResizeState
+	}{
+		"nothing":              {condition(corev1.PodReady, corev1.ConditionTrue, ""), plan.ResizeNone},
+		"deferred":             {condition(corev1.PodResizePending, corev1.ConditionTrue, corev1.PodReasonDeferred), plan.ResizeDeferred},
+		"no longer deferred":   {condition(corev1.PodResizePending, corev1.ConditionFalse, corev1.PodReasonDeferred), plan.ResizeNone},
+		"infeasible":           {condition(corev1.PodResizePending, corev1.ConditionTrue, corev1.PodReasonInfeasible), plan.ResizeInfeasible},
+		"in progress":          {condition(corev1.PodResizeInProgress, corev1.ConditionTrue, ""), plan.ResizeInProgress},
+		"in progress, but not": {condition(corev1.PodResizeInProgress, corev1.ConditionTrue, corev1.PodReasonError), plan.ResizeError},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			pod := &corev1.Pod{Status: corev1.PodStatus{Conditions: []corev1.PodCondition{c.condition}}}
+			if got := resizeStatus(pod).State; got != c.want {
+				t.Errorf("state = %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestWhatCannotBeResizedWithoutARestart(t *testing.T) {
+	always := corev1.ContainerRestartPolicyAlways
+	restarts := []corev1.ContainerResizePolicy{{ResourceName: corev1.ResourceMemory, RestartPolicy: corev1.RestartContainer}}
+	pod := &corev1.Pod{Spec: corev1.PodSpec{
+		InitContainers: []corev1.Container{{Name: "init"}, {Name: "sidecar", RestartPolicy: &always}},
+		Containers:     []corev1.Container{{Name: "app"}, {Name: "jvm", ResizePolicy: restarts}},
+	}}
+	want := map[string]plan.Fixed{"init": {CPU: true, Memory: true}, "jvm": {Memory: true}}
+	if diff := cmp.Diff(want, fixed(pod)); diff != "" {
+		t.Errorf("fixed (-want +got):\n%s", diff)
+	}
+}
+
+func TestTheCacheKeepsWhatTheUpdaterReads(t *testing.T) {
+	objects := shop(100)
+	before := seen(t, objects)
+	pod := objects[3].(*corev1.Pod)
+	pod.Annotations = map[string]string{"kubectl.kubernetes.io/last-applied-configuration": "{}"}
+	stripPod(pod)
+	stripDeployment(deployment(objects))
+	stripRecommendation(stored(objects))
+	if diff := cmp.Diff(before, seen(t, objects)); diff != "" {
+		t.Errorf("a stripped cluster looks different (-whole +stripped):\n%s", diff)
+	}
+	if len(pod.Annotations) != 0 {
+		t.Errorf("annotations of others are cached: %v", pod.Annotations)
+	}
+}

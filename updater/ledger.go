@@ -1,0 +1,127 @@
+package updater
+
+import (
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/config"
+	"github.com/loadline-dev/loadline/updater/plan"
+)
+
+const (
+	// maxOutcomes is how many outcomes a Recommendation keeps.
+	maxOutcomes = 10
+	// A pod whose eviction was refused is tried again after backOffFirst, then after twice as long, at most backOffMost, each
+	// time up to half as long again by chance so that refused pods do not come back together.
+	backOffFirst = 15 * time.Second
+	backOffMost  = 5 * time.Minute
+)
+
+// ledger remembers what was done. It saves waiting for caches and asking what was refused a moment ago; what matters longer
+// than a restart takes is in the outcomes of the Recommendations, from which a new ledger learns.
+type ledger struct {
+	retryResize time.Duration
+	spent       []plan.Spent
+	outcomes    map[plan.Key][]v1alpha1.Outcome
+	backOffs    map[types.UID]backOff
+}
+
+type backOff struct {
+	delay time.Duration
+	until time.Time
+}
+
+func newLedger(retryResize time.Duration) *ledger {
+	return &ledger{retryResize: retryResize, outcomes: map[plan.Key][]v1alpha1.Outcome{}, backOffs: map[types.UID]backOff{}}
+}
+
+func budgetOf(cfg config.Updater) plan.Budget {
+	return plan.Budget{
+		EvictionsPerMinute:        cfg.EvictionsPerMinute,
+		NamespaceEvictionsPerHour: cfg.NamespaceEvictionsPerHour,
+		ResizesPerMinute:          cfg.ResizesPerMinute,
+	}
+}
+
+// learn takes over the outcomes of a Recommendation that the ledger has not met. It returns the outcomes that hold: the
+// ledger's own are never older than those in a cache.
+func (l *ledger) learn(key plan.Key, stored []v1alpha1.Outcome) []v1alpha1.Outcome {
+	if known, ok := l.outcomes[key]; ok {
+		return known
+	}
+	l.outcomes[key] = stored
+	for _, o := range stored {
+		if kind, ok := kindOf(o.Result); ok {
+			l.spent = append(l.spent, plan.Spent{At: o.Time.Time, Kind: kind, Workload: key, PodUID: o.PodUID})
+		}
+	}
+	return stored
+}
+
+func kindOf(result v1alpha1.OutcomeResult) (plan.Kind, bool) {
+	switch result {
+	case v1alpha1.OutcomeResized, v1alpha1.OutcomeRefused:
+		return plan.Resize, true
+	case v1alpha1.OutcomeEvicted:
+		return plan.Evict, true
+	default: // What the node said later about a resize that is in the list as well, and harm.
+		return "", false
+	}
+}
+
+// spend notes an action that the API server was asked for.
+func (l *ledger) spend(now time.Time, a plan.Action) {
+	l.spent = append(l.spent, plan.Spent{At: now, Kind: a.Kind, Workload: a.Workload, PodUID: a.UID})
+}
+
+// note adds an outcome. When there are too many, the oldest goes that no later decision needs: an eviction counts against the
+// hourly budget, and harm by the present revision stops the workload.
+func (l *ledger) note(key plan.Key, outcome v1alpha1.Outcome) {
+	kept := slices.Insert(slices.Clone(l.outcomes[key]), 0, outcome)
+	if len(kept) > maxOutcomes {
+		drop := len(kept) - 1
+		for i, o := range slices.Backward(kept) {
+			recentEviction := o.Result == v1alpha1.OutcomeEvicted && outcome.Time.Sub(o.Time.Time) < time.Hour
+			harm := o.Result == v1alpha1.OutcomeFailed && o.Revision == outcome.Revision
+			if !recentEviction && !harm {
+				drop = i
+				break
+			}
+		}
+		kept = slices.Delete(kept, drop, drop+1)
+	}
+	l.outcomes[key] = kept
+}
+
+// knows reports whether the outcomes of a workload hold this result for a pod and revision.
+func (l *ledger) knows(key plan.Key, pod types.UID, revision string, result v1alpha1.OutcomeResult) bool {
+	return slices.ContainsFunc(l.outcomes[key], func(o v1alpha1.Outcome) bool {
+		return o.PodUID == pod && o.Revision == revision && o.Result == result
+	})
+}
+
+// backOff puts off the next eviction of a pod.
+func (l *ledger) backOff(now time.Time, pod types.UID) {
+	delay := min(max(backOffFirst, 2*l.backOffs[pod].delay), backOffMost)
+	l.backOffs[pod] = backOff{delay: delay, until: now.Add(wait.Jitter(delay, 0.5))}
+}
+
+// tidy forgets what no longer counts: actions of more than an hour ago, workloads that are not among those present, and
+// back-offs that ended so long ago that the pod is gone or was evicted.
+func (l *ledger) tidy(now time.Time, present map[plan.Key]bool) {
+	l.spent = slices.DeleteFunc(l.spent, func(s plan.Spent) bool { return now.Sub(s.At) >= time.Hour })
+	for key := range l.outcomes {
+		if !present[key] {
+			delete(l.outcomes, key)
+		}
+	}
+	for uid, b := range l.backOffs {
+		if now.Sub(b.until) > 2*backOffMost {
+			delete(l.backOffs, uid)
+		}
+	}
+}

@@ -1,0 +1,76 @@
+package updater
+
+import (
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/updater/plan"
+)
+
+var checkout = plan.Key{Namespace: "shop", Kind: "Deployment", Name: "checkout"}
+
+func at(ago time.Duration, result v1alpha1.OutcomeResult, revision string) v1alpha1.Outcome {
+	return v1alpha1.Outcome{Time: metav1.NewTime(start.Add(-ago)), Result: result, Revision: revision, PodUID: types.UID(result)}
+}
+
+func TestTheOldestOutcomeGoesUnlessALaterDecisionNeedsIt(t *testing.T) {
+	l := newLedger(time.Minute)
+	l.note(checkout, at(50*time.Minute, v1alpha1.OutcomeFailed, "new"))
+	l.note(checkout, at(40*time.Minute, v1alpha1.OutcomeEvicted, "new"))
+	l.note(checkout, at(30*time.Minute, v1alpha1.OutcomeFailed, "old"))
+	for range 20 {
+		l.note(checkout, at(0, v1alpha1.OutcomeResized, "new"))
+	}
+	got := l.outcomes[checkout]
+	if len(got) != maxOutcomes {
+		t.Fatalf("%d outcomes, want %d", len(got), maxOutcomes)
+	}
+	if got[9].Result != v1alpha1.OutcomeFailed || got[8].Result != v1alpha1.OutcomeEvicted {
+		t.Errorf("oldest = %s, %s; want the eviction of this hour and the harm by this revision", got[9].Result, got[8].Result)
+	}
+	for _, o := range got[:8] {
+		if o.Result != v1alpha1.OutcomeResized {
+			t.Errorf("%s of revision %s was kept, want the newest resizes", o.Result, o.Revision)
+		}
+	}
+}
+
+func TestEvictionsAloneNeverFillMoreThanTheList(t *testing.T) {
+	l := newLedger(time.Minute)
+	for range 30 {
+		l.note(checkout, at(0, v1alpha1.OutcomeEvicted, "new"))
+	}
+	if got := len(l.outcomes[checkout]); got != maxOutcomes {
+		t.Errorf("%d outcomes, want %d", got, maxOutcomes)
+	}
+}
+
+func TestABackOffGrowsAndIsBounded(t *testing.T) {
+	l := newLedger(time.Minute)
+	var last time.Duration
+	for i := range 12 {
+		l.backOff(start, "uid")
+		wait := l.backOffs["uid"].until.Sub(start)
+		if i == 0 && (wait < backOffFirst || wait > backOffFirst*3/2) {
+			t.Errorf("the first wait is %s, want %s and up to half of that by chance", wait, backOffFirst)
+		}
+		last = wait
+	}
+	if last < backOffMost || last > backOffMost*3/2 {
+		t.Errorf("the last wait is %s, want %s and up to half of that by chance", last, backOffMost)
+	}
+}
+
+func TestTheLedgerForgetsWhatNoLongerCounts(t *testing.T) {
+	l := newLedger(time.Minute)
+	l.learn(checkout, []v1alpha1.Outcome{at(0, v1alpha1.OutcomeEvicted, "new"), at(2*time.Hour, v1alpha1.OutcomeEvicted, "new")})
+	l.backOff(start.Add(-time.Hour), "uid")
+	l.tidy(start, map[plan.Key]bool{})
+	if len(l.spent) != 1 || len(l.outcomes) != 0 || len(l.backOffs) != 0 {
+		t.Errorf("left: spent %v, outcomes %v, back-offs %v; want the eviction of this hour alone", l.spent, l.outcomes, l.backOffs)
+	}
+}

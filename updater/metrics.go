@@ -1,0 +1,71 @@
+package updater
+
+import (
+	"errors"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics of the updater. No label holds a namespace or a workload, so their number does not grow with the cluster.
+type metrics struct {
+	actions       *prometheus.CounterVec
+	skips         *prometheus.GaugeVec
+	drifted       prometheus.Gauge
+	gateOpen      prometheus.Gauge
+	probeSeconds  prometheus.Histogram
+	probeFailures prometheus.Counter
+	roundSeconds  prometheus.Histogram
+	roundErrors   *prometheus.CounterVec
+	badOriginals  prometheus.Counter
+}
+
+func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
+	const namespace, subsystem = "loadline", "updater"
+	m := &metrics{
+		actions: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: namespace, Subsystem: subsystem, Name: "actions_total",
+			Help: "Changes asked of the API server, by kind (resize, evict, scale) and answer.",
+		}, []string{"kind", "answer"}),
+		skips: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Namespace: namespace, Subsystem: subsystem, Name: "skipped",
+			Help: "Pods and workloads that the last round left alone, by reason.",
+		}, []string{"reason"}),
+		drifted: prometheus.NewGauge(prometheus.GaugeOpts{
+			Namespace: namespace, Subsystem: subsystem, Name: "drifted_pods",
+			Help: "Pods that differed from their Recommendation in the last round.",
+		}),
+		gateOpen: prometheus.NewGauge(prometheus.GaugeOpts{
+			Namespace: namespace, Subsystem: subsystem, Name: "gate_open",
+			Help: "1 if the last round was allowed to act: probe passed, warmed up, kill switch off.",
+		}),
+		probeSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Namespace: namespace, Subsystem: subsystem, Name: "probe_duration_seconds",
+			Help:    "Duration of the admission round trip, failed ones included.",
+			Buckets: prometheus.ExponentialBuckets(0.002, 2, 12), NativeHistogramBucketFactor: 1.1,
+		}),
+		probeFailures: prometheus.NewCounter(prometheus.CounterOpts{
+			Namespace: namespace, Subsystem: subsystem, Name: "probe_failures_total",
+			Help: "Admission round trips that failed or came back without the sizes.",
+		}),
+		roundSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Namespace: namespace, Subsystem: subsystem, Name: "round_duration_seconds",
+			Help:    "Duration of a whole round.",
+			Buckets: prometheus.ExponentialBuckets(0.01, 2, 12), NativeHistogramBucketFactor: 1.1,
+		}),
+		roundErrors: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: namespace, Subsystem: subsystem, Name: "errors_total",
+			Help: "Rounds that could not gather, and statuses that could not be written, by step.",
+		}, []string{"step"}),
+		badOriginals: prometheus.NewCounter(prometheus.CounterOpts{
+			Namespace: namespace, Subsystem: subsystem, Name: "unreadable_originals_total",
+			Help: "Times that a pod's annotation loadline.dev/original could not be read.",
+		}),
+	}
+	var errs []error
+	for _, c := range []prometheus.Collector{
+		m.actions, m.skips, m.drifted, m.gateOpen, m.probeSeconds, m.probeFailures, m.roundSeconds, m.roundErrors, m.badOriginals,
+	} {
+		errs = append(errs, registerer.Register(c))
+	}
+	return m, errors.Join(errs...)
+}

@@ -1,0 +1,167 @@
+package updater
+
+import (
+	"context"
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/apply"
+	"github.com/loadline-dev/loadline/config"
+	"github.com/loadline-dev/loadline/internal/owner"
+	"github.com/loadline-dev/loadline/updater/plan"
+)
+
+// namespace is what the workloads of one namespace have in common.
+type namespace struct {
+	settings  v1alpha1.Settings
+	problems  []v1alpha1.AnnotationError
+	policies  map[string]*v1alpha1.SizingPolicy
+	workloads map[owner.Workload]client.Object
+	pods      map[owner.Workload][]*corev1.Pod
+	budgets   []disruptionBudget
+	scalers   map[owner.Workload]string
+}
+
+type disruptionBudget struct {
+	plan.DisruptionBudget
+	selector labels.Selector
+}
+
+func (g *gatherer) namespace(ctx context.Context, name string) (*namespace, error) {
+	ns := &namespace{
+		policies: map[string]*v1alpha1.SizingPolicy{}, workloads: map[owner.Workload]client.Object{},
+		pods: map[owner.Workload][]*corev1.Pod{}, scalers: map[owner.Workload]string{},
+	}
+	meta := namespaceMetadata()
+	if err := g.reader.Get(ctx, client.ObjectKey{Name: name}, meta); client.IgnoreNotFound(err) != nil {
+		return nil, fmt.Errorf("read namespace %s: %w", name, err)
+	}
+	// A namespace that is gone has no annotations, so nothing in it is touched.
+	ns.settings, ns.problems = v1alpha1.ParseAnnotations(meta.Annotations)
+	for what, read := range map[string]func(context.Context, client.Reader, string) error{
+		"policies": ns.readPolicies, "workloads": ns.readWorkloads, "pods": ns.readPods,
+		"disruption budgets": ns.readBudgets, "autoscalers": ns.readScalers,
+	} {
+		if err := read(ctx, g.reader, name); err != nil {
+			return nil, fmt.Errorf("list %s of namespace %s: %w", what, name, err)
+		}
+	}
+	return ns, nil
+}
+
+func (n *namespace) readPolicies(ctx context.Context, reader client.Reader, name string) error {
+	var list v1alpha1.SizingPolicyList
+	if err := reader.List(ctx, &list, client.InNamespace(name)); err != nil {
+		return err
+	}
+	for i := range list.Items {
+		n.policies[list.Items[i].Name] = &list.Items[i]
+	}
+	return nil
+}
+
+func (n *namespace) readWorkloads(ctx context.Context, reader client.Reader, name string) error {
+	var deployments appsv1.DeploymentList
+	var statefulSets appsv1.StatefulSetList
+	var daemonSets appsv1.DaemonSetList
+	for _, list := range []client.ObjectList{&deployments, &statefulSets, &daemonSets} {
+		if err := reader.List(ctx, list, client.InNamespace(name)); err != nil {
+			return err
+		}
+	}
+	for i := range deployments.Items {
+		n.workloads[owner.Workload{Kind: "Deployment", Name: deployments.Items[i].Name}] = &deployments.Items[i]
+	}
+	for i := range statefulSets.Items {
+		n.workloads[owner.Workload{Kind: "StatefulSet", Name: statefulSets.Items[i].Name}] = &statefulSets.Items[i]
+	}
+	for i := range daemonSets.Items {
+		n.workloads[owner.Workload{Kind: "DaemonSet", Name: daemonSets.Items[i].Name}] = &daemonSets.Items[i]
+	}
+	return nil
+}
+
+func (n *namespace) readPods(ctx context.Context, reader client.Reader, name string) error {
+	var list corev1.PodList
+	if err := reader.List(ctx, &list, client.InNamespace(name)); err != nil {
+		return err
+	}
+	for i := range list.Items {
+		pod := &list.Items[i]
+		// Resources of the pod as a whole bound those of its containers: such a pod is left alone, at admission too.
+		if w, ok := owner.Of(pod); ok && !apply.HasPodLevelResources(pod) {
+			n.pods[w] = append(n.pods[w], pod)
+		}
+	}
+	return nil
+}
+
+func (n *namespace) readBudgets(ctx context.Context, reader client.Reader, name string) error {
+	var list policyv1.PodDisruptionBudgetList
+	if err := reader.List(ctx, &list, client.InNamespace(name)); err != nil {
+		return err
+	}
+	for i := range list.Items {
+		pdb := &list.Items[i]
+		selector, err := metav1.LabelSelectorAsSelector(pdb.Spec.Selector) // nil selects nothing, empty everything
+		if err != nil {
+			selector = labels.Everything() // The API server refuses such a selector; if not, it may mean any pod.
+		}
+		b := disruptionBudget{plan.DisruptionBudget{Name: pdb.Name, Allowed: pdb.Status.DisruptionsAllowed}, selector}
+		if pdb.Status.ObservedGeneration < pdb.Generation {
+			b.Allowed = 0 // The status answers an older spec.
+		}
+		n.budgets = append(n.budgets, b)
+	}
+	return nil
+}
+
+func (n *namespace) readScalers(ctx context.Context, reader client.Reader, name string) error {
+	var list autoscalingv2.HorizontalPodAutoscalerList
+	if err := reader.List(ctx, &list, client.InNamespace(name)); err != nil {
+		return err
+	}
+	for i := range list.Items {
+		target := list.Items[i].Spec.ScaleTargetRef
+		n.scalers[owner.Workload{Kind: target.Kind, Name: target.Name}] = list.Items[i].Name
+	}
+	return nil
+}
+
+// policy finds the policy of a workload: the one that is named, else the namespace's default, else the operator's alone.
+func (g *gatherer) policy(ns *namespace, name string) v1alpha1.SizingPolicySpec {
+	var override v1alpha1.SizingPolicySpec
+	if name == "" {
+		name = v1alpha1.DefaultPolicyName
+	}
+	if p := ns.policies[name]; p != nil {
+		override = p.Spec
+	}
+	return config.ResolvePolicy(g.config.Policy, override)
+}
+
+func disruption(p v1alpha1.DisruptionPolicy) plan.Disruption {
+	return plan.Disruption{
+		MaxUnavailable:   orDefault(p.MaxUnavailable, intstr.FromInt32(1)),
+		EvictionsPerHour: orDefault(p.EvictionsPerHour, 0),
+		MinReplicas:      orDefault(p.MinReplicas, 2),
+		Windows:          p.Windows,
+	}
+}
+
+// orDefault is the value, or the cautious one where a policy could not be completed.
+func orDefault[T any](value *T, cautious T) T {
+	if value == nil {
+		return cautious
+	}
+	return *value
+}

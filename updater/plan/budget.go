@@ -1,0 +1,163 @@
+package plan
+
+import (
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/intstr"
+)
+
+// Budget bounds how much may happen. Nothing in it is derived from the snapshot, so a plan that is not carried out costs
+// nothing.
+type Budget struct {
+	// EvictionsPerMinute and ResizesPerMinute in the cluster, NamespaceEvictionsPerHour in any one namespace.
+	EvictionsPerMinute, NamespaceEvictionsPerHour, ResizesPerMinute int
+	// Spent is what was done in the last hour, in any order; what is older does not count.
+	Spent []Spent
+}
+
+// Spent is one action that was carried out.
+type Spent struct {
+	At       time.Time
+	Kind     Kind
+	Workload Key
+	// PodUID is empty where a workload was scaled.
+	PodUID types.UID
+}
+
+// account keeps what is left of the budgets while a plan is drawn up.
+type account struct {
+	budget    Budget
+	evictions int            // in the last minute
+	resizes   int            // in the last minute
+	namespace map[string]int // evictions in the last hour
+	hour      map[Key]int32  // evictions in the last hour
+	// disruptionBudgets counts what this plan takes out of each PodDisruptionBudget.
+	disruptionBudgets map[string]int32
+	// lastTouched is when each pod was last acted on, and evicted which pods are on their way out although the caches may
+	// not show it yet; after a minute the caches are right.
+	lastTouched map[types.UID]time.Time
+	evicted     map[types.UID]bool
+	lastScaled  map[Key]time.Time
+}
+
+func newAccount(now time.Time, budget Budget) *account {
+	a := &account{
+		budget: budget, namespace: map[string]int{}, hour: map[Key]int32{}, disruptionBudgets: map[string]int32{},
+		lastTouched: map[types.UID]time.Time{}, evicted: map[types.UID]bool{}, lastScaled: map[Key]time.Time{},
+	}
+	for _, spent := range budget.Spent {
+		age := now.Sub(spent.At)
+		if age >= time.Hour {
+			continue
+		}
+		inLastMinute := age < time.Minute
+		switch spent.Kind {
+		case Evict:
+			a.hour[spent.Workload]++
+			a.namespace[spent.Workload.Namespace]++
+			if inLastMinute {
+				a.evictions++
+				a.evicted[spent.PodUID] = true
+			}
+		case Resize:
+			if inLastMinute {
+				a.resizes++
+			}
+		case Scale:
+			a.lastScaled[spent.Workload] = latest(a.lastScaled[spent.Workload], spent.At)
+			continue
+		}
+		a.lastTouched[spent.PodUID] = latest(a.lastTouched[spent.PodUID], spent.At)
+	}
+	return a
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// resize spends one resize, or says why it may not.
+func (a *account) resize() *Refused {
+	if a.resizes >= a.budget.ResizesPerMinute {
+		return refuse(SkipBudget, "the cluster's budget of %d resizes per minute is spent", a.budget.ResizesPerMinute)
+	}
+	a.resizes++
+	return nil
+}
+
+// evict spends one eviction of a pod, or says why it may not. Disruption budgets and unavailability are looked at again here
+// because pods that were chosen before count.
+func (a *account) evict(w Workload, p Pod) *Refused {
+	ready, allowed := a.ready(w), maxUnavailable(w)
+	unavailable := max(0, w.Replicas-ready)
+	switch {
+	case ready < w.Disruption.MinReplicas || p.Ready && ready < 2:
+		return refuse(SkipTooFewReady, "%d pods are ready, fewer than needed before one more may go", ready)
+	case unavailable >= allowed:
+		return refuse(SkipUnavailable, "%d of %d pods are unavailable, %d may be at a time", unavailable, w.Replicas, allowed)
+	case a.hour[w.Key] >= w.Disruption.EvictionsPerHour:
+		return refuse(SkipBudget, "the workload's budget of %d evictions per hour is spent", w.Disruption.EvictionsPerHour)
+	case a.namespace[w.Namespace] >= a.budget.NamespaceEvictionsPerHour:
+		return refuse(SkipBudget, "the namespace's budget of %d evictions per hour is spent", a.budget.NamespaceEvictionsPerHour)
+	case a.evictions >= a.budget.EvictionsPerMinute:
+		return refuse(SkipBudget, "the cluster's budget of %d evictions per minute is spent", a.budget.EvictionsPerMinute)
+	}
+	if refused := a.spendDisruption(w.Namespace, p); refused != nil {
+		return refused
+	}
+	a.hour[w.Key]++
+	a.namespace[w.Namespace]++
+	a.evictions++
+	a.evicted[p.UID] = true
+	return nil
+}
+
+// spendDisruption takes one disruption out of the PodDisruptionBudget that selects the pod.
+func (a *account) spendDisruption(namespace string, p Pod) *Refused {
+	if len(p.DisruptionBudgets) == 0 {
+		return nil
+	}
+	pdb := p.DisruptionBudgets[0] // A pod with more than one was refused before.
+	key := namespace + "/" + pdb.Name
+	if a.disruptionBudgets[key] >= pdb.Allowed {
+		return refuse(SkipDisruptionBudget, "PodDisruptionBudget %s allows no disruption now", pdb.Name)
+	}
+	a.disruptionBudgets[key]++
+	return nil
+}
+
+// ready counts the pods that are ready and stay.
+func (a *account) ready(w Workload) int32 {
+	var ready int32
+	for _, p := range w.Pods {
+		if p.Ready && !p.Terminating && !a.evicted[p.UID] {
+			ready++
+		}
+	}
+	return ready
+}
+
+// maxUnavailable is the policy's number of pods, or its percentage of the replicas rounded down, but at least one: 25% of 3
+// is 1, of 8 is 2.
+func maxUnavailable(w Workload) int32 {
+	scaled, err := intstr.GetScaledValueFromIntOrPercent(&w.Disruption.MaxUnavailable, int(w.Replicas), false)
+	if err != nil {
+		return 1
+	}
+	return int32(min(max(1, scaled), 10000)) //nolint:gosec // bounded on this line
+}
+
+// Refused is why something was not done.
+type Refused struct {
+	Reason  SkipReason
+	Message string
+}
+
+func refuse(reason SkipReason, format string, args ...any) *Refused {
+	return &Refused{Reason: reason, Message: fmt.Sprintf(format, args...)}
+}

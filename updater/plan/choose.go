@@ -1,0 +1,167 @@
+package plan
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/apply"
+)
+
+const (
+	// settleTime is how long a pod that was acted on is left alone, so that the caches show the effect before the next look.
+	settleTime = 10 * time.Second
+	// stuckAfter is how long a node may take to carry out a resize before it counts as failed.
+	stuckAfter = time.Hour
+)
+
+// drifted lists what a pod has too little or too much of, by what its spec asks for or by what it runs with: a resize that
+// the node has not carried out is still a drift. Stale sizes lower nothing.
+func drifted(w Workload, p Pod) []apply.Drift {
+	drifts := apply.Drifted(w.Values, p.Original, p.Present)
+	if len(drifts) == 0 {
+		drifts = apply.Drifted(w.Values, p.Original, p.Actual)
+	}
+	if !w.Stale {
+		return drifts
+	}
+	return slices.DeleteFunc(drifts, func(d apply.Drift) bool { return d.Direction == apply.Down })
+}
+
+// choose finds what to do about one pod that has drifted, or why to do nothing. Budgets come later.
+func (p *planner) choose(w Workload, pod Pod, drifts []apply.Drift) (Action, *Refused) {
+	switch touched, ok := p.account.lastTouched[pod.UID]; {
+	case !pod.Running:
+		return Action{}, refuse(SkipNotRunning, "the pod is not running")
+	case ok && p.now.Sub(touched) < settleTime:
+		return Action{}, refuse(SkipJustTouched, "the last change is less than %s old", settleTime)
+	}
+	action := Action{
+		Workload: w.Key, Revision: w.Revision, Pod: pod.Name, UID: pod.UID, Original: pod.Original,
+		Raise: slices.ContainsFunc(drifts, isUp), Reason: describe(drifts), shortage: shortage(drifts),
+	}
+	if w.Updater == v1alpha1.UpdaterEvict {
+		return p.evict(w, pod, action)
+	}
+	changed, obstacle := inPlace(p.now, w, pod)
+	switch {
+	case obstacle == nil:
+		action.Kind, action.Containers = Resize, changed
+		return action, nil
+	case obstacle.Reason == SkipResizeInProgress || obstacle.Reason == SkipResizeDeferred:
+		return Action{}, obstacle
+	case w.Updater == v1alpha1.UpdaterInPlace:
+		return Action{}, obstacle
+	case !action.Raise:
+		return Action{}, refuse(SkipOnlyLowering, "has too much, which waits for the next pod: %s", obstacle.Message)
+	}
+	action.Reason += "; cannot be resized: " + obstacle.Message
+	return p.evict(w, pod, action)
+}
+
+func (p *planner) evict(w Workload, pod Pod, action Action) (Action, *Refused) {
+	refused := firstRefusal(evictionRules(), func(rule evictionRule) *Refused { return rule(p.now, w, pod) })
+	if refused != nil {
+		return Action{}, refused
+	}
+	action.Kind = Evict
+	return action, nil
+}
+
+// inPlace returns the containers that a resize changes, or what is in its way. It changes as much as it can: CPU alone where
+// the memory cannot move.
+func inPlace(now time.Time, w Workload, p Pod) (map[string]apply.Resources, *Refused) {
+	switch {
+	case !p.ResizeSupported:
+		return nil, refuse(SkipCannotResize, "in-place resize is not offered for this pod")
+	case p.ResizeRefused != "":
+		return nil, refuse(SkipResizeRefused, "the API server refused: %s", p.ResizeRefused)
+	}
+	drifts := apply.Drifted(w.Values, p.Original, p.Present)
+	if len(drifts) == 0 {
+		return nil, pending(now, p)
+	}
+	if !slices.ContainsFunc(drifts, func(d apply.Drift) bool { return d.InPlace && !p.Fixed[d.Container].has(d.Resource) }) {
+		return nil, refuse(SkipCannotResize, "only a new pod can have these sizes")
+	}
+	reachable, err := apply.Resize(w.Values, p.Original, p.Present)
+	if err != nil {
+		return nil, refuse(SkipCannotResize, "%s", err)
+	}
+	changed := map[string]apply.Resources{}
+	for name, want := range reachable {
+		have := p.Present[name]
+		if want = restrict(want, have, p.Fixed[name], w.Stale); want != have {
+			changed[name] = want
+		}
+	}
+	if len(changed) == 0 || apply.WouldChangeQOS(p.Present, changed) {
+		return nil, refuse(SkipCannotResize, "what may be resized without a restart is not enough")
+	}
+	return changed, nil
+}
+
+// restrict takes out of a resize what may not move: fixed resources, and under stale sizes every lowering.
+func restrict(want, have apply.Resources, fixed Fixed, onlyRaise bool) apply.Resources {
+	if onlyRaise {
+		want.Requests = larger(want.Requests, have.Requests)
+		want.Limits = larger(want.Limits, have.Limits)
+	}
+	if fixed.CPU {
+		want.Requests.CPUMillis, want.Limits.CPUMillis = have.Requests.CPUMillis, have.Limits.CPUMillis
+	}
+	if fixed.Memory {
+		want.Requests.MemoryBytes, want.Limits.MemoryBytes = have.Requests.MemoryBytes, have.Limits.MemoryBytes
+	}
+	return want
+}
+
+func larger(a, b apply.Amounts) apply.Amounts {
+	return apply.Amounts{CPUMillis: max(a.CPUMillis, b.CPUMillis), MemoryBytes: max(a.MemoryBytes, b.MemoryBytes)}
+}
+
+// pending names the state of a pod that asks for the right sizes and does not run with them.
+//
+//	Infeasible, Error, in progress for over an hour → CannotResize: the node will not do it
+//	Deferred                                        → ResizeDeferred: the node does it when there is room
+//	anything else                                   → ResizeInProgress
+func pending(now time.Time, p Pod) *Refused {
+	switch age := now.Sub(p.Resize.Since); {
+	case p.Resize.State == ResizeInfeasible, p.Resize.State == ResizeError:
+		return refuse(SkipCannotResize, "the node says %s: %s", p.Resize.State, p.Resize.Message)
+	case p.Resize.State == ResizeInProgress && age > stuckAfter:
+		return refuse(SkipCannotResize, "the node has been resizing for %s", age.Round(time.Minute))
+	case p.Resize.State == ResizeDeferred:
+		return refuse(SkipResizeDeferred, "the node has put the resize off: %s", p.Resize.Message)
+	default:
+		return refuse(SkipResizeInProgress, "the node has not carried out the resize yet")
+	}
+}
+
+func isUp(d apply.Drift) bool { return d.Direction == apply.Up }
+
+// shortage is how many times its present amount the pod needs, at least: the largest of Min ÷ Have over what it has too
+// little of, 0 if there is nothing like that. A container that has nothing at all is infinitely short.
+func shortage(drifts []apply.Drift) float64 {
+	var worst float64
+	for _, d := range drifts {
+		switch {
+		case d.Direction != apply.Up:
+		case d.Have <= 0:
+			worst = math.Inf(1)
+		default:
+			worst = max(worst, float64(d.Min)/float64(d.Have))
+		}
+	}
+	return worst
+}
+
+func describe(drifts []apply.Drift) string {
+	texts := make([]string, 0, len(drifts))
+	for _, d := range drifts {
+		texts = append(texts, d.String())
+	}
+	return strings.Join(texts, ", ")
+}

@@ -1,0 +1,196 @@
+// Package plan decides which running pods are changed, and how: in place where Kubernetes can, by eviction where it cannot
+// and a pod has too little, never beyond a budget.
+//
+// The package is pure. Plan reads a snapshot and the clock it is given; carrying out the actions is its caller's work. An
+// action that is refused by the API server shows in the next snapshot.
+//
+// What becomes of a pod:
+//
+//	inside every band ───────────────────────────────────────▶ nothing
+//	outside, the resize can reach the sizes ─────────────────▶ resize in place (also a part of them: CPU without memory)
+//	outside, cannot be resized (any more), has too little ───▶ evict, unless the updater mode is in-place
+//	outside, cannot be resized (any more), has too much ─────▶ wait for the pod's own end
+//	outside, updater mode evict ─────────────────────────────▶ evict
+package plan
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/loadline-dev/loadline/apply"
+)
+
+// Kind of an action.
+type Kind string
+
+// Kinds of actions.
+const (
+	Resize Kind = "resize"
+	Evict  Kind = "evict"
+	Scale  Kind = "scale"
+)
+
+// Action is one change to make. The UID says which pod is meant: a pod that replaced it under the same name is another one.
+type Action struct {
+	Kind     Kind
+	Workload Key
+	Revision string
+	// Pod and UID are empty for Scale.
+	Pod string
+	UID types.UID
+	// Containers that a resize changes, by name, with all their CPU and memory as it shall be.
+	Containers map[string]apply.Resources
+	// Original is what the pod had before Loadline changed it, to be kept on the pod.
+	Original map[string]apply.Resources
+	// From and To are the numbers of pods, for Scale.
+	From, To int32
+	// Raise is true where something grows.
+	Raise bool
+	// Reason in words.
+	Reason string
+	// shortage is how many times the present amount is needed, at least 1 for a raise; the largest goes first.
+	shortage float64
+}
+
+// Skip is why a pod that has drifted, or a whole workload, is left as it is.
+type Skip struct {
+	Workload Key
+	// Pod is empty where the whole workload is skipped.
+	Pod string
+	Refused
+}
+
+// Result of a plan.
+type Result struct {
+	// Actions in the order in which they shall be carried out.
+	Actions []Action
+	// Skips in the order of workloads and pods.
+	Skips []Skip
+	// Drifted counts the pods outside their bands or not yet running with what they ask for, per workload.
+	Drifted map[Key]int
+	// Closed says why nothing may be done at all; empty means it may.
+	Closed string
+}
+
+// Plan says what to do now. Raises come before lowerings, and the pod with the largest shortage first. The same input gives
+// the same result, whatever the order of workloads and pods.
+func Plan(now time.Time, snapshot Snapshot, budget Budget) Result {
+	p := planner{now: now, account: newAccount(now, budget), result: Result{Closed: closed(snapshot), Drifted: map[Key]int{}}}
+	var candidates []candidate
+	for _, w := range slices.SortedFunc(slices.Values(snapshot.Workloads), byKey) {
+		candidates = append(candidates, p.consider(w)...)
+	}
+	slices.SortStableFunc(candidates, mostUrgentFirst)
+	for _, c := range candidates {
+		if refused := p.spend(c); refused != nil {
+			p.skip(c.workload, c.Pod, refused)
+			continue
+		}
+		p.result.Actions = append(p.result.Actions, c.Action)
+	}
+	slices.SortStableFunc(p.result.Skips, func(a, b Skip) int {
+		return cmp.Or(compareKeys(a.Workload, b.Workload), cmp.Compare(a.Pod, b.Pod))
+	})
+	return p.result
+}
+
+// closed says why nothing may be done at all.
+func closed(s Snapshot) string {
+	switch {
+	case s.KillSwitch != "":
+		return "stopped: " + s.KillSwitch
+	case !s.Gate.Open:
+		return "the admission gate is closed: " + s.Gate.Reason
+	default:
+		return ""
+	}
+}
+
+// planner collects the result of one plan.
+type planner struct {
+	now     time.Time
+	account *account
+	result  Result
+}
+
+// candidate is an action that only the budgets can still stop.
+type candidate struct {
+	Action
+	workload Workload
+	pod      Pod
+}
+
+func (p *planner) skip(w Workload, pod string, refused *Refused) {
+	p.result.Skips = append(p.result.Skips, Skip{Workload: w.Key, Pod: pod, Refused: *refused})
+}
+
+// consider lists what should happen to a workload, budgets aside.
+func (p *planner) consider(w Workload) []candidate {
+	stopped := firstRefusal(workloadRules(), func(rule workloadRule) *Refused { return rule(p.now, w) })
+	if stopped == nil && p.result.Closed != "" {
+		stopped = refuse(SkipClosed, "%s", p.result.Closed)
+	}
+	var candidates []candidate
+	for _, pod := range slices.SortedFunc(slices.Values(w.Pods), byName) {
+		if pod.Terminating || p.account.evicted[pod.UID] {
+			continue
+		}
+		drifts := drifted(w, pod)
+		if len(drifts) == 0 {
+			continue
+		}
+		p.result.Drifted[w.Key]++
+		if stopped != nil {
+			continue
+		}
+		action, refused := p.choose(w, pod, drifts)
+		if refused != nil {
+			p.skip(w, pod.Name, refused)
+			continue
+		}
+		candidates = append(candidates, candidate{Action: action, workload: w, pod: pod})
+	}
+	if stopped != nil {
+		p.skip(w, "", stopped)
+		return nil
+	}
+	if action, ok := p.scale(w); ok {
+		candidates = append(candidates, candidate{Action: action, workload: w})
+	}
+	return candidates
+}
+
+// spend takes an action out of the budgets, or says which one is empty.
+func (p *planner) spend(c candidate) *Refused {
+	switch c.Kind {
+	case Resize:
+		return p.account.resize()
+	case Evict:
+		return p.account.evict(c.workload, c.pod)
+	default: // Scaling has its cooldown.
+		return nil
+	}
+}
+
+func byKey(a, b Workload) int { return compareKeys(a.Key, b.Key) }
+
+func byName(a, b Pod) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.UID, b.UID)) }
+
+func compareKeys(a, b Key) int {
+	return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Kind, b.Kind), strings.Compare(a.Name, b.Name))
+}
+
+// mostUrgentFirst orders raises before lowerings and then by shortage; the rest only makes the order a total one.
+func mostUrgentFirst(a, b candidate) int {
+	if a.Raise != b.Raise {
+		if a.Raise {
+			return -1
+		}
+		return 1
+	}
+	return cmp.Or(cmp.Compare(b.shortage, a.shortage), compareKeys(a.Workload, b.Workload), cmp.Compare(a.Pod, b.Pod))
+}

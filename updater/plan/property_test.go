@@ -1,0 +1,342 @@
+package plan_test
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"pgregory.net/rapid"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/apply"
+	"github.com/loadline-dev/loadline/updater/plan"
+)
+
+func TestWhateverTheClusterIsLikeAPlanKeepsEveryPromise(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		snapshot, budget := drawSnapshot(t), drawBudget(t)
+		result := plan.Plan(now, snapshot, budget)
+
+		if (!snapshot.Gate.Open || snapshot.KillSwitch != "") && len(result.Actions) > 0 {
+			t.Fatalf("acts while closed: %+v", result.Actions)
+		}
+		checkActions(t, snapshot, result)
+		checkBudgets(t, snapshot, budget, result)
+
+		shuffled := shuffle(t, snapshot)
+		if diff := cmp.Diff(result, plan.Plan(now, shuffled, budget), cmpopts.IgnoreUnexported(plan.Action{})); diff != "" {
+			t.Fatalf("the order of the input matters:\n%s", diff)
+		}
+	})
+}
+
+func TestCarriedOutAgainAndAgainPlansComeToRest(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		snapshot := drawSnapshot(t)
+		snapshot.Gate.Open, snapshot.KillSwitch = true, ""
+		at := now
+		for round := 0; ; round++ {
+			actions := plan.Plan(at, snapshot, plenty).Actions
+			if len(actions) == 0 {
+				return
+			}
+			if round == 30 {
+				t.Fatalf("still acting after %d rounds: %+v", round, actions)
+			}
+			for _, action := range actions {
+				carryOut(snapshot, action)
+			}
+			at = at.Add(2 * time.Hour)
+		}
+	})
+}
+
+// carryOut does to the snapshot what Kubernetes and admission do to the cluster.
+func carryOut(s plan.Snapshot, a plan.Action) {
+	w := &s.Workloads[slices.IndexFunc(s.Workloads, func(w plan.Workload) bool { return w.Key == a.Workload })]
+	if a.Kind == plan.Scale {
+		w.Replicas = a.To
+		return
+	}
+	p := &w.Pods[slices.IndexFunc(w.Pods, func(p plan.Pod) bool { return p.UID == a.UID })]
+	present := maps.Clone(p.Present)
+	if a.Kind == plan.Resize {
+		maps.Copy(present, a.Containers)
+		p.Present, p.Actual, p.Resize = present, present, plan.ResizeStatus{}
+		return
+	}
+	present = maps.Clone(p.Original)
+	maps.Copy(present, apply.Desired(w.Values, p.Original, apply.ForNewPod))
+	*p = plan.Pod{
+		Name: p.Name, UID: p.UID + "+", Running: true, Ready: true, ResizeSupported: p.ResizeSupported, InjectedRevision: w.Revision,
+		Original: p.Original, Present: present, Actual: present, DisruptionBudgets: p.DisruptionBudgets, Fixed: p.Fixed,
+	}
+}
+
+func checkActions(t *rapid.T, s plan.Snapshot, result plan.Result) {
+	seen := map[types.UID]bool{}
+	for i, a := range result.Actions {
+		w := s.Workloads[slices.IndexFunc(s.Workloads, func(w plan.Workload) bool { return w.Key == a.Workload })]
+		if w.Mode != v1alpha1.ModeAuto || w.Hold != nil || w.Harm != "" || w.Revision == "" {
+			t.Fatalf("acts on a workload that forbids it: %+v", a)
+		}
+		if i > 0 && a.Raise && !result.Actions[i-1].Raise {
+			t.Fatalf("action %d lowers before action %d raises", i-1, i)
+		}
+		if a.Reason == "" {
+			t.Fatalf("acts without a reason: %+v", a)
+		}
+		if a.Kind == plan.Scale {
+			continue
+		}
+		if seen[a.UID] {
+			t.Fatalf("acts twice on pod %s", a.UID)
+		}
+		seen[a.UID] = true
+		p := w.Pods[slices.IndexFunc(w.Pods, func(p plan.Pod) bool { return p.UID == a.UID })]
+		switch a.Kind {
+		case plan.Resize:
+			checkResize(t, w, p, a)
+		case plan.Evict:
+			checkEviction(t, w, p)
+		}
+	}
+}
+
+func checkResize(t *rapid.T, w plan.Workload, p plan.Pod, a plan.Action) {
+	if w.Updater == v1alpha1.UpdaterEvict || !p.ResizeSupported || p.ResizeRefused != "" {
+		t.Fatalf("resizes a pod that cannot or must not be: %+v", p)
+	}
+	if apply.WouldChangeQOS(p.Present, a.Containers) {
+		t.Fatalf("resize %+v → %+v changes the QoS class", p.Present, a.Containers)
+	}
+	for name, to := range a.Containers {
+		from := p.Present[name]
+		if to.Limits.MemoryBytes < from.Limits.MemoryBytes {
+			t.Fatalf("resize lowers the memory limit from %d to %d", from.Limits.MemoryBytes, to.Limits.MemoryBytes)
+		}
+		lowers := to.Requests.MemoryBytes < from.Requests.MemoryBytes || to.Requests.CPUMillis < from.Requests.CPUMillis
+		if w.Stale && lowers {
+			t.Fatalf("resize lowers on stale sizes: %+v → %+v", from, to)
+		}
+		if p.Fixed[name].CPU && to.Requests.CPUMillis != from.Requests.CPUMillis {
+			t.Fatalf("resize moves the fixed CPU of %s", name)
+		}
+	}
+}
+
+func checkEviction(t *rapid.T, w plan.Workload, p plan.Pod) {
+	resizable := p.ResizeSupported && p.ResizeRefused == "" && slices.ContainsFunc(
+		apply.Drifted(w.Values, p.Original, p.Present), func(d apply.Drift) bool { return d.InPlace })
+	if w.Updater != v1alpha1.UpdaterEvict && resizable && len(p.Fixed) == 0 && !w.Stale {
+		t.Fatalf("evicts a pod that can be resized: %+v", p)
+	}
+	if w.Updater == v1alpha1.UpdaterInPlace || w.Kind == "DaemonSet" || w.RolloutInProgress || p.Pinned != "" || len(p.DisruptionBudgets) > 1 {
+		t.Fatalf("evicts a pod that must not be: %+v of %+v", p, w.Key)
+	}
+}
+
+func checkBudgets(t *rapid.T, s plan.Snapshot, b plan.Budget, result plan.Result) {
+	count := map[string]int{}
+	for _, spent := range b.Spent {
+		if now.Sub(spent.At) < time.Minute {
+			count[string(spent.Kind)]++
+		}
+		if spent.Kind == plan.Evict && now.Sub(spent.At) < time.Hour {
+			count["namespace "+spent.Workload.Namespace]++
+			count["workload "+spent.Workload.String()]++
+		}
+	}
+	before := maps.Clone(count)
+	atMost := func(name string, limit int) {
+		// What was overspent before is not this plan's doing.
+		if count[name] > max(limit, before[name]) {
+			t.Fatalf("%s: %d, at most %d", name, count[name], limit)
+		}
+	}
+	evicted := map[types.UID]bool{}
+	for _, a := range result.Actions {
+		count[string(a.Kind)]++
+		if a.Kind == plan.Evict {
+			count["namespace "+a.Workload.Namespace]++
+			count["workload "+a.Workload.String()]++
+			evicted[a.UID] = true
+		}
+	}
+	atMost(string(plan.Resize), b.ResizesPerMinute)
+	atMost(string(plan.Evict), b.EvictionsPerMinute)
+	disruptions, allowed := map[string]int{}, map[string]int{}
+	for _, w := range s.Workloads {
+		atMost("namespace "+w.Namespace, b.NamespaceEvictionsPerHour)
+		atMost("workload "+w.String(), int(w.Disruption.EvictionsPerHour))
+		ready, gone := 0, 0
+		for _, p := range w.Pods {
+			if p.Ready && !p.Terminating && !evicted[p.UID] {
+				ready++
+			}
+			if !evicted[p.UID] {
+				continue
+			}
+			gone++
+			for _, pdb := range p.DisruptionBudgets {
+				disruptions[w.Namespace+"/"+pdb.Name]++
+				allowed[w.Namespace+"/"+pdb.Name] = int(pdb.Allowed)
+			}
+		}
+		if gone > 0 && ready < 1 {
+			t.Fatalf("%s: no ready pod is left after %d evictions", w.Key, gone)
+		}
+		var percent int
+		if _, err := fmt.Sscanf(w.Disruption.MaxUnavailable.StrVal, "%d%%", &percent); err != nil {
+			t.Fatal(err)
+		}
+		if most := max(1, int(w.Replicas)*percent/100); gone > 0 && int(w.Replicas)-ready > most {
+			t.Fatalf("%s: %d of %d pods unavailable, at most %d", w.Key, int(w.Replicas)-ready, w.Replicas, most)
+		}
+	}
+	for name, n := range disruptions {
+		if n > allowed[name] {
+			t.Fatalf("PodDisruptionBudget %s: %d disruptions, %d allowed", name, n, allowed[name])
+		}
+	}
+}
+
+func drawSnapshot(t *rapid.T) plan.Snapshot {
+	s := plan.Snapshot{
+		Gate:       plan.Gate{Open: rapid.IntRange(0, 9).Draw(t, "gate") > 0, Reason: "probe failed"},
+		KillSwitch: rapid.SampledFrom([]string{"", "", "", "", "", "stop"}).Draw(t, "killSwitch"),
+	}
+	for i := range rapid.IntRange(1, 4).Draw(t, "workloads") {
+		s.Workloads = append(s.Workloads, drawWorkload(t, i))
+	}
+	return s
+}
+
+func rarely(t *rapid.T, label string) bool { return rapid.IntRange(0, 9).Draw(t, label) == 0 }
+
+func drawWorkload(t *rapid.T, i int) plan.Workload {
+	w := plan.Workload{
+		Key: plan.Key{
+			Namespace: rapid.SampledFrom([]string{"shop", "bank"}).Draw(t, "namespace"),
+			Kind:      rapid.SampledFrom([]string{"Deployment", "Deployment", "StatefulSet", "DaemonSet"}).Draw(t, "kind"),
+			Name:      fmt.Sprintf("w%d", i),
+		},
+		Mode: v1alpha1.ModeAuto, Revision: revision, Values: drawValues(t),
+		Updater: rapid.SampledFrom([]v1alpha1.UpdaterMode{v1alpha1.UpdaterInPlace, v1alpha1.UpdaterInPlaceOrEvict, v1alpha1.UpdaterEvict}).Draw(t, "updater"),
+		Disruption: plan.Disruption{
+			MaxUnavailable:   intstr.FromString(fmt.Sprintf("%d%%", rapid.IntRange(1, 100).Draw(t, "maxUnavailable"))),
+			EvictionsPerHour: rapid.Int32Range(0, 8).Draw(t, "evictionsPerHour"), MinReplicas: rapid.Int32Range(1, 4).Draw(t, "minReplicas"),
+		},
+		Stale: rarely(t, "stale"), RolloutInProgress: rarely(t, "rollout"), ScaleReplicas: rarely(t, "scale"),
+	}
+	if rarely(t, "narrowed") {
+		w.Mode = v1alpha1.ModeInitial
+	}
+	if rarely(t, "held") {
+		w.Hold = &v1alpha1.Hold{Reason: "launch"}
+	}
+	for j := range rapid.IntRange(0, 8).Draw(t, "pods") {
+		w.Pods = append(w.Pods, drawPod(t, fmt.Sprintf("%s-%d", w.Name, j)))
+	}
+	w.Replicas = int32(len(w.Pods)) //nolint:gosec // at most 8
+	return w
+}
+
+func drawAmounts(t *rapid.T, label string) apply.Amounts {
+	return apply.Amounts{
+		CPUMillis:   rapid.Int64Range(1, 40).Draw(t, label+"CPU") * 50,
+		MemoryBytes: rapid.Int64Range(1, 40).Draw(t, label+"Memory") * 64 * apply.MiB,
+	}
+}
+
+func drawLimit(t *rapid.T, label string, value int64) apply.Limit {
+	l := apply.Limit{Policy: rapid.SampledFrom([]string{"", "Keep", "Equal", "None", "Headroom"}).Draw(t, label)}
+	if l.Policy == "Headroom" {
+		l.Value = 2 * value
+	}
+	return l
+}
+
+func drawValues(t *rapid.T) apply.Values {
+	target := drawAmounts(t, "target")
+	v := apply.Values{Containers: []apply.Container{{
+		Name: "app", Target: target, InPlace: target,
+		CPUBand:    apply.Interval{Min: target.CPUMillis * 8 / 10, Max: target.CPUMillis * 12 / 10},
+		MemoryBand: apply.Interval{Min: target.MemoryBytes * 8 / 10, Max: target.MemoryBytes * 12 / 10},
+		CPULimit:   drawLimit(t, "cpuLimit", target.CPUMillis), MemoryLimit: drawLimit(t, "memoryLimit", target.MemoryBytes),
+	}}}
+	if rapid.Bool().Draw(t, "hasReplicas") {
+		v.Replicas = new(rapid.Int32Range(0, 9).Draw(t, "replicas"))
+	}
+	return v
+}
+
+func drawPod(t *rapid.T, name string) plan.Pod {
+	have := apply.Resources{Requests: drawAmounts(t, "request")}
+	switch rapid.IntRange(0, 3).Draw(t, "class") {
+	case 0: // Guaranteed
+		have.Limits = have.Requests
+	case 1: // Burstable with limits
+		have.Limits = apply.Amounts{CPUMillis: 2 * have.Requests.CPUMillis, MemoryBytes: 2 * have.Requests.MemoryBytes}
+	}
+	resources := map[string]apply.Resources{"app": have}
+	if rapid.Bool().Draw(t, "sidecar") {
+		resources["sidecar"] = apply.Resources{Requests: apply.Amounts{CPUMillis: 10}}
+	}
+	p := plan.Pod{
+		Name: name, UID: types.UID("uid-" + name),
+		Running: !rarely(t, "pending"), Ready: !rarely(t, "unready"), Terminating: rarely(t, "terminating"),
+		ResizeSupported: rapid.Bool().Draw(t, "resizeSupported"),
+		Original:        resources, Present: resources, Actual: resources,
+	}
+	if rarely(t, "refused") {
+		p.ResizeRefused = "no"
+	}
+	if rarely(t, "pinned") {
+		p.Pinned = "safe-to-evict"
+	}
+	if rarely(t, "fixed") {
+		p.Fixed = map[string]plan.Fixed{"app": {CPU: true}}
+	}
+	for i := range rapid.SampledFrom([]int{0, 0, 0, 1, 1, 2}).Draw(t, "pdbs") {
+		// One budget has one answer, whichever pod it is asked for.
+		p.DisruptionBudgets = append(p.DisruptionBudgets, plan.DisruptionBudget{Name: fmt.Sprintf("pdb-%d", i), Allowed: 2})
+	}
+	return p
+}
+
+func drawBudget(t *rapid.T) plan.Budget {
+	b := plan.Budget{
+		EvictionsPerMinute:        rapid.IntRange(0, 6).Draw(t, "evictionsPerMinute"),
+		NamespaceEvictionsPerHour: rapid.IntRange(0, 6).Draw(t, "namespaceEvictionsPerHour"),
+		ResizesPerMinute:          rapid.IntRange(0, 6).Draw(t, "resizesPerMinute"),
+	}
+	for i := range rapid.IntRange(0, 6).Draw(t, "spent") {
+		b.Spent = append(b.Spent, plan.Spent{
+			At:       now.Add(-time.Duration(rapid.IntRange(0, 4000).Draw(t, "ago")) * time.Second),
+			Kind:     rapid.SampledFrom([]plan.Kind{plan.Resize, plan.Evict}).Draw(t, "spentKind"),
+			Workload: plan.Key{Namespace: "shop", Kind: "Deployment", Name: "w0"},
+			PodUID:   types.UID(fmt.Sprintf("gone-%d", i)),
+		})
+	}
+	return b
+}
+
+func shuffle(t *rapid.T, s plan.Snapshot) plan.Snapshot {
+	random := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
+	s.Workloads = slices.Clone(s.Workloads)
+	random.Shuffle(len(s.Workloads), func(i, j int) { s.Workloads[i], s.Workloads[j] = s.Workloads[j], s.Workloads[i] })
+	for k := range s.Workloads {
+		pods := slices.Clone(s.Workloads[k].Pods)
+		random.Shuffle(len(pods), func(i, j int) { pods[i], pods[j] = pods[j], pods[i] })
+		s.Workloads[k].Pods = pods
+	}
+	return s
+}

@@ -1,0 +1,168 @@
+package plan
+
+import (
+	"time"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+)
+
+// SkipReason is a stable CamelCase name of why something is not done.
+type SkipReason string
+
+// Reasons why a workload or a pod is left alone.
+const (
+	SkipClosed            SkipReason = "Closed"
+	SkipNotAutomatic      SkipReason = "NotAutomatic"
+	SkipNothingApplicable SkipReason = "NothingApplicable"
+	SkipOnHold            SkipReason = "OnHold"
+	SkipHarmed            SkipReason = "Harmed"
+	SkipStale             SkipReason = "Stale"
+	SkipNotRunning        SkipReason = "NotRunning"
+	SkipJustTouched       SkipReason = "JustTouched"
+	SkipResizeInProgress  SkipReason = "ResizeInProgress"
+	SkipResizeDeferred    SkipReason = "ResizeDeferred"
+	SkipResizeRefused     SkipReason = "ResizeRefused"
+	SkipCannotResize      SkipReason = "CannotResize"
+	SkipOnlyLowering      SkipReason = "OnlyLowering"
+	SkipKind              SkipReason = "Kind"
+	SkipPinned            SkipReason = "Pinned"
+	SkipDidNotStick       SkipReason = "DidNotStick"
+	SkipDisruptionBudget  SkipReason = "DisruptionBudget"
+	SkipSeveralBudgets    SkipReason = "SeveralDisruptionBudgets"
+	SkipTooFewReady       SkipReason = "TooFewReady"
+	SkipUnavailable       SkipReason = "Unavailable"
+	SkipRollout           SkipReason = "RolloutInProgress"
+	SkipOutsideWindow     SkipReason = "OutsideWindow"
+	SkipBackingOff        SkipReason = "BackingOff"
+	SkipBudget            SkipReason = "Budget"
+)
+
+// workloadRule says why a whole workload is left alone, or nil.
+type workloadRule func(now time.Time, w Workload) *Refused
+
+// evictionRule says why a pod is not evicted, or nil. What changes from one eviction to the next is in account.
+type evictionRule func(now time.Time, w Workload, p Pod) *Refused
+
+// firstRefusal is the answer of the first rule that objects.
+func firstRefusal[R any](rules []R, ask func(R) *Refused) *Refused {
+	for _, rule := range rules {
+		if refused := ask(rule); refused != nil {
+			return refused
+		}
+	}
+	return nil
+}
+
+func workloadRules() []workloadRule {
+	return []workloadRule{automatic, applicable, notOnHold, unharmed}
+}
+
+func automatic(_ time.Time, w Workload) *Refused {
+	if w.Mode == v1alpha1.ModeAuto {
+		return nil
+	}
+	return refuse(SkipNotAutomatic, "mode is %s: running pods are left as they are", w.Mode)
+}
+
+func applicable(_ time.Time, w Workload) *Refused {
+	if w.Revision != "" {
+		return nil
+	}
+	return refuse(SkipNothingApplicable, "nothing is applicable yet")
+}
+
+func notOnHold(now time.Time, w Workload) *Refused {
+	switch {
+	case w.Hold == nil || w.Hold.Until != nil && !now.Before(w.Hold.Until.Time):
+		return nil
+	case w.Hold.Until == nil:
+		return refuse(SkipOnHold, "on hold: %s", w.Hold.Reason)
+	default:
+		return refuse(SkipOnHold, "on hold until %s: %s", w.Hold.Until.UTC().Format(time.RFC3339), w.Hold.Reason)
+	}
+}
+
+func unharmed(_ time.Time, w Workload) *Refused {
+	if w.Harm == "" {
+		return nil
+	}
+	return refuse(SkipHarmed, "revision %s did harm and is not applied further: %s", w.Revision, w.Harm)
+}
+
+func evictionRules() []evictionRule {
+	return []evictionRule{evictableKind, notPinned, sticks, oneDisruptionBudget, notRollingOut, insideWindow, notBackingOff}
+}
+
+func evictableKind(_ time.Time, w Workload, _ Pod) *Refused {
+	if countedKind(w) {
+		return nil
+	}
+	return refuse(SkipKind, "pods of a %s are never evicted", w.Kind)
+}
+
+// countedKind reports whether the workload asks for a number of pods, and replaces one that is gone by a new one that can run
+// anywhere.
+func countedKind(w Workload) bool { return w.Kind == "Deployment" || w.Kind == "StatefulSet" }
+
+func notPinned(_ time.Time, _ Workload, p Pod) *Refused {
+	if p.Pinned == "" {
+		return nil
+	}
+	return refuse(SkipPinned, "annotation %s asks for no eviction", p.Pinned)
+}
+
+// sticks stops a loop. Either the pod was created with this revision and still has other sizes, or pods that were evicted to get
+// this revision are replaced by pods without it. In both cases its successor would be no better.
+func sticks(_ time.Time, w Workload, p Pod) *Refused {
+	switch {
+	case p.AdmittedWithout:
+		return refuse(SkipDidNotStick, "pods were evicted to get revision %s, and this one came without it: admission leaves it out", w.Revision)
+	case p.InjectedRevision == w.Revision && p.Resize.State == ResizeNone && p.ResizeRefused == "":
+		return refuse(SkipDidNotStick, "the pod got revision %s at admission and has other sizes now: something else changes them", w.Revision)
+	default:
+		return nil
+	}
+}
+
+func oneDisruptionBudget(_ time.Time, _ Workload, p Pod) *Refused {
+	switch {
+	case len(p.DisruptionBudgets) > 1:
+		return refuse(SkipSeveralBudgets, "PodDisruptionBudgets %s and %s both select the pod, which makes eviction impossible",
+			p.DisruptionBudgets[0].Name, p.DisruptionBudgets[1].Name)
+	case len(p.DisruptionBudgets) == 1 && p.DisruptionBudgets[0].Allowed < 1:
+		return refuse(SkipDisruptionBudget, "PodDisruptionBudget %s allows no disruption now", p.DisruptionBudgets[0].Name)
+	default:
+		return nil
+	}
+}
+
+func notRollingOut(_ time.Time, w Workload, _ Pod) *Refused {
+	if !w.RolloutInProgress {
+		return nil
+	}
+	return refuse(SkipRollout, "a rollout is in progress")
+}
+
+func insideWindow(now time.Time, w Workload, _ Pod) *Refused {
+	if open, reason := windowOpen(now, w.Disruption.Windows); !open {
+		return refuse(SkipOutsideWindow, "%s", reason)
+	}
+	return nil
+}
+
+func notBackingOff(now time.Time, _ Workload, p Pod) *Refused {
+	if !now.Before(p.NotBefore) {
+		return nil
+	}
+	return refuse(SkipBackingOff, "an eviction was refused, the next try is at %s", p.NotBefore.UTC().Format(time.RFC3339))
+}
+
+// Passing reports whether the reason goes away by itself within a round or two, because of what the plan does.
+func (r Refused) Passing() bool {
+	switch r.Reason {
+	case SkipJustTouched, SkipResizeInProgress, SkipUnavailable, SkipNotRunning:
+		return true
+	default:
+		return false
+	}
+}

@@ -1,0 +1,42 @@
+package plan
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/loadline-dev/loadline/apply"
+)
+
+// Cooldowns between two changes of a workload's number of pods. Lowering has the policy's lowerAfter behind it already; the
+// cooldown here only keeps a number that two parties fight over from flapping.
+const (
+	scaleUpCooldown   = time.Minute
+	scaleDownCooldown = 10 * time.Minute
+)
+
+// scale sets the number of pods, if it may be set and is not as recommended. It is never set to 0.
+func (p *planner) scale(w Workload) (Action, bool) {
+	if !scalable(w) || !apply.DriftedReplicas(w.Values, w.Replicas) {
+		return Action{}, false
+	}
+	target := *w.Values.Replicas
+	raise := target > w.Replicas
+	cooldown := scaleUpCooldown
+	if !raise {
+		cooldown = scaleDownCooldown
+	}
+	if target == 0 || !raise && w.Stale || p.now.Sub(p.account.lastScaled[w.Key]) < cooldown {
+		return Action{}, false
+	}
+	return Action{
+		Kind: Scale, Workload: w.Key, Revision: w.Revision, From: w.Replicas, To: target, Raise: raise,
+		Reason:   fmt.Sprintf("%d pods run, %d are recommended", w.Replicas, target),
+		shortage: float64(target) / float64(w.Replicas),
+	}, true
+}
+
+// scalable reports whether the number of pods is Loadline's to set: somebody asked for it, no autoscaler owns it, nobody set
+// it to 0 or paused the rollout, and none is in progress.
+func scalable(w Workload) bool {
+	return w.ScaleReplicas && w.Autoscaler == "" && w.Replicas > 0 && !w.Paused && !w.RolloutInProgress && countedKind(w)
+}

@@ -1,0 +1,55 @@
+package plan
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+)
+
+func TestAWindowIsOpenFromItsStartUntilJustBeforeItsEnd(t *testing.T) {
+	window := func(start, zone string, duration time.Duration) v1alpha1.Window {
+		return v1alpha1.Window{Start: start, TimeZone: zone, Duration: metav1.Duration{Duration: duration}}
+	}
+	night := window("0 22 * * *", "", 4*time.Hour)
+	berlin := window("0 2 * * 1-5", "Europe/Berlin", time.Hour)
+	cases := map[string]struct {
+		windows []v1alpha1.Window
+		now     string
+		open    bool
+	}{
+		"none means always":                            {nil, "2026-11-18T12:00:00Z", true},
+		"a second before":                              {[]v1alpha1.Window{night}, "2026-11-18T21:59:59Z", false},
+		"at its start":                                 {[]v1alpha1.Window{night}, "2026-11-18T22:00:00Z", true},
+		"past midnight":                                {[]v1alpha1.Window{night}, "2026-11-19T01:59:59Z", true},
+		"at its end":                                   {[]v1alpha1.Window{night}, "2026-11-19T02:00:00Z", false},
+		"in its own time zone, winter":                 {[]v1alpha1.Window{berlin}, "2026-11-18T01:30:00Z", true},
+		"in its own time zone, summer":                 {[]v1alpha1.Window{berlin}, "2026-07-15T00:30:00Z", true},
+		"not on a weekend":                             {[]v1alpha1.Window{berlin}, "2026-11-21T01:30:00Z", false},
+		"any of several":                               {[]v1alpha1.Window{berlin, night}, "2026-11-21T23:00:00Z", true},
+		"unreadable: closed":                           {[]v1alpha1.Window{window("61 2 * * *", "", time.Hour)}, "2026-11-18T02:30:00Z", false},
+		"unknown time zone: closed":                    {[]v1alpha1.Window{window("0 2 * * *", "Mars/Olympus", time.Hour)}, "2026-11-18T02:30:00Z", false},
+		"unreadable beside a readable one: the latter": {[]v1alpha1.Window{window("x x x x x", "", time.Hour), night}, "2026-11-18T23:00:00Z", true},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			at, err := time.Parse(time.RFC3339, c.now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			open, reason := windowOpen(at, c.windows)
+			if open != c.open {
+				t.Errorf("open = %v (%s), want %v", open, reason, c.open)
+			}
+			if !open && reason == "" {
+				t.Error("closed without a reason")
+			}
+			if strings.HasPrefix(name, "un") && !open && !strings.Contains(reason, "cannot be read") {
+				t.Errorf("reason = %q, want it to name the mistake", reason)
+			}
+		})
+	}
+}

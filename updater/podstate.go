@@ -1,0 +1,121 @@
+package updater
+
+import (
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/loadline-dev/loadline/apply"
+	"github.com/loadline-dev/loadline/updater/plan"
+)
+
+func podIs(pod *corev1.Pod, condition corev1.PodConditionType) bool {
+	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
+		return c.Type == condition && c.Status == corev1.ConditionTrue
+	})
+}
+
+// actual is what the containers run with. Where the node has not said, that is what the spec asks for.
+func actual(pod *corev1.Pod) map[string]apply.Resources {
+	out := apply.Present(pod)
+	for _, s := range containerStatuses(pod) {
+		if _, exists := out[s.Name]; exists && s.Resources != nil {
+			out[s.Name] = apply.ResourcesOf(*s.Resources)
+		}
+	}
+	return out
+}
+
+func containerStatuses(pod *corev1.Pod) []corev1.ContainerStatus {
+	return slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses)
+}
+
+// resizable reports whether the API server accepts a resize of this pod: not of Windows pods, and not where the node is too
+// old to tell what a container runs with.
+func resizable(pod *corev1.Pod) bool {
+	if pod.Spec.OS != nil && pod.Spec.OS.Name == corev1.Windows {
+		return false
+	}
+	for _, s := range pod.Status.ContainerStatuses {
+		if s.State.Running != nil {
+			return s.Resources != nil
+		}
+	}
+	return false
+}
+
+// fixed names what is not resized in place: see plan.Fixed.
+func fixed(pod *corev1.Pod) map[string]plan.Fixed {
+	out := map[string]plan.Fixed{}
+	for _, c := range pod.Spec.InitContainers {
+		if c.RestartPolicy == nil || *c.RestartPolicy != corev1.ContainerRestartPolicyAlways {
+			out[c.Name] = plan.Fixed{CPU: true, Memory: true}
+		}
+	}
+	for _, c := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
+		f := out[c.Name]
+		for _, p := range c.ResizePolicy {
+			restarts := p.RestartPolicy == corev1.RestartContainer
+			f.CPU = f.CPU || restarts && p.ResourceName == corev1.ResourceCPU
+			f.Memory = f.Memory || restarts && p.ResourceName == corev1.ResourceMemory
+		}
+		if f != (plan.Fixed{}) {
+			out[c.Name] = f
+		}
+	}
+	return out
+}
+
+func resizeStatus(pod *corev1.Pod) plan.ResizeStatus {
+	for _, c := range pod.Status.Conditions {
+		if c.Status != corev1.ConditionTrue {
+			continue
+		}
+		status := plan.ResizeStatus{Since: c.LastTransitionTime.Time, Message: c.Message}
+		switch c.Type {
+		case corev1.PodResizePending:
+			status.State = plan.ResizeDeferred
+			if c.Reason == corev1.PodReasonInfeasible {
+				status.State = plan.ResizeInfeasible
+			}
+			return status
+		case corev1.PodResizeInProgress:
+			status.State = plan.ResizeInProgress
+			if c.Reason == corev1.PodReasonError {
+				status.State = plan.ResizeError
+			}
+			return status
+		}
+	}
+	return plan.ResizeStatus{}
+}
+
+// troubles lists kills for lack of memory and crash loops. They come from the pod's status, which only its node writes;
+// Events can be forged by anyone who may create them.
+func troubles(pod *corev1.Pod) []plan.Trouble {
+	const oomKilled, crashLoop = "OOMKilled", "CrashLoopBackOff"
+	var out []plan.Trouble
+	for _, s := range containerStatuses(pod) {
+		for _, t := range []*corev1.ContainerStateTerminated{s.State.Terminated, s.LastTerminationState.Terminated} {
+			if t != nil && t.Reason == oomKilled {
+				out = append(out, plan.Trouble{Container: s.Name, What: oomKilled, At: t.FinishedAt.Time})
+			}
+		}
+		if last := s.LastTerminationState.Terminated; last != nil && s.State.Waiting != nil && s.State.Waiting.Reason == crashLoop {
+			out = append(out, plan.Trouble{Container: s.Name, What: crashLoop, At: last.FinishedAt.Time})
+		}
+	}
+	return out
+}
+
+// pinned names the annotation by which the pod asks not to be evicted.
+func pinned(pod *corev1.Pod) string {
+	switch {
+	case pod.Annotations[annotationSafeToEvict] == "false":
+		return annotationSafeToEvict + "=false"
+	case pod.Annotations[annotationDoNotDisrupt] == "true":
+		return annotationDoNotDisrupt + "=true"
+	default:
+		return ""
+	}
+}

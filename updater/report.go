@@ -1,0 +1,183 @@
+package updater
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apiequality "k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
+	"k8s.io/client-go/tools/events"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+	loadlineac "github.com/loadline-dev/loadline/api/v1alpha1/applyconfiguration/api/v1alpha1"
+	"github.com/loadline-dev/loadline/updater/plan"
+)
+
+// Reasons of the condition Healthy.
+const (
+	reasonHarmed     = "Harmed"
+	reasonNoHarmSeen = "NoHarmSeen"
+)
+
+// Bounds of the API.
+const (
+	maxOutcomeMessage   = 300
+	maxConditionMessage = 1024
+)
+
+// reporter writes what happened into Recommendations, and then tells it as Events.
+type reporter struct {
+	client client.Client
+	events events.EventRecorder
+}
+
+// report writes one status for every Recommendation whose part of the status changed.
+func (r reporter) report(ctx context.Context, now time.Time, v view, result plan.Result, memory *ledger) error {
+	skips := map[plan.Key][]plan.Skip{}
+	for _, s := range result.Skips {
+		skips[s.Workload] = append(skips[s.Workload], s)
+	}
+	var errs []error
+	for _, s := range v.subjects {
+		if !s.Mode.Admits() && meta.FindStatusCondition(s.recommendation.Status.Conditions, v1alpha1.ConditionApplied) == nil {
+			continue // Nothing was ever applied, so there is nothing to tell.
+		}
+		status := statusOf(s, result.Drifted[s.Key], skips[s.Key], memory.outcomes[s.Key])
+		if err := r.write(ctx, now, s, status); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// status is the updater's part of a Recommendation's status.
+type status struct {
+	applied, healthy metav1.Condition
+	outcomes         []v1alpha1.Outcome
+}
+
+func statusOf(s subject, drifted int, skips []plan.Skip, outcomes []v1alpha1.Outcome) status {
+	healthy := metav1.Condition{
+		Type: v1alpha1.ConditionHealthy, Status: metav1.ConditionTrue, Reason: reasonNoHarmSeen,
+		Message: "no pod came to harm by the present sizes",
+	}
+	if s.Harm != "" {
+		healthy.Status, healthy.Reason, healthy.Message = metav1.ConditionFalse, reasonHarmed, s.Harm
+	}
+	return status{applied: appliedCondition(s, drifted, skips), healthy: healthy, outcomes: outcomes}
+}
+
+// appliedCondition says whether the running pods carry the sizes, and if not, what is being done or in the way.
+func appliedCondition(s subject, drifted int, skips []plan.Skip) metav1.Condition {
+	pods := 0
+	for _, p := range s.Pods {
+		if !p.Terminating {
+			pods++
+		}
+	}
+	c := metav1.Condition{Type: v1alpha1.ConditionApplied, Status: metav1.ConditionFalse}
+	switch waiting := slices.IndexFunc(skips, func(k plan.Skip) bool { return !k.Passing() }); {
+	case s.Revision == "":
+		c.Reason, c.Message = v1alpha1.ReasonWaiting, "nothing is applicable yet"
+	case drifted == 0:
+		c.Status, c.Reason = metav1.ConditionTrue, v1alpha1.ReasonUpToDate
+		c.Message = fmt.Sprintf("%d of %d pods run with what is recommended", pods, pods)
+	case s.Mode != v1alpha1.ModeAuto:
+		c.Reason = v1alpha1.ReasonNotAutomatic
+		c.Message = fmt.Sprintf("%d of %d pods differ; in mode %s they keep what they have until they are replaced", drifted, pods, s.Mode)
+	case waiting >= 0:
+		c.Reason, c.Message = v1alpha1.ReasonWaiting, fmt.Sprintf("%d of %d pods differ; %s", drifted, pods, describeSkip(skips[waiting]))
+	default:
+		c.Reason, c.Message = v1alpha1.ReasonDrifted, fmt.Sprintf("%d of %d pods differ and are being changed", drifted, pods)
+	}
+	c.Message = shorten(c.Message, maxConditionMessage)
+	return c
+}
+
+func describeSkip(s plan.Skip) string {
+	if s.Pod == "" {
+		return s.Message
+	}
+	return "pod " + s.Pod + ": " + s.Message
+}
+
+// write applies the status if it changed, and then records an Event where harm was found.
+func (r reporter) write(ctx context.Context, now time.Time, s subject, want status) error {
+	rec := s.recommendation
+	have := rec.Status.Conditions
+	harmBegins := want.healthy.Status == metav1.ConditionFalse && !meta.IsStatusConditionFalse(have, v1alpha1.ConditionHealthy)
+	applied, appliedChanged := transition(have, want.applied, now)
+	healthy, healthyChanged := transition(have, want.healthy, now)
+	if !appliedChanged && !healthyChanged && apiequality.Semantic.DeepEqual(rec.Status.Outcomes, want.outcomes) {
+		return nil
+	}
+	configuration := loadlineac.RecommendationStatus().WithConditions(applied, healthy)
+	for _, o := range want.outcomes {
+		configuration.WithOutcomes(loadlineac.Outcome().WithTime(o.Time).WithPod(o.Pod).WithPodUID(o.PodUID).
+			WithRevision(o.Revision).WithResult(o.Result).WithMessage(o.Message))
+	}
+	err := r.client.Status().Apply(ctx, loadlineac.Recommendation(rec.Name, rec.Namespace).WithStatus(configuration),
+		client.FieldOwner(v1alpha1.FieldManagerUpdater), client.ForceOwnership)
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("apply the status of recommendation %s/%s: %w", rec.Namespace, rec.Name, err)
+	}
+	if harmBegins {
+		r.events.Eventf(s.object, rec, corev1.EventTypeWarning, reasonHarmed, "Hold", "%s", s.Harm)
+	}
+	return nil
+}
+
+// transition completes a condition with the time of its last transition, and says whether it differs from what is stored.
+func transition(have []metav1.Condition, want metav1.Condition, now time.Time) (*metav1ac.ConditionApplyConfiguration, bool) {
+	at := metav1.NewTime(now)
+	changed := true
+	if old := meta.FindStatusCondition(have, want.Type); old != nil {
+		if old.Status == want.Status {
+			at = old.LastTransitionTime
+		}
+		changed = old.Status != want.Status || old.Reason != want.Reason || old.Message != want.Message
+	}
+	return metav1ac.Condition().WithType(want.Type).WithStatus(want.Status).WithReason(want.Reason).
+		WithMessage(want.Message).WithLastTransitionTime(at), changed
+}
+
+// tell records an Event on the workload for every change that was made or refused for good. The pod is the related object:
+// Events that differ only in their note are counted as one.
+func (r reporter) tell(v view, done []answered) {
+	for _, a := range done {
+		i := slices.IndexFunc(v.subjects, func(s subject) bool { return s.Key == a.Workload })
+		pod := &corev1.ObjectReference{APIVersion: "v1", Kind: "Pod", Namespace: a.Workload.Namespace, Name: a.Pod, UID: a.UID}
+		event := func(kind, reason, action, note string, args ...any) {
+			r.events.Eventf(v.subjects[i].object, pod, kind, reason, action, note, args...)
+		}
+		switch {
+		case a.Kind == plan.Scale && a.answer == answerDone:
+			r.events.Eventf(v.subjects[i].object, v.subjects[i].recommendation, corev1.EventTypeNormal, "Scaled", "Scale",
+				"scaled from %d to %d pods: %s", a.From, a.To, a.message)
+		case a.Kind == plan.Scale:
+		case a.answer == answerRefused, a.answer == answerSeveralBudgets:
+			event(corev1.EventTypeWarning, "Refused", "Update", "%s of pod %s was refused: %s", a.Kind, a.Pod, a.message)
+		case a.answer != answerDone:
+		case a.Kind == plan.Resize:
+			event(corev1.EventTypeNormal, "Resized", "Resize", "pod %s resized in place to revision %s: %s", a.Pod, a.Revision, a.message)
+		case a.Kind == plan.Evict:
+			event(corev1.EventTypeNormal, "Evicted", "Evict", "pod %s evicted to get revision %s: %s", a.Pod, a.Revision, a.message)
+		}
+	}
+}
+
+// shorten cuts a text to at most so many runes.
+func shorten(text string, runes int) string {
+	r := []rune(text)
+	if len(r) <= runes {
+		return text
+	}
+	return string(r[:runes-1]) + "…"
+}

@@ -1,0 +1,46 @@
+package updater
+
+import (
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/client-go/discovery"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/loadline-dev/loadline/config"
+)
+
+// Options of the updater. Every field is needed.
+type Options struct {
+	Config     config.Config
+	Clock      clock.WithTicker
+	Registerer prometheus.Registerer
+}
+
+// Setup adds the updater to a manager whose cache has CacheOptions. It runs on the leader only, if the manager elects one.
+func Setup(mgr ctrl.Manager, options Options) error {
+	metrics, err := newMetrics(options.Registerer)
+	if err != nil {
+		return fmt.Errorf("register metrics: %w", err)
+	}
+	resources, err := discovery.NewDiscoveryClientForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
+	if err != nil {
+		return fmt.Errorf("create discovery client: %w", err)
+	}
+	cfg := options.Config.Updater
+	return mgr.Add(&controller{
+		interval: cfg.Interval.Duration,
+		warmUp:   cfg.WarmUp.Duration,
+		clock:    options.Clock,
+		gatherer: gatherer{reader: mgr.GetCache(), config: options.Config, resources: resources, metrics: metrics},
+		probe: &probe{
+			client: mgr.GetClient(), namespace: cfg.ProbeNamespace, maxAge: cfg.ProbeMaxAge.Duration, clock: options.Clock, metrics: metrics,
+		},
+		actor:    actor{client: mgr.GetClient()},
+		reporter: reporter{client: mgr.GetClient(), events: mgr.GetEventRecorder("loadline.dev/updater")},
+		ledger:   newLedger(cfg.ResizeRetryInterval.Duration),
+		budget:   budgetOf(cfg),
+		metrics:  metrics,
+	})
+}

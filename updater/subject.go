@@ -1,0 +1,182 @@
+package updater
+
+import (
+	"slices"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/labels"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/apply"
+	"github.com/loadline-dev/loadline/internal/owner"
+	"github.com/loadline-dev/loadline/updater/plan"
+)
+
+// subject describes a Recommendation's workload and its pods, or says false if there is no such workload.
+func (g *gatherer) subject(now time.Time, ns *namespace, rec *v1alpha1.Recommendation, memory *ledger) (subject, bool) {
+	ref := owner.Workload{Kind: rec.Spec.TargetRef.Kind, Name: rec.Spec.TargetRef.Name}
+	object, ok := ns.workloads[ref]
+	if !ok {
+		return subject{}, false
+	}
+	effective, policy := g.effective(ns, object)
+	w := plan.Workload{
+		Key:           plan.Key{Namespace: rec.Namespace, Kind: ref.Kind, Name: ref.Name},
+		Mode:          narrower(effective.Mode, rec.Status.Mode),
+		Updater:       effective.Updater,
+		Hold:          rec.Spec.Hold,
+		Stale:         g.stale(now, rec),
+		Disruption:    disruption(policy.Disruption),
+		ScaleReplicas: effective.Replicas == v1alpha1.ReplicasAuto && orDefault(policy.Replicas.Mode, v1alpha1.ReplicasOff) != v1alpha1.ReplicasOff,
+		Autoscaler:    ns.scalers[ref],
+	}
+	if a := rec.Status.Applicable; a != nil {
+		w.Revision, w.Values = a.Revision, apply.FromAPI(a)
+		w.Values.Containers = slices.DeleteFunc(w.Values.Containers, func(c apply.Container) bool {
+			return slices.Contains(effective.ExcludeContainers, c.Name)
+		})
+	}
+	describeWorkload(object, &w)
+	outcomes := memory.learn(w.Key, rec.Status.Outcomes)
+	for _, pod := range ns.pods[ref] {
+		w.Pods = append(w.Pods, g.pod(now, ns, pod, history{revision: w.Revision, outcomes: outcomes, memory: memory}))
+	}
+	w.Harm = knownHarm(w.Revision, outcomes)
+	return subject{Workload: w, recommendation: rec, object: object}, true
+}
+
+// stale reports whether the sizes are not confirmed, by the recommender's own word or because it has been silent for long.
+func (g *gatherer) stale(now time.Time, rec *v1alpha1.Recommendation) bool {
+	return meta.IsStatusConditionTrue(rec.Status.Conditions, v1alpha1.ConditionStale) || rec.Status.ObservedTime == nil ||
+		now.Sub(rec.Status.ObservedTime.Time) > g.config.Recommender.StaleAfter.Duration
+}
+
+// effective combines what people wrote on the namespace and on the workload, as of now: taking an annotation away works
+// without a running recommender.
+func (g *gatherer) effective(ns *namespace, object client.Object) (v1alpha1.Effective, v1alpha1.SizingPolicySpec) {
+	settings, problems := v1alpha1.ParseAnnotations(object.GetAnnotations())
+	overrides := orDefault(g.policy(ns, ns.settings.Policy).AllowOverrides, false)
+	effective := v1alpha1.Resolve(ns.settings, settings, ns.problems, problems, overrides)
+	return effective, g.policy(ns, effective.Policy)
+}
+
+// narrower returns the mode that allows less. A mode that is not known, such as that of a Recommendation that was never
+// computed, allows nothing.
+func narrower(a, b v1alpha1.Mode) v1alpha1.Mode {
+	order := []v1alpha1.Mode{v1alpha1.ModeOff, v1alpha1.ModeDryRun, v1alpha1.ModeInitial, v1alpha1.ModeAuto}
+	return order[max(0, min(slices.Index(order, a), slices.Index(order, b)))]
+}
+
+// describeWorkload fills in what only the workload itself tells.
+func describeWorkload(object client.Object, w *plan.Workload) {
+	switch o := object.(type) {
+	case *appsv1.Deployment:
+		w.Replicas = orDefault(o.Spec.Replicas, 1)
+		w.Paused = o.Spec.Paused
+		w.RolloutInProgress = o.Status.ObservedGeneration < o.Generation ||
+			o.Status.UpdatedReplicas < w.Replicas || o.Status.Replicas > o.Status.UpdatedReplicas
+	case *appsv1.StatefulSet:
+		w.Replicas = orDefault(o.Spec.Replicas, 1)
+		w.RolloutInProgress = o.Status.ObservedGeneration < o.Generation || statefulSetRolls(o, w.Replicas)
+	case *appsv1.DaemonSet:
+		w.Replicas = o.Status.DesiredNumberScheduled
+		w.RolloutInProgress = o.Status.ObservedGeneration < o.Generation || o.Status.UpdatedNumberScheduled < w.Replicas
+	}
+}
+
+// statefulSetRolls reports whether the StatefulSet's controller is replacing pods by itself. Under OnDelete it never is, and
+// pods under the partition keep the old revision for good.
+func statefulSetRolls(s *appsv1.StatefulSet, replicas int32) bool {
+	strategy := s.Spec.UpdateStrategy
+	if strategy.Type == appsv1.OnDeleteStatefulSetStrategyType || s.Status.UpdateRevision == s.Status.CurrentRevision {
+		return false
+	}
+	var partition int32
+	if strategy.RollingUpdate != nil {
+		partition = orDefault(strategy.RollingUpdate.Partition, 0)
+	}
+	return s.Status.UpdatedReplicas < replicas-partition
+}
+
+// knownHarm is the harm that the revision did according to the outcomes.
+func knownHarm(revision string, outcomes []v1alpha1.Outcome) string {
+	for _, o := range outcomes {
+		if o.Result == v1alpha1.OutcomeFailed && o.Revision == revision {
+			return o.Message
+		}
+	}
+	return ""
+}
+
+// history is what is known about earlier changes to the pods of a workload.
+type history struct {
+	revision string
+	outcomes []v1alpha1.Outcome
+	memory   *ledger
+}
+
+func (g *gatherer) pod(now time.Time, ns *namespace, pod *corev1.Pod, past history) plan.Pod {
+	original, err := apply.Original(pod)
+	if err != nil {
+		g.metrics.badOriginals.Inc()
+	}
+	p := plan.Pod{
+		Name: pod.Name, UID: pod.UID,
+		Running:          pod.Status.Phase == corev1.PodRunning,
+		Ready:            podIs(pod, corev1.PodReady),
+		Terminating:      pod.DeletionTimestamp != nil,
+		Original:         original,
+		Present:          apply.Present(pod),
+		Actual:           actual(pod),
+		Fixed:            fixed(pod),
+		InjectedRevision: pod.Annotations[v1alpha1.AnnotationRevision],
+		ResizeSupported:  g.resizeServed && resizable(pod),
+		Resize:           resizeStatus(pod),
+		Troubles:         troubles(pod),
+		NotBefore:        past.memory.backOffs[pod.UID].until,
+		Pinned:           pinned(pod),
+	}
+	if p.InjectedRevision == past.revision {
+		p.Change = pod.CreationTimestamp.Time
+	} else {
+		p.AdmittedWithout = cameAfterEviction(pod, past)
+	}
+	if o, ok := lastAttempt(pod, past); ok {
+		switch {
+		case o.Result == v1alpha1.OutcomeResized:
+			p.Change = o.Time.Time
+		case now.Sub(o.Time.Time) < past.memory.retryResize:
+			p.ResizeRefused = o.Message
+		}
+	}
+	for _, b := range ns.budgets {
+		if b.selector.Matches(labels.Set(pod.Labels)) {
+			p.DisruptionBudgets = append(p.DisruptionBudgets, b.DisruptionBudget)
+		}
+	}
+	return p
+}
+
+// cameAfterEviction reports whether the pod was created after another one had been evicted to get the present revision. Pods
+// know their creation to the second only.
+func cameAfterEviction(pod *corev1.Pod, past history) bool {
+	return slices.ContainsFunc(past.outcomes, func(o v1alpha1.Outcome) bool {
+		return o.Result == v1alpha1.OutcomeEvicted && o.Revision == past.revision &&
+			!pod.CreationTimestamp.Time.Before(o.Time.Truncate(time.Second))
+	})
+}
+
+// lastAttempt is the newest outcome of an attempt to resize the pod to the present revision.
+func lastAttempt(pod *corev1.Pod, past history) (v1alpha1.Outcome, bool) {
+	for _, o := range past.outcomes { // newest first
+		attempt := o.Result == v1alpha1.OutcomeResized || o.Result == v1alpha1.OutcomeRefused
+		if attempt && o.PodUID == pod.UID && o.Revision == past.revision {
+			return o, true
+		}
+	}
+	return v1alpha1.Outcome{}, false
+}

@@ -1,0 +1,270 @@
+package updater
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/strategicpatch"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/tools/events"
+	clocktesting "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+	loadlineac "github.com/loadline-dev/loadline/api/v1alpha1/applyconfiguration/api/v1alpha1"
+	"github.com/loadline-dev/loadline/apply"
+	"github.com/loadline-dev/loadline/config"
+)
+
+// world is a cluster in memory with the updater in it. Its API server resizes at once and, as long as admits is true, gives
+// the probe pod its sizes; faults are put in by tests.
+type world struct {
+	t          *testing.T
+	client     client.WithWatch
+	clock      *clocktesting.FakeClock
+	controller *controller
+	events     *events.FakeRecorder
+
+	admits bool
+	// resizeError and evictError are returned instead of doing it.
+	resizeError, evictError func(pod string) error
+	// statusWrites counts the writes of Recommendations' statuses, resized and evicted name the pods, in order.
+	statusWrites     int
+	resized, evicted []string
+}
+
+// start is not a whole second, as no real time is; the API keeps seconds.
+var start = time.Date(2026, 11, 18, 12, 0, 0, 123456789, time.UTC)
+
+func newWorld(t *testing.T, objects ...client.Object) *world {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			t.Fatal(err)
+		}
+	}
+	none := func(string) error { return nil }
+	w := &world{t: t, clock: clocktesting.NewFakeClock(start), events: events.NewFakeRecorder(100), admits: true, resizeError: none, evictError: none}
+	w.client = fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).
+		WithStatusSubresource(&v1alpha1.Recommendation{}, &corev1.Pod{}).
+		WithInterceptorFuncs(interceptor.Funcs{Create: w.create, SubResourcePatch: w.patchSubResource, SubResourceCreate: w.createSubResource, SubResourceApply: w.applyStatus}).
+		Build()
+	w.restart()
+	return w
+}
+
+// restart replaces the updater by a new one, which remembers nothing.
+func (w *world) restart() {
+	w.t.Helper()
+	cfg := config.Default()
+	m, err := newMetrics(prometheus.NewRegistry())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.controller = &controller{
+		clock:    w.clock,
+		gatherer: gatherer{reader: w.client, config: cfg, resources: servesResize{}, metrics: m},
+		probe:    &probe{client: w.client, namespace: cfg.Updater.ProbeNamespace, maxAge: cfg.Updater.ProbeMaxAge.Duration, clock: w.clock, metrics: m},
+		actor:    actor{client: w.client},
+		reporter: reporter{client: w.client, events: w.events},
+		ledger:   newLedger(cfg.Updater.ResizeRetryInterval.Duration),
+		budget:   budgetOf(cfg.Updater),
+		metrics:  m,
+		started:  w.clock.Now(),
+	}
+}
+
+type servesResize struct{}
+
+func (servesResize) ServerResourcesForGroupVersion(string) (*metav1.APIResourceList, error) {
+	return &metav1.APIResourceList{APIResources: []metav1.APIResource{{Name: "pods"}, {Name: "pods/resize"}}}, nil
+}
+
+// round runs one round, half a minute after the last one.
+func (w *world) round() {
+	w.t.Helper()
+	w.clock.Step(30 * time.Second)
+	if err := w.controller.round(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) create(ctx context.Context, c client.WithWatch, obj client.Object, opts ...client.CreateOption) error {
+	pod, ok := obj.(*corev1.Pod)
+	if !ok || !slices.Contains(opts, client.CreateOption(client.DryRunAll)) {
+		return c.Create(ctx, obj, opts...)
+	}
+	if w.admits {
+		values := probeValues()
+		pod.Annotations = map[string]string{v1alpha1.AnnotationRevision: apply.Revision(values)}
+		sized := apply.Desired(values, apply.Present(pod), apply.ForNewPod)[probeContainer]
+		pod.Spec.Containers[0].Resources = sized.Into(pod.Spec.Containers[0].Resources)
+	}
+	return nil
+}
+
+func (w *world) patchSubResource(ctx context.Context, c client.Client, name string, obj client.Object, patch client.Patch, _ ...client.SubResourcePatchOption) error {
+	if name != "resize" {
+		return fmt.Errorf("unexpected patch of %s", name)
+	}
+	if err := w.resizeError(obj.GetName()); err != nil {
+		return err
+	}
+	data, err := patch.Data(obj)
+	if err != nil {
+		return err
+	}
+	pod := w.pod(obj.GetName())
+	before, err := json.Marshal(pod)
+	if err != nil {
+		return err
+	}
+	after, err := strategicpatch.StrategicMergePatch(before, data, pod)
+	if err != nil {
+		return err
+	}
+	var changed corev1.Pod
+	if err := json.Unmarshal(after, &changed); err != nil {
+		return err
+	}
+	if changed.UID != pod.UID {
+		return errOtherUID
+	}
+	w.resized = append(w.resized, pod.Name)
+	if err := c.Update(ctx, &changed); err != nil {
+		return err
+	}
+	for i := range changed.Status.ContainerStatuses {
+		changed.Status.ContainerStatuses[i].Resources = &changed.Spec.Containers[i].Resources
+	}
+	return c.Status().Update(ctx, &changed)
+}
+
+func (w *world) createSubResource(ctx context.Context, c client.Client, name string, obj, _ client.Object, _ ...client.SubResourceCreateOption) error {
+	if name != "eviction" {
+		return fmt.Errorf("unexpected create of %s", name)
+	}
+	if err := w.evictError(obj.GetName()); err != nil {
+		return err
+	}
+	w.evicted = append(w.evicted, obj.GetName())
+	return c.Delete(ctx, obj)
+}
+
+func (w *world) applyStatus(ctx context.Context, c client.Client, _ string, obj runtime.ApplyConfiguration, opts ...client.SubResourceApplyOption) error {
+	if rec, ok := obj.(*loadlineac.RecommendationApplyConfiguration); ok && *rec.GetNamespace() == "shop" {
+		w.statusWrites++
+	}
+	return c.Status().Apply(ctx, obj, opts...)
+}
+
+func (w *world) pod(name string) *corev1.Pod {
+	w.t.Helper()
+	pod := &corev1.Pod{}
+	if err := w.client.Get(w.t.Context(), client.ObjectKey{Namespace: "shop", Name: name}, pod); err != nil {
+		w.t.Fatal(err)
+	}
+	return pod
+}
+
+func (w *world) recommendation() *v1alpha1.Recommendation {
+	w.t.Helper()
+	rec := &v1alpha1.Recommendation{}
+	if err := w.client.Get(w.t.Context(), client.ObjectKey{Namespace: "shop", Name: "deployment-checkout"}, rec); err != nil {
+		w.t.Fatal(err)
+	}
+	return rec
+}
+
+// told are the reasons of the Events since the last call.
+func (w *world) told() []string {
+	var reasons []string
+	for {
+		select {
+		case e := <-w.events.Events:
+			reasons = append(reasons, strings.Fields(e)[1])
+		default:
+			return reasons
+		}
+	}
+}
+
+// shop is a namespace in mode auto with the Deployment checkout, its Recommendation of 500m and 512Mi, and pods that ask for
+// the CPU that is given, in millicores.
+func shop(cpuMillis ...int64) []client.Object {
+	count := int32(len(cpuMillis)) //nolint:gosec // a handful
+	values := apply.Values{Containers: []apply.Container{{
+		Name: "app", Target: apply.Amounts{CPUMillis: 500, MemoryBytes: 512 * apply.MiB}, InPlace: apply.Amounts{CPUMillis: 500, MemoryBytes: 512 * apply.MiB},
+		CPUBand: apply.Interval{Min: 400, Max: 600}, MemoryBand: apply.Interval{Min: 400 * apply.MiB, Max: 600 * apply.MiB},
+	}}}
+	applicable := apply.ToAPI(values, apply.Revision(values), start)
+	objects := []client.Object{
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop", Annotations: map[string]string{v1alpha1.AnnotationMode: "auto"}}},
+		&appsv1.Deployment{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "checkout"},
+			Spec:       appsv1.DeploymentSpec{Replicas: &count},
+			Status:     appsv1.DeploymentStatus{Replicas: count, UpdatedReplicas: count},
+		},
+		&v1alpha1.Recommendation{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "deployment-checkout"},
+			Spec:       v1alpha1.RecommendationSpec{TargetRef: v1alpha1.TargetReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "checkout"}},
+			Status: v1alpha1.RecommendationStatus{
+				Mode: v1alpha1.ModeAuto, Revision: applicable.Revision, Applicable: applicable, ObservedTime: new(metav1.NewTime(start)),
+			},
+		},
+	}
+	for i, cpu := range cpuMillis {
+		objects = append(objects, podOf(fmt.Sprintf("checkout-%d", i), cpu))
+	}
+	return objects
+}
+
+func podOf(name string, cpuMillis int64) *corev1.Pod {
+	resources := corev1.ResourceRequirements{Requests: corev1.ResourceList{
+		corev1.ResourceCPU: *resource.NewMilliQuantity(cpuMillis, resource.DecimalSI), corev1.ResourceMemory: resource.MustParse("512Mi"),
+	}}
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: "shop", Name: name, UID: types.UID("uid-" + name), CreationTimestamp: metav1.NewTime(start.Add(-time.Hour)),
+			Labels:          map[string]string{"app": "checkout", "pod-template-hash": "abc"},
+			OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: "checkout-abc", Controller: new(true)}},
+		},
+		Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Resources: resources}}},
+		Status: corev1.PodStatus{
+			Phase:             corev1.PodRunning,
+			Conditions:        []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}},
+			ContainerStatuses: []corev1.ContainerStatus{{Name: "app", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}, Resources: &resources}},
+		},
+	}
+}
+
+// annotate sets annotations of the namespace.
+func (w *world) annotate(annotations map[string]string) {
+	w.t.Helper()
+	ns := &corev1.Namespace{}
+	if err := w.client.Get(w.t.Context(), client.ObjectKey{Name: "shop"}, ns); err != nil {
+		w.t.Fatal(err)
+	}
+	maps.Copy(ns.Annotations, annotations)
+	if err := w.client.Update(w.t.Context(), ns); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func quantity(text string) resource.Quantity { return resource.MustParse(text) }
