@@ -1,0 +1,152 @@
+# What people type here every day. `make` or `make help` lists it.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+# Tools are pinned in tools/go.mod and built by the go command when first used. The path is absolute because it is also
+# used from within the other modules.
+TOOLS := $(CURDIR)/tools
+tool := go tool -modfile=$(TOOLS)/go.mod
+phase := $(TOOLS)/phase.sh
+compile := $(TOOLS)/compile.sh
+
+# Every Go module with code of its own.
+MODULES := . e2e e2e/prometheus
+
+# What generate writes, and nobody edits.
+GENERATED := api/v1alpha1/zz_generated.deepcopy.go api/v1alpha1/applyconfiguration config/crd/bases
+
+# Variables, in the order of `make help`, which prints the comment above each.
+
+## RUN             e2e, test-full: only the scenarios whose name matches this regular expression
+RUN ?=
+
+## DATA            test, e2e: a folder with recorded usage, which takes the place of generated history
+DATA ?=
+override DATA := $(abspath $(DATA))
+
+## KEEP            demo: 1 leaves everything running, with a kubeconfig, until Ctrl-C
+KEEP ?=
+
+## BENCH           bench: only the benchmarks whose name matches this regular expression (default: all)
+BENCH ?= .
+
+## COUNT           bench: how often each benchmark runs (default: 6)
+COUNT ?= 6
+
+## FUZZTIME        fuzz: how long each fuzz test looks for a failing input (default: 30s)
+FUZZTIME ?= 30s
+
+## IMAGE           image: the name of the container image (default: loadline:dev)
+IMAGE ?= loadline:dev
+
+## LOADLINE_CACHE  demo, test, e2e: where built control planes are kept (default: ~/.cache/loadline)
+LOADLINE_CACHE ?=
+override LOADLINE_CACHE := $(abspath $(LOADLINE_CACHE))
+export DATA KEEP LOADLINE_CACHE
+
+##@ Look
+.PHONY: help
+help: ## List the targets and the variables
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z0-9-]+:.*## / { printf "  %-14s  %s\n", $$1, $$2 } \
+		/^## / { variables = variables "\n  " substr($$0, 4) } \
+		END { print "\nVariables, set as in: make e2e RUN=Prometheus" variables }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## Show the whole path on a real control plane with simulated nodes
+	@cd e2e && $(compile) "the demo" ./demo
+	@cd e2e && go run ./demo
+
+##@ Change
+.PHONY: generate
+generate: ## Write deepcopy, apply configurations and CRDs anew from the API types
+	@$(compile) controller-gen -modfile=$(TOOLS)/go.mod sigs.k8s.io/controller-tools/cmd/controller-gen
+	@started=$$(mktemp); trap 'rm -f "$$started"' EXIT; \
+	$(phase) generate $(tool) controller-gen object crd applyconfiguration \
+		paths=./api/v1alpha1 output:crd:dir=config/crd/bases; \
+	find $(GENERATED) -type f ! -newer "$$started" -delete # What is left over from a type that is gone.
+
+.PHONY: fmt
+fmt: golangci-lint ## Format all Go code
+	@for module in $(MODULES); do (cd $$module && $(tool) golangci-lint fmt); done
+
+.PHONY: lint
+lint: golangci-lint ## Check all Go code, also the direction of imports between packages
+	@for module in $(MODULES); do \
+		(cd $$module && $(compile) "$$module for lint" -test ./... && \
+			$(phase) "lint $$module" $(tool) golangci-lint run --allow-serial-runners ./...); \
+	done
+
+.PHONY: golangci-lint
+golangci-lint:
+	@$(compile) golangci-lint -modfile=$(TOOLS)/go.mod github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+.PHONY: verify
+verify: ## Fail if generated files, go.mod or go.sum are out of date, or if go vet objects
+	@before=$$(mktemp -d); trap 'rm -rf "$$before"' EXIT; \
+	tar cf - $(GENERATED) | tar xf - -C "$$before"; \
+	$(MAKE) generate; \
+	for path in $(GENERATED); do \
+		diff -ru "$$before/$$path" "$$path" || { echo "$$path is out of date: run make generate" >&2; exit 1; }; \
+	done
+	@for module in $(MODULES) tools; do $(phase) "go mod tidy -diff in $$module" go -C $$module mod tidy -diff; done
+	@for module in $(MODULES); do \
+		(cd $$module && $(compile) "$$module" -test ./... && $(phase) "go vet in $$module" go vet ./...); \
+	done
+
+##@ Test
+.PHONY: test
+test: ## Run the unit tests with the race detector, then the scenarios (set up what they need, without root)
+	@$(phase) "make test" $(MAKE) unit e2e
+
+.PHONY: unit
+unit: ## Run the unit tests alone
+	@command -v "$$(go env CC)" >/dev/null || \
+		{ echo "The race detector needs a C compiler, and $$(go env CC) is not installed: install gcc or clang, or set CC." >&2; exit 1; }
+	@$(compile) "the unit tests" -test -race ./...
+	@$(phase) "unit tests" $(tool) gotestsum --format pkgname-and-test-fails -- -race -shuffle=on ./...
+
+.PHONY: e2e
+e2e: ## Run the scenarios alone: real API server, scheduler and Prometheus, simulated nodes
+	@if [[ -n "$(DATA)" && ! -d "$(DATA)" ]]; then echo "DATA=$(DATA): no such folder" >&2; exit 1; fi
+	@cd e2e && $(phase) "control plane and Prometheus" go run ./cmd/binaries
+	@cd e2e && $(compile) "the scenarios" -test ./...
+	@cd e2e && $(phase) scenarios $(tool) gotestsum --format standard-verbose -- \
+		-p 1 -count=1 -shuffle=on -timeout=30m $(if $(RUN),-run '$(RUN)') ./...
+
+.PHONY: test-full
+test-full: ## Run the scenarios behind the build tag full, where there are any
+	@if ! grep -rqE --include='*_test.go' '^//go:build .*\bfull\b' e2e; then echo "No scenario has the build tag full."; exit 0; fi; \
+	cd e2e && $(compile) "the full scenarios" -tags full -test ./... && \
+	$(phase) "full scenarios" $(tool) gotestsum --format standard-verbose -- \
+		-tags full -p 1 -count=1 -shuffle=on -timeout=60m $(if $(RUN),-run '$(RUN)') ./...
+
+.PHONY: fuzz
+fuzz: ## Look for inputs that break a parser, FUZZTIME for each fuzz test
+	@grep -rHoE --include='*_test.go' --exclude-dir=e2e '^func Fuzz[A-Za-z0-9_]+' . | while IFS=: read -r file name; do \
+		name=$${name#func }; \
+		$(phase) "$$name in $$(dirname $$file)" go test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) "$$(dirname $$file)"; \
+	done
+
+.PHONY: bench
+bench: ## Run the benchmarks and compare them with the run before
+	@mkdir -p dist; if [[ -f dist/bench.txt ]]; then mv dist/bench.txt dist/bench.before.txt; fi
+	@go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./... | tee dist/bench.txt
+	@$(tool) benchstat $$(ls dist/bench.before.txt 2>/dev/null || true) dist/bench.txt
+
+##@ Ship
+.PHONY: build
+build: ## Build bin/loadline
+	@$(compile) loadline ./cmd/loadline
+	@go build -o bin/ ./cmd/loadline
+
+.PHONY: image
+image: ## Build the container image with docker or podman
+	@engine=$$(command -v docker || command -v podman) || { echo "make image needs docker or podman" >&2; exit 1; }; \
+	"$$engine" build --tag $(IMAGE) .
