@@ -1,0 +1,45 @@
+package install
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+)
+
+// Metrics are a part's own metrics at one moment.
+type Metrics map[string]*dto.MetricFamily
+
+// Metrics reads the metrics of a running part.
+func (in *Installation) Metrics(ctx context.Context, part string) (Metrics, error) {
+	in.mu.Lock()
+	address := in.metrics[part]
+	in.mu.Unlock()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/metrics", nil)
+	if err != nil {
+		return nil, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("read metrics of the %s: %w", part, err)
+	}
+	defer response.Body.Close()
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(response.Body)
+	if err != nil {
+		return nil, fmt.Errorf("parse metrics of the %s: %w", part, err)
+	}
+	return families, nil
+}
+
+// Sum adds up a counter or gauge over all its labels; 0 if there is none.
+func (m Metrics) Sum(name string) float64 {
+	sum := 0.0
+	for _, metric := range m[name].GetMetric() {
+		sum += metric.GetCounter().GetValue() + metric.GetGauge().GetValue()
+	}
+	return sum
+}

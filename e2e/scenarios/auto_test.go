@@ -1,0 +1,146 @@
+package scenarios
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/apply"
+	"github.com/loadline-dev/loadline/e2e/shop"
+)
+
+var autoShop = shop.InNamespace("auto", []shop.Workload{
+	{ // Far too large: drifts as soon as the namespace opts in.
+		Name: "web", Replicas: 3, Requests: map[string]string{"cpu": "2", "memory": "2Gi"}, Limits: map[string]string{"memory": "2Gi"},
+		CPU: shop.Diurnal(0.1, 0.4), Memory: shop.Flat(300 * shop.Mebibyte),
+	},
+	{ // Too small, on nodes that cannot resize it.
+		Name: "stuck", Replicas: 4, Requests: map[string]string{"cpu": "50m", "memory": "64Mi"},
+		CPU: shop.Diurnal(0.3, 0.6), Memory: shop.Flat(200 * shop.Mebibyte),
+		PodAnnotations: map[string]string{"kwok.x-k8s.io/resize": "infeasible"},
+	},
+})
+
+func TestDriftedPodsAreResizedInPlaceOrEvictedWithinTheBudgetAndThenNothingMoves(t *testing.T) {
+	s := newScene(t, "auto", autoShop)
+	s.create(&policyv1.PodDisruptionBudget{
+		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "stuck"},
+		Spec: policyv1.PodDisruptionBudgetSpec{
+			MinAvailable: new(intstr.FromInt32(3)), Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "stuck"}},
+		},
+	})
+	s.create(&v1alpha1.SizingPolicy{
+		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: v1alpha1.DefaultPolicyName},
+		Spec:       v1alpha1.SizingPolicySpec{Disruption: v1alpha1.DisruptionPolicy{EvictionsPerHour: new(int32(600))}},
+	})
+	web, stuck := uids(s.pods("web")), uids(s.pods("stuck"))
+	leastReady := watchReady(s, "stuck")
+	s.annotate(map[string]string{v1alpha1.AnnotationMode: "auto"})
+
+	rec := s.ready("Deployment", "web")
+	inPlace := apply.FromAPI(rec.Status.Applicable).Containers[0].InPlace
+	s.Eventually(func() []apply.Amounts { return actualRequests(s.pods("web")) }).
+		Should(HaveEach(inPlace), "drifted pods are resized in place")
+	s.Expect(uids(s.pods("web"))).To(Equal(web), "no pod was replaced")
+	for _, pod := range s.pods("web") {
+		s.Expect(pod.Status.ContainerStatuses[0].RestartCount).To(BeZero())
+	}
+
+	want := target(s.ready("Deployment", "stuck").Status.Applicable)
+	s.Eventually(func() []apply.Amounts { return specRequests(s.pods("stuck")) }, 2*patience).
+		Should(And(HaveLen(4), HaveEach(want)), "where resize is refused, pods are evicted and come back right-sized")
+	s.Expect(uids(s.pods("stuck"))).NotTo(ContainElements(stuck))
+	s.running("stuck", 4)
+	s.Expect(leastReady()).To(BeNumerically(">=", 3), "never below the disruption budget")
+
+	s.when("Deployment", "web", "tells what happened", func(rec *v1alpha1.Recommendation) bool { return len(rec.Status.Outcomes) >= 3 })
+	s.when("Deployment", "stuck", "settles", func(rec *v1alpha1.Recommendation) bool {
+		return conditionReason(rec, v1alpha1.ConditionApplied) == v1alpha1.ReasonUpToDate
+	})
+	s.when("Deployment", "web", "settles", func(rec *v1alpha1.Recommendation) bool {
+		return conditionReason(rec, v1alpha1.ConditionApplied) == v1alpha1.ReasonUpToDate
+	})
+
+	// Ten minutes at the default interval of 30 s are 20 rounds; here a round takes a second.
+	before := podSnapshot(s)
+	s.Consistently(func() string { return cmp.Diff(before, podSnapshot(s)) }, 21*time.Second, time.Second).Should(BeEmpty(), "webhook and updater agree")
+}
+
+func conditionReason(rec *v1alpha1.Recommendation, kind string) string {
+	for _, c := range rec.Status.Conditions {
+		if c.Type == kind {
+			return c.Reason
+		}
+	}
+	return ""
+}
+
+func uids(pods []corev1.Pod) []types.UID {
+	var all []types.UID
+	for _, pod := range pods {
+		all = append(all, pod.UID)
+	}
+	return all
+}
+
+func specRequests(pods []corev1.Pod) []apply.Amounts {
+	var all []apply.Amounts
+	for _, pod := range pods {
+		all = append(all, requestsOf(pod))
+	}
+	return all
+}
+
+// actualRequests returns what the nodes report, not what was asked for.
+func actualRequests(pods []corev1.Pod) []apply.Amounts {
+	var all []apply.Amounts
+	for _, pod := range pods {
+		if len(pod.Status.ContainerStatuses) == 1 && pod.Status.ContainerStatuses[0].Resources != nil {
+			all = append(all, apply.ResourcesOf(*pod.Status.ContainerStatuses[0].Resources).Requests)
+		}
+	}
+	return all
+}
+
+// podSnapshot tells which pods there are and what they ask for.
+func podSnapshot(s scene) map[types.UID]apply.Amounts {
+	all := map[types.UID]apply.Amounts{}
+	for _, app := range []string{"web", "stuck"} {
+		for _, pod := range s.pods(app) {
+			all[pod.UID] = requestsOf(pod)
+		}
+	}
+	return all
+}
+
+// watchReady observes, until the returned function is called, the least number of ready pods of a workload.
+func watchReady(s scene, app string) (least func() int) {
+	lowest := len(s.pods(app))
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(50 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-stop:
+				return
+			case <-tick.C:
+				lowest = min(lowest, countReady(s.pods(app)))
+			}
+		}
+	}()
+	return func() int {
+		close(stop)
+		<-done
+		return lowest
+	}
+}

@@ -1,0 +1,48 @@
+package scenarios
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/e2e/shop"
+)
+
+var saleShop = shop.InNamespace("sale", []shop.Workload{{
+	Name: "web", Replicas: 2, Requests: map[string]string{"cpu": "300m", "memory": "512Mi"},
+	CPU: shop.Flat(0.2), Memory: shop.Flat(300 * shop.Mebibyte),
+}})
+
+func TestAnAnnouncedEventRaisesTheTargetBeforeItsWindowOpensAndTheTargetComesBackAfterIt(t *testing.T) {
+	s := newScene(t, "sale", saleShop)
+	s.create(&v1alpha1.SizingPolicy{
+		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: v1alpha1.DefaultPolicyName},
+		Spec: v1alpha1.SizingPolicySpec{
+			EventLeadTime: &metav1.Duration{Duration: 10 * time.Minute},
+			Behavior:      v1alpha1.Behavior{Down: v1alpha1.Movement{Cooldown: &metav1.Duration{}, MaxStepPercent: new(int32(100))}},
+		},
+	})
+	s.annotate(map[string]string{v1alpha1.AnnotationMode: "dry-run"})
+	usual := target(s.ready("Deployment", "web").Status.Candidate)
+
+	opens := time.Now().UTC().Add(20 * time.Second).Truncate(time.Second)
+	closes := opens.Add(5 * time.Second)
+	s.annotate(map[string]string{
+		v1alpha1.AnnotationEventPrefix + "sale": fmt.Sprintf("%s/%s demand=300%%", opens.Format(time.RFC3339), closes.Format(time.RFC3339)),
+	})
+	raised := s.when("Deployment", "web", "is raised", func(rec *v1alpha1.Recommendation) bool {
+		return target(rec.Status.Candidate).CPUMillis > 2*usual.CPUMillis
+	})
+	s.Expect(time.Now()).To(BeTemporally("<", opens), "raised ahead of time")
+	s.Expect(target(raised.Status.Candidate).CPUMillis).To(BeNumerically("~", 3*usual.CPUMillis, 3*usual.CPUMillis/20), "three times the usual demand")
+	s.Expect(target(raised.Status.Candidate).MemoryBytes).To(Equal(usual.MemoryBytes), "demand moves CPU; memory follows what was observed")
+	s.Expect(raised.Status.Advice.Adjustments).To(HaveLen(1))
+	s.Expect(raised.Status.Advice.Adjustments[0].Accepted).To(BeTrue())
+
+	s.when("Deployment", "web", "comes back", func(rec *v1alpha1.Recommendation) bool { return target(rec.Status.Candidate) == usual })
+	s.Expect(time.Now()).To(BeTemporally(">=", closes), "not before the event was over")
+}

@@ -1,0 +1,104 @@
+// Package scenarios walks through what Loadline promises, on a real API server with real controllers, a real Prometheus and
+// simulated nodes. Every part of Loadline runs as a process with its own service account and the shipped roles.
+//
+// All scenarios share one cluster, each has a namespace of its own. Because history has to be in Prometheus before it
+// starts, a scenario declares its workloads in a variable of the package (see past) instead of inside its test.
+package scenarios
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	"github.com/loadline-dev/loadline/config"
+	"github.com/loadline-dev/loadline/e2e/harness"
+	"github.com/loadline-dev/loadline/e2e/install"
+	"github.com/loadline-dev/loadline/e2e/metricsapi"
+	"github.com/loadline-dev/loadline/e2e/shop"
+)
+
+// What all scenarios share.
+var (
+	cluster  *harness.Cluster
+	loadline *install.Installation
+	// started is when the history ends and the present begins.
+	started time.Time
+)
+
+// nodes that hold 500 workloads with 2,000 pods.
+const nodes = 30
+
+func TestMain(m *testing.M) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code, err := run(ctx, m)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// The parts of Loadline log to files of their own; this process has nothing to log.
+func init() { ctrl.SetLogger(logr.Discard()) }
+
+// run brings the cluster up, runs the tests and takes the cluster down again.
+func run(ctx context.Context, m *testing.M) (code int, err error) {
+	started = time.Now().UTC()
+	declared, err := past(started)
+	if err != nil {
+		return 1, err
+	}
+	cluster, err = harness.Start(ctx, harness.Options{
+		Log: os.Stderr, Nodes: nodes, ScrapeInterval: 5 * time.Second, History: shop.Past(declared, started),
+	})
+	if err != nil {
+		return 1, fmt.Errorf("start the cluster: %w", err)
+	}
+	defer func() {
+		if stopErr := cluster.Stop(); stopErr != nil && err == nil {
+			err = fmt.Errorf("stop the cluster: %w", stopErr)
+		}
+	}()
+	metrics, err := metricsapi.Start(ctx, cluster)
+	if err != nil {
+		return 1, fmt.Errorf("start the metrics API: %w", err)
+	}
+	defer func() { _ = metrics.Stop() }()
+	loadline, err = install.Install(ctx, install.Options{Cluster: cluster, Configure: quick})
+	if err != nil {
+		return 1, fmt.Errorf("install Loadline: %w", err)
+	}
+	return m.Run(), nil
+}
+
+// quick shortens every wait and widens the budgets, so that ten minutes of work pass in seconds. What the budgets hold back is
+// asserted where a scenario sets its own policy.
+func quick(cfg *config.Config) {
+	cfg.Recommender.SyncInterval.Duration = 3 * time.Second
+	cfg.Recommender.RetryBackoffMax.Duration = 3 * time.Second
+	cfg.Updater.Interval.Duration = time.Second
+	cfg.Updater.WarmUp.Duration = time.Second
+	cfg.Updater.ResizeRetryInterval.Duration = 2 * time.Second
+	cfg.Updater.EvictionsPerMinute = 120
+	cfg.Updater.NamespaceEvictionsPerHour = 1000
+	cfg.Updater.ResizesPerMinute = 6000
+}
+
+// past collects the workloads that need a history.
+func past(now time.Time) ([]shop.Workload, error) {
+	all, err := recordedShop(now)
+	if err != nil {
+		return nil, fmt.Errorf("read the recorded traces: %w", err)
+	}
+	return slices.Concat(all, crowd(), dryRunShop, initialShop, untouchedShop, optOutShop, autoShop, replicaShop, saleShop,
+		killedShop, outageShop, webhookShop, refusalShop, restartShop), nil
+}
