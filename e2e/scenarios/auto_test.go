@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"sync"
 	"testing"
 	"time"
 
@@ -54,9 +55,12 @@ func TestDriftedPodsAreResizedInPlaceOrEvictedWithinTheBudgetAndThenNothingMoves
 		s.Expect(pod.Status.ContainerStatuses[0].RestartCount).To(BeZero())
 	}
 
-	want := target(s.ready("Deployment", "stuck").Status.Applicable)
-	s.Eventually(func() []apply.Amounts { return specRequests(s.pods("stuck")) }, 2*patience).
-		Should(And(HaveLen(4), HaveEach(want)), "where resize is refused, pods are evicted and come back right-sized")
+	s.ready("Deployment", "stuck")
+	s.Eventually(func(g Gomega) {
+		want := target(s.recommendation("Deployment", "stuck").Status.Applicable) // moves in steps
+		g.Expect(specRequests(s.pods("stuck"))).To(And(HaveLen(4), HaveEach(want)))
+		g.Expect(want.CPUMillis).To(BeNumerically(">", 300), "what the history says")
+	}, 2*patience).Should(Succeed(), "where resize is refused, pods are evicted and come back right-sized")
 	s.Expect(uids(s.pods("stuck"))).NotTo(ContainElements(stuck))
 	s.running("stuck", 4)
 	s.Expect(leastReady()).To(BeNumerically(">=", 3), "never below the disruption budget")
@@ -134,13 +138,17 @@ func watchReady(s scene, app string) (least func() int) {
 			case <-stop:
 				return
 			case <-tick.C:
-				lowest = min(lowest, countReady(s.pods(app)))
+				if pods, err := s.list(app); err == nil {
+					lowest = min(lowest, countReady(pods))
+				}
 			}
 		}
 	}()
-	return func() int {
+	least = sync.OnceValue(func() int {
 		close(stop)
 		<-done
 		return lowest
-	}
+	})
+	s.t.Cleanup(func() { least() })
+	return least
 }

@@ -123,7 +123,7 @@ func recordedShop(now time.Time) ([]shop.Workload, error) {
 	for _, tr := range traces {
 		workloads = append(workloads, shop.Workload{
 			Namespace: recordedNamespace, Name: tr.name, Replicas: 1,
-			Requests: map[string]string{"cpu": "1", "memory": "1Gi"},
+			Requests: map[string]string{"cpu": "1", "memory": "16Gi"},
 			CPU:      at(tr.cpu, recordedEnd(now)), Memory: at(tr.memory, recordedEnd(now)),
 			History: now.Sub(recordedEnd(now).Add(-27 * 24 * time.Hour)),
 		})
@@ -152,7 +152,7 @@ func TestFiftyRecordedWorkloadsAreSizedAsAnIndependentCalculationSays(t *testing
 		// A trace that only ever rises is taken for a leak: then the peak, or the present request, gets no margin.
 		margin, least := 1.15, 32.0*shop.Mebibyte
 		if hasFinding(rec, "MemoryLeakSuspected") {
-			margin, least = 1, 1024*shop.Mebibyte
+			margin, least = 1, 16*1024*shop.Mebibyte
 		}
 		cpu, memory := max(10, independentCPU(w, now)), max(least, independentMemory(w, now, margin))
 		s.Expect(float64(got.CPUMillis)).To(BeNumerically("~", cpu, max(2, 0.02*cpu)), "CPU of %s in millicores:\n%s", w.Name, describe(rec))

@@ -91,9 +91,16 @@ func annotateObject(ctx context.Context, object client.Object, annotations map[s
 
 // pods returns the living pods of a workload.
 func (s scene) pods(app string) []corev1.Pod {
+	s.t.Helper()
+	living, err := s.list(app)
+	s.Expect(err).NotTo(HaveOccurred(), "list pods of %s", app)
+	return living
+}
+
+func (s scene) list(app string) ([]corev1.Pod, error) {
 	list := &corev1.PodList{}
 	if err := loadline.Client.List(s.t.Context(), list, client.InNamespace(s.namespace), client.MatchingLabels{"app": app}); err != nil {
-		s.t.Fatalf("list pods of %s/%s: %v", s.namespace, app, err)
+		return nil, err
 	}
 	var living []corev1.Pod
 	for _, pod := range list.Items {
@@ -101,7 +108,7 @@ func (s scene) pods(app string) []corev1.Pod {
 			living = append(living, pod)
 		}
 	}
-	return living
+	return living, nil
 }
 
 // running waits until a workload has so many pods, all ready.

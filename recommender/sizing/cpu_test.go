@@ -31,7 +31,7 @@ func checkTrail(t *testing.T, trail []string, want string) {
 func TestSteadyDemandIsSharedByThePodsAndGetsItsMargin(t *testing.T) {
 	got := propose(t, input(container()))
 	checkMillis(t, "target", got.Target.CPUMillis, 460) // 0.8 cores ÷ 2 pods × 1.15.
-	checkTrail(t, got.Trail, "CPU: p95 of the last 14.0 days, recent days weighing more (half-life 24 h), is 0.400 cores per pod; plus 15 % margin: 460m.")
+	checkTrail(t, got.Trail, "CPU: p95 of the last 14 days, recent days weighing more (half-life 24 h), is 0.400 cores per pod; plus 15 % margin: 460m.")
 }
 
 func TestAnOlderHoursMaximumCountsAsFiveMinutes(t *testing.T) {

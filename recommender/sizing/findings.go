@@ -20,12 +20,15 @@ const (
 const (
 	throttledShare = 0.1
 	starvedShare   = 0.5
+	// peakFactor times the request is a peak that a person should know of before it comes.
+	peakFactor = 4
 	// leastThrottledHours that must be measured.
 	leastThrottledHours = 3
 )
 
 // findings lists what a person should look at in one container, in a fixed order.
-func findings(in Input, c ContainerInput, corrupt corruption, memory memorySize) []Finding {
+func findings(in Input, c ContainerInput, corrupt corruption, memory memorySize, cpu cpuSize, pods float64) []Finding {
+	target := cpu.targetMillis
 	var found []Finding
 	add := func(kind, severity, format string, args ...any) {
 		found = append(found, Finding{Type: kind, Severity: severity, Container: c.Name, Message: fmt.Sprintf(format, args...)})
@@ -42,6 +45,13 @@ func findings(in Input, c ContainerInput, corrupt corruption, memory memorySize)
 		add(FindingMemoryLeak, severityWarning, "The least memory of each day has been rising for %d days, by %s on a typical day. "+
 			"More memory only delays the end: look for a leak.", memory.leak.days, bytesText(int64(memory.leak.bytesPerDay)))
 	}
+	if f := c.plainForecast(); !f.Empty() && target > 0 {
+		peak, at := forecastPeak(f)
+		if perPod := peak / pods; perPod*1000 > peakFactor*float64(target) {
+			add(FindingPeakAhead, severityWarning, "A peak of %.3f cores per pod is expected around %s, %.0f times the request of new pods. "+
+				"Running pods follow the forecast; if it is a known event, announce it.", perPod, at.UTC().Format("2006-01-02 15:04 UTC"), perPod*1000/float64(target))
+		}
+	}
 	if share, ok := throttled(c.Throttled, in.Now); ok && share > throttledShare {
 		severity := severityWarning
 		if share > starvedShare {
@@ -55,6 +65,16 @@ func findings(in Input, c ContainerInput, corrupt corruption, memory memorySize)
 			"it needs%s.", bestEffortText(in.Policy.SizeBestEffort))
 	}
 	return found
+}
+
+// forecastPeak returns the largest expected demand and when it begins.
+func forecastPeak(f forecast.Forecast) (peak float64, at time.Time) {
+	for i, v := range f.Mean {
+		if v > peak {
+			peak, at = v, f.Start.Add(time.Duration(i)*f.Step)
+		}
+	}
+	return peak, at
 }
 
 // podFindings is about the number of pods, which concerns the whole workload.

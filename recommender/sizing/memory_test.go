@@ -42,7 +42,7 @@ func TestMemoryCoversTheLargestPodEverSeen(t *testing.T) {
 	checkBytes(t, "target", got.Target.MemoryBytes, 3*1.15*gib)
 	checkBytes(t, "in place", got.InPlace.MemoryBytes, 3*1.15*gib)
 	checkBytes(t, "peak", got.Peak.MemoryBytes, 3*gib)
-	checkTrail(t, got.Trail, "Memory: the largest pod of the last 14.0 days had 3.00 GiB; plus 15 % margin: 3.45 GiB.")
+	checkTrail(t, got.Trail, "Memory: the largest pod of the last 14 days had 3.00 GiB; plus 15 % margin: 3.45 GiB.")
 }
 
 func TestAnOutOfMemoryKillRaisesMemoryEvenWithoutHistory(t *testing.T) {

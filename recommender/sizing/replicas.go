@@ -15,6 +15,9 @@ const (
 	maxWindows = 8
 	// keptReplicas: who runs two pods or more keeps two, because going down to one gives up availability, not size.
 	keptReplicas = 2
+	// holdAhead is how much of the forecast the number is not lowered under: a day, so that a quiet night does not take away
+	// what the next noon needs.
+	holdAhead = 24 * time.Hour
 	// defaultMaxFactor times the present number is the most where the policy names none.
 	defaultMaxFactor = 4
 )
@@ -22,8 +25,11 @@ const (
 // podGroup is what is needed to count pods for one container.
 type podGroup struct {
 	size cpuSize
-	// usableCores is what one pod should use at the peak.
+	// usableCores is what one pod should use at the peak, by the larger of the template's request and the plain target:
+	// the target alone would shrink whenever pods are added, and ask for more of them without end.
 	usableCores float64
+	// sizedCores is the same by the plain target, which is what a pod gets once it is sized.
+	sizedCores float64
 }
 
 // sizeReplicas counts the pods that carry the expected demand of all together.
@@ -49,14 +55,14 @@ func sizeReplicas(in Input, sizes []cpuSize) ReplicaProposal {
 	}
 	var p ReplicaProposal
 	p.Min, p.Max = replicaBounds(policy, in.CurrentReplicas)
-	// What was needed lately only holds back lowering.
-	held := min(neededLately(groups, in.Now, policy.LowerAfter), float64(in.CurrentReplicas))
+	held := min(stillNeeded(groups, in.Now, policy.LowerAfter), float64(in.CurrentReplicas))
 	p.Target = p.clamp(max(ahead, held))
-	p.say("within %s, all pods together need up to %.3f cores for %s (p%.4g of the forecast); a pod should use %.3f at the peak, "+
-		"%s of its request: %.0f.", policy.LeadTime, busiest.expected(in.Now, until), busiest.size.container.Name,
+	p.say("within %s, all pods together need up to %.3f cores for %s (p%.4g of the forecast); a pod should use %.3f cores at the peak, "+
+		"%s of its request: %.0f.", duration(policy.LeadTime), busiest.expected(in.Now, until), busiest.size.container.Name,
 		ReplicaLevel*100, busiest.usableCores, percent(policy.TargetUtilization), ahead)
 	if held > ahead {
-		p.say("within the last %s, %.0f were needed, so the number is not lowered below that yet.", policy.LowerAfter, held)
+		p.say("not lowered below %.0f: what was used in the last %s, and what is expected in the next %s, needs them at the recommended request.",
+			held, duration(policy.LowerAfter), duration(holdAhead))
 	}
 	if float64(p.Target) != max(ahead, held) {
 		p.say("bounded to %d to %d: %d.", p.Min, p.Max, p.Target)
@@ -69,8 +75,7 @@ func (p *ReplicaProposal) say(format string, args ...any) {
 	p.Trail = append(p.Trail, "Replicas: "+fmt.Sprintf(format, args...))
 }
 
-// podGroups returns the containers that count. The request of a pod is the larger of the template's and the plain target:
-// the target alone would shrink whenever pods are added, and ask for more of them without end.
+// podGroups returns the containers that count.
 func podGroups(policy ReplicaPolicy, sizes []cpuSize) []podGroup {
 	var groups []podGroup
 	for _, s := range sizes {
@@ -78,8 +83,10 @@ func podGroups(policy ReplicaPolicy, sizes []cpuSize) []podGroup {
 		if request <= 0 || s.plainMillis == 0 || s.container.plainForecast().Empty() || !(policy.TargetUtilization > 0) {
 			continue
 		}
-		cores := float64(max(request, s.plainMillis)) / 1000
-		groups = append(groups, podGroup{size: s, usableCores: cores * policy.TargetUtilization})
+		usable := policy.TargetUtilization / 1000
+		groups = append(groups, podGroup{
+			size: s, usableCores: float64(max(request, s.plainMillis)) * usable, sizedCores: float64(s.plainMillis) * usable,
+		})
 	}
 	return groups
 }
@@ -99,9 +106,12 @@ func (p *ReplicaProposal) clamp(n float64) int32 {
 }
 
 // pods returns how many pods carry so many cores.
-func (g podGroup) pods(cores float64) float64 {
+func (g podGroup) pods(cores float64) float64 { return podsFor(cores, g.usableCores) }
+
+// podsFor returns how many pods carry so many cores if each carries some. A relative 1e-7 is taken for rounding of float32.
+func podsFor(cores, each float64) float64 {
 	const rounding = 1e-7
-	return math.Ceil(cores / g.usableCores * (1 - rounding))
+	return math.Ceil(cores / each * (1 - rounding))
 }
 
 // expected returns the most cores that are expected in a window.
@@ -122,14 +132,16 @@ func needed(groups []podGroup, from, until time.Time) (pods float64, most podGro
 	return pods, most, ok
 }
 
-// neededLately returns the number of pods for the largest demand measured within a time before now.
-func neededLately(groups []podGroup, now time.Time, before time.Duration) float64 {
+// stillNeeded returns the number of pods below which nothing is lowered. It counts with the size that a pod is given, because
+// the same decision lowers the request: fewer pods and smaller ones together must still carry the demand.
+func stillNeeded(groups []podGroup, now time.Time, before time.Duration) float64 {
 	pods := 0.0
 	for _, g := range groups {
+		pods = max(pods, podsFor(g.expected(now, now.Add(holdAhead)), g.sizedCores))
 		total := g.size.container.CPUTotal
 		for _, s := range []forecast.Series{total.Recent, total.HourlyMax} {
 			if cores, ok := s.Since(now.Add(-before)).Max(); ok {
-				pods = max(pods, g.pods(cores))
+				pods = max(pods, podsFor(cores, g.sizedCores))
 			}
 		}
 	}

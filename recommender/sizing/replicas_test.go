@@ -123,3 +123,37 @@ func TestAScheduleIsShortHasNoHolesAndIsNeverTooLow(t *testing.T) {
 		}
 	})
 }
+
+func TestFewerPodsAndSmallerOnesTogetherStillCarryTheDemand(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		in := input(container())
+		in.CurrentReplicas = rapid.Int32Range(1, 40).Draw(t, "replicas")
+		in.Containers[0].Current.Requests.CPUMillis = rapid.Int64Range(1, 8000).Draw(t, "template")
+		var day []float64
+		for range 24 {
+			day = append(day, rapid.Float64Range(0, 10).Draw(t, "cores"))
+		}
+		in.Containers[0].BaseForecast = hours(day...)
+
+		p := Propose(in)
+		if p.Replicas.Target >= in.CurrentReplicas {
+			return
+		}
+		reserved := float64(p.Replicas.Target) * float64(p.Containers[0].Target.CPUMillis) / 1000
+		if usable := reserved * in.Policy.Replicas.TargetUtilization; usable < slices.Max(day)*(1-1e-6) {
+			t.Fatalf("%d → %d pods of %dm use at most %.3f cores at the wanted utilisation, but %.3f are expected",
+				in.CurrentReplicas, p.Replicas.Target, p.Containers[0].Target.CPUMillis, usable, slices.Max(day))
+		}
+	})
+}
+
+func TestAPeakFarOverTheRequestIsAnnounced(t *testing.T) {
+	in := input(container())
+	peak := make([]float64, 48)
+	for i := range peak {
+		peak[i] = 0.8
+	}
+	peak[30] = 12
+	in.Containers[0].BaseForecast = hours(peak...)
+	checkFindings(t, in, FindingPeakAhead)
+}

@@ -3,6 +3,7 @@ package sizing
 import (
 	"fmt"
 	"math"
+	"strings"
 	"time"
 )
 
@@ -40,7 +41,7 @@ func Propose(in Input) Proposal {
 			OOMRaised:   memory.oomRaised,
 			Trail:       append(cpu.trail, memory.trail...),
 		})
-		p.Findings = append(p.Findings, findings(in, c, corrupt, memory)...)
+		p.Findings = append(p.Findings, findings(in, c, corrupt, memory, cpu, podsNow(in, pods))...)
 	}
 	p.Findings = append(p.Findings, podFindings(corruptPods)...)
 	p.Replicas = sizeReplicas(in, sizes)
@@ -65,5 +66,17 @@ func span(hours int) string {
 	if hours < 48 {
 		return fmt.Sprintf("%d hours", hours)
 	}
-	return fmt.Sprintf("%.1f days", float64(hours)/24)
+	return strings.TrimSuffix(fmt.Sprintf("%.1f", float64(hours)/24), ".0") + " days"
+}
+
+// duration formats a length of time without trailing zero units: 10m0s is "10m", 1h0m0s is "1h".
+func duration(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }

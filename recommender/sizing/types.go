@@ -149,5 +149,6 @@ const (
 	FindingThrottling   = "CPUThrottled"
 	FindingOOMKilled    = "OOMKilled"
 	FindingNoRequests   = "NoRequests"
+	FindingPeakAhead    = "PeakAheadOverRequest"
 	FindingCorruptInput = "CorruptHistory"
 )
