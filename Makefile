@@ -61,7 +61,8 @@ help: ## List the targets and the variables
 .PHONY: demo
 demo: ## Show the whole path on a real control plane with simulated nodes
 	@cd e2e && $(compile) "the demo" ./demo
-	@cd e2e && go run ./demo
+	@cd e2e && go build -o ../bin/demo ./demo
+	@exec bin/demo # Not `go run`, which turns an interrupt that was handled well into a failure.
 
 ##@ Change
 .PHONY: generate

@@ -143,6 +143,9 @@ func (d deviation) of(request, limit int64) []Drift {
 	}
 	least := min(d.limits[0], d.limits[1])
 	least -= least / (100 + limitTolerance) * limitTolerance
+	if d.resource == corev1.ResourceMemory {
+		least -= least % MiB
+	}
 	if cmp.Or(limit, least) < least {
 		out = append(out, Drift{Container: d.container, Resource: d.resource, OfLimit: true, Have: limit, Min: least, Direction: Up})
 	}
