@@ -1,0 +1,98 @@
+// Command loadline is the whole of Loadline in one binary: the recommender, the webhook and the updater as roles, and the
+// commands with which people look at recommendations and approve them.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit codes of every command.
+const (
+	exitOK = 0
+	// exitError: it could not be done.
+	exitError = 1
+	// exitUsage: the call itself is wrong.
+	exitUsage = 2
+	// exitNotFound: what was asked for does not exist.
+	exitNotFound = 3
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	std := streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}
+	os.Exit(run(ctx, os.Args[1:], std)) //nolint:gocritic // stop only restores signal handling, which the exit makes moot
+}
+
+// run executes one command line and returns its exit code.
+func run(ctx context.Context, args []string, std streams) int {
+	root := newRootCommand(std)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	_, _ = fmt.Fprintln(std.err, "loadline:", err) // nowhere left to report a failure to
+	if coded, ok := errors.AsType[codedError](err); ok {
+		return coded.code
+	}
+	return exitError
+}
+
+// codedError carries an exit code other than exitError.
+type codedError struct {
+	error
+	code int
+}
+
+func (e codedError) Unwrap() error { return e.error }
+
+func usageError(format string, args ...any) error {
+	return codedError{error: fmt.Errorf(format, args...), code: exitUsage}
+}
+
+func notFoundError(format string, args ...any) error {
+	return codedError{error: fmt.Errorf(format, args...), code: exitNotFound}
+}
+
+func newRootCommand(std streams) *cobra.Command {
+	flags := &clusterFlags{}
+	root := &cobra.Command{
+		Use:   "loadline",
+		Short: "Size Kubernetes workloads for the load that is coming",
+		Long: "Loadline forecasts the demand of workloads, recommends requests, limits and replicas with the reasons behind each\n" +
+			"number, and applies them where a namespace opted in.\n\n" +
+			"Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found.",
+		Args:          noArguments,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.SetIn(std.in)
+	root.SetOut(std.out)
+	root.SetErr(std.err)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return codedError{error: err, code: exitUsage} })
+	flags.bind(root.PersistentFlags())
+	root.AddGroup(&cobra.Group{ID: "look", Title: "Look and decide:"}, &cobra.Group{ID: "run", Title: "Run a part of Loadline:"})
+	root.AddCommand(
+		newReportCommand(flags, std), newExplainCommand(flags, std), newApproveCommand(flags, std), newVersionCommand(std),
+		newRoleCommand(flags, std, roleRecommender), newRoleCommand(flags, std, roleWebhook),
+		newRoleCommand(flags, std, roleUpdater), newRoleCommand(flags, std, roleAll),
+	)
+	return root
+}
+
+// noArguments refuses arguments, which for the program itself are unknown commands.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageError("%s knows no %q; see: %s --help", cmd.CommandPath(), args[0], cmd.CommandPath())
+	}
+	return nil
+}

@@ -1,0 +1,271 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/config"
+)
+
+// call runs one command line and returns what a terminal and a shell see of it.
+func call(t *testing.T, args ...string) (out, errors string, code int) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	code = run(t.Context(), args, streams{in: strings.NewReader(""), out: &stdout, err: &stderr})
+	return stdout.String(), stderr.String(), code
+}
+
+func TestAWrongCallSaysWhatIsWrongAndWhatIsRight(t *testing.T) {
+	for line, message := range map[string]string{
+		"explan":                        `loadline knows no "explan"; see: loadline --help`,
+		"report now":                    `loadline report knows no "now"`,
+		"report --output yaml":          `--output "yaml": legal are table and json`,
+		"report --nonsense":             "unknown flag: --nonsense",
+		"explain":                       "name exactly one workload, such as deployment/checkout; got 0 arguments",
+		"explain checkout":              `workload "checkout": write kind/name, such as deployment/checkout`,
+		"approve cronjob/report":        "kinds are deployment, statefulset and daemonset",
+		"approve deployment/a deploy/b": "got 2 arguments",
+		"recommender fast":              `loadline recommender knows no "fast"`,
+	} {
+		out, errors, code := call(t, strings.Fields(line)...)
+		if code != exitUsage || !strings.Contains(errors, message) || out != "" {
+			t.Errorf("loadline %s: exit code %d, output %q, error %q; want 2 and %q", line, code, out, errors, message)
+		}
+	}
+}
+
+func TestHelpNamesEveryCommandAndTheExitCodes(t *testing.T) {
+	for _, args := range [][]string{nil, {"--help"}, {"help"}} {
+		out, _, code := call(t, args...)
+		for _, want := range []string{"report", "explain", "approve", "recommender", "webhook", "updater", "all", "0 done, 1 failed, 2 wrong usage, 3 not found"} {
+			if code != exitOK || !strings.Contains(out, want) {
+				t.Errorf("loadline %v: exit code %d, no word of %q", args, code, want)
+			}
+		}
+	}
+	if out, _, code := call(t, "version"); code != exitOK || !strings.HasPrefix(out, "loadline ") {
+		t.Errorf("version: exit code %d, %q", code, out)
+	}
+}
+
+func TestABadConfigurationStopsARoleBeforeItStarts(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(file, []byte("recommender: {workers: many}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{file, file + ".missing"} {
+		if _, errors, code := call(t, "recommender", "--config", path); code != exitError || !strings.Contains(errors, path) {
+			t.Errorf("exit code %d, error %q", code, errors)
+		}
+	}
+}
+
+func TestEveryRoleIsMadeOfPartsThatExist(t *testing.T) {
+	for _, r := range []role{roleRecommender, roleWebhook, roleUpdater, roleAll} {
+		for _, name := range r.parts {
+			p, ok := parts[name]
+			if !ok {
+				t.Fatalf("role %s has an unknown part %s", r.name, name)
+			}
+			if p.election != nil && p.election(config.Default()).LeaseName != "loadline-"+name {
+				t.Errorf("the %s elects its leader with %q", name, p.election(config.Default()).LeaseName)
+			}
+		}
+	}
+}
+
+func sized(namespace, name string) *v1alpha1.Recommendation {
+	return &v1alpha1.Recommendation{
+		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: "Recommendation"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "deployment-" + name},
+		Spec:       v1alpha1.RecommendationSpec{TargetRef: v1alpha1.TargetReference{APIVersion: "apps/v1", Kind: "Deployment", Name: name}},
+		Status: v1alpha1.RecommendationStatus{
+			Mode: v1alpha1.ModeAuto, Approval: v1alpha1.ApprovalManual, Candidate: &v1alpha1.RevisionedValues{Revision: "3f1c0a9b2d4e5f60"},
+			Display: v1alpha1.Display{CPU: "2 → 690m", Memory: "2048Mi → 512Mi"}, Trail: []string{"because of the numbers"},
+		},
+	}
+}
+
+// fakeAPI serves Recommendations like an API server, two on a page, and writes a kubeconfig for it whose namespace is shop.
+func fakeAPI(t *testing.T, all ...*v1alpha1.Recommendation) (kubeconfig string) {
+	t.Helper()
+	answer := func(w http.ResponseWriter, code int, body any) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(code)
+		if err := json.NewEncoder(w).Encode(body); err != nil {
+			t.Error(err)
+		}
+	}
+	mux := http.NewServeMux()
+	version := metav1.GroupVersionForDiscovery{GroupVersion: "loadline.dev/v1alpha1", Version: "v1alpha1"}
+	mux.HandleFunc("GET /api", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, metav1.APIVersions{}) })
+	mux.HandleFunc("GET /apis", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, http.StatusOK, metav1.APIGroupList{Groups: []metav1.APIGroup{
+			{Name: v1alpha1.Group, Versions: []metav1.GroupVersionForDiscovery{version}, PreferredVersion: version},
+		}})
+	})
+	mux.HandleFunc("GET /apis/loadline.dev/v1alpha1", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, http.StatusOK, metav1.APIResourceList{GroupVersion: "loadline.dev/v1alpha1", APIResources: []metav1.APIResource{
+			{Name: "recommendations", Kind: "Recommendation", Namespaced: true, Verbs: metav1.Verbs{"get", "list"}},
+		}})
+	})
+	list := func(w http.ResponseWriter, r *http.Request) {
+		page := v1alpha1.RecommendationList{TypeMeta: metav1.TypeMeta{APIVersion: "loadline.dev/v1alpha1", Kind: "RecommendationList"}}
+		for i, rec := range all {
+			switch second := r.FormValue("continue") != ""; {
+			case r.PathValue("namespace") != "" && rec.Namespace != r.PathValue("namespace"):
+			case second == (i >= 2):
+				page.Items = append(page.Items, *rec)
+			default:
+				page.Continue = "more"
+			}
+		}
+		if r.FormValue("continue") != "" {
+			page.Continue = ""
+		}
+		answer(w, http.StatusOK, page)
+	}
+	mux.HandleFunc("GET /apis/loadline.dev/v1alpha1/recommendations", list)
+	mux.HandleFunc("GET /apis/loadline.dev/v1alpha1/namespaces/{namespace}/recommendations", list)
+	mux.HandleFunc("GET /apis/loadline.dev/v1alpha1/namespaces/{namespace}/recommendations/{name}", func(w http.ResponseWriter, r *http.Request) {
+		for _, rec := range all {
+			if rec.Namespace == r.PathValue("namespace") && rec.Name == r.PathValue("name") {
+				answer(w, http.StatusOK, rec)
+				return
+			}
+		}
+		answer(w, http.StatusNotFound, apierrors.NewNotFound(v1alpha1.SchemeGroupVersion.WithResource("recommendations").GroupResource(), r.PathValue("name")).Status())
+	})
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	file := filepath.Join(t.TempDir(), "kubeconfig")
+	err := clientcmd.WriteToFile(clientcmdapi.Config{
+		CurrentContext: "test", Clusters: map[string]*clientcmdapi.Cluster{"test": {Server: server.URL}},
+		Contexts: map[string]*clientcmdapi.Context{"test": {Cluster: "test", Namespace: "shop"}},
+	}, file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func TestReportShowsAllNamespacesOrOneAndNeverTheProbe(t *testing.T) {
+	kubeconfig := fakeAPI(t, sized("shop", "checkout"), sized("loadline-probe", "admission-probe"), sized("bank", "ledger"))
+	for args, want := range map[string][]string{"report": {"bank", "shop"}, "report --namespace bank": {"bank"}} {
+		out, errors, code := call(t, append(strings.Fields(args), "--kubeconfig", kubeconfig, "--output", "json")...)
+		var report struct{ Rows []struct{ Namespace string } }
+		if err := json.Unmarshal([]byte(out), &report); err != nil || code != exitOK || errors != "" {
+			t.Fatalf("loadline %s: exit code %d, error %q, output %q", args, code, errors, out)
+		}
+		var got []string
+		for _, row := range report.Rows {
+			got = append(got, row.Namespace)
+		}
+		if strings.Join(got, " ") != strings.Join(want, " ") {
+			t.Errorf("loadline %s shows %v, want %v", args, got, want)
+		}
+	}
+}
+
+func TestExplainReadsTheKubeconfigsNamespaceAndSaysWhatIsMissing(t *testing.T) {
+	kubeconfig := fakeAPI(t, sized("shop", "checkout"))
+	if out, errors, code := call(t, "explain", "deploy/checkout", "--kubeconfig", kubeconfig); code != exitOK || !strings.Contains(out, "because of the numbers") {
+		t.Errorf("exit code %d, error %q, output:\n%s", code, errors, out)
+	}
+	_, errors, code := call(t, "explain", "deploy/checkout", "--kubeconfig", kubeconfig, "--namespace", "bank")
+	if code != exitNotFound || !strings.Contains(errors, "no recommendation for deploy/checkout in namespace bank") {
+		t.Errorf("exit code %d, error %q", code, errors)
+	}
+}
+
+func TestAClusterThatCannotBeReachedIsAnErrorAndNotAStackTrace(t *testing.T) {
+	_, errors, code := call(t, "report", "--kubeconfig", filepath.Join(t.TempDir(), "none"))
+	if code != exitError || !strings.HasPrefix(errors, "loadline: find the cluster: ") {
+		t.Errorf("exit code %d, error %q", code, errors)
+	}
+}
+
+func fakeCluster(t *testing.T, funcs interceptor.Funcs, objects ...client.Object) client.Client {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	return fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).WithInterceptorFuncs(funcs).Build()
+}
+
+func TestApproveWritesTheRevisionThatThePersonSaw(t *testing.T) {
+	c := fakeCluster(t, interceptor.Funcs{}, sized("shop", "checkout"))
+	a := approval{namespace: "shop", workload: "deployment/checkout", revision: "3f1c0a9b2d4e5f60"}
+	message, err := approve(t.Context(), c, a)
+	if err != nil || message != "Approved revision 3f1c0a9b2d4e5f60 of deployment/checkout: CPU 2 → 690m, memory 2048Mi → 512Mi." {
+		t.Errorf("said %q, error %v", message, err)
+	}
+	rec, err := findRecommendation(t.Context(), c, "shop", "deployment/checkout")
+	if err != nil || rec.Spec.ApprovedRevision != "3f1c0a9b2d4e5f60" {
+		t.Errorf("approved %q, error %v", rec.Spec.ApprovedRevision, err)
+	}
+}
+
+func TestNothingIsApprovedThatThePersonDidNotSee(t *testing.T) {
+	conflict := interceptor.Funcs{Patch: func(context.Context, client.WithWatch, client.Object, client.Patch, ...client.PatchOption) error {
+		return apierrors.NewConflict(v1alpha1.SchemeGroupVersion.WithResource("recommendations").GroupResource(), "deployment-checkout", errors.New("changed"))
+	}}
+	waiting := sized("shop", "checkout")
+	waiting.Status.Candidate, waiting.Status.Display.Why = nil, "2 hours of history so far"
+	for name, c := range map[string]struct {
+		client  client.Client
+		asked   string
+		message string
+	}{
+		"another candidate": {fakeCluster(t, interceptor.Funcs{}, sized("shop", "checkout")), "0000000000000000", "is revision 3f1c0a9b2d4e5f60 by now, not 0000000000000000"},
+		"no candidate":      {fakeCluster(t, interceptor.Funcs{}, waiting), "", "no sizes to approve for deployment/checkout yet: 2 hours of history so far"},
+		"a race":            {fakeCluster(t, conflict, sized("shop", "checkout")), "", "changed meanwhile and nothing was approved; look again with: loadline explain deployment/checkout --namespace shop"},
+		"no recommendation": {fakeCluster(t, interceptor.Funcs{}), "", "there is no recommendation for deployment/checkout in namespace shop"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := approve(t.Context(), c.client, approval{namespace: "shop", workload: "deployment/checkout", revision: c.asked})
+			if err == nil || !strings.Contains(err.Error(), c.message) {
+				t.Errorf("got %v, want %q", err, c.message)
+			}
+		})
+	}
+}
+
+func TestApprovingWhereNobodyWaitsForItIsSaid(t *testing.T) {
+	automatic := sized("shop", "checkout")
+	automatic.Status.Approval = v1alpha1.ApprovalAutomatic
+	message, err := approve(t.Context(), fakeCluster(t, interceptor.Funcs{}, automatic), approval{namespace: "shop", workload: "deployment/checkout"})
+	if err != nil || !strings.Contains(message, "approval is automatic here") {
+		t.Errorf("said %q, error %v", message, err)
+	}
+}
+
+func TestTheHistoryReaderIsMadeOfTheDefaultConfiguration(t *testing.T) {
+	if _, err := newHistoryReader(config.Default().Prometheus); err != nil {
+		t.Error(err)
+	}
+	broken := config.Default().Prometheus
+	broken.URL = "::"
+	if _, err := newHistoryReader(broken); err == nil {
+		t.Error("a broken URL is no error")
+	}
+}

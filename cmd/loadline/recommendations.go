@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+)
+
+// pageSize is how many objects are listed per request.
+const pageSize = 250
+
+// kinds maps what people type to kinds.
+var kinds = map[string]string{
+	"deployment": "Deployment", "deployments": "Deployment", "deploy": "Deployment",
+	"statefulset": "StatefulSet", "statefulsets": "StatefulSet", "sts": "StatefulSet",
+	"daemonset": "DaemonSet", "daemonsets": "DaemonSet", "ds": "DaemonSet",
+}
+
+// parseWorkload reads "deployment/checkout".
+func parseWorkload(argument string) (kind, name string, err error) {
+	typed, name, found := strings.Cut(argument, "/")
+	kind = kinds[strings.ToLower(typed)]
+	if !found || kind == "" || name == "" {
+		return "", "", usageError("workload %q: write kind/name, such as deployment/checkout; kinds are deployment, statefulset and daemonset", argument)
+	}
+	return kind, name, nil
+}
+
+func newClient(flags *clusterFlags) (client.Client, error) {
+	restConfig, err := flags.restConfig()
+	if err != nil {
+		return nil, err
+	}
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		return nil, fmt.Errorf("prepare the client: %w", err)
+	}
+	c, err := client.New(restConfig, client.Options{Scheme: scheme})
+	if err != nil {
+		return nil, fmt.Errorf("reach the cluster: %w", err)
+	}
+	return c, nil
+}
+
+// findRecommendation returns the Recommendation of a workload, or an error that says what to do when there is none.
+func findRecommendation(ctx context.Context, c client.Client, namespace, argument string) (*v1alpha1.Recommendation, error) {
+	kind, name, err := parseWorkload(argument)
+	if err != nil {
+		return nil, err
+	}
+	rec := &v1alpha1.Recommendation{}
+	key := types.NamespacedName{Namespace: namespace, Name: v1alpha1.RecommendationName(kind, name)}
+	switch err := c.Get(ctx, key, rec); {
+	case err == nil:
+		return rec, nil
+	case apierrors.IsNotFound(err):
+		return nil, notFoundError("there is no recommendation for %s in namespace %s; is the namespace annotated with %s, and does the workload exist?",
+			argument, namespace, v1alpha1.AnnotationMode)
+	default:
+		return nil, explainReadError(err)
+	}
+}
+
+// explainReadError adds what a person can do to errors of a cluster without Loadline.
+func explainReadError(err error) error {
+	if apimeta.IsNoMatchError(err) {
+		return fmt.Errorf("this cluster does not know Recommendations; install Loadline's kinds first (kubectl apply -k config/crd): %w", err)
+	}
+	return fmt.Errorf("read recommendations: %w", err)
+}
+
+// listRecommendations reads all pages; seen is called after each with the number read and the number left.
+func listRecommendations(ctx context.Context, c client.Client, namespace string, seen func(read, left int)) ([]v1alpha1.Recommendation, error) {
+	var all []v1alpha1.Recommendation
+	next := ""
+	for {
+		page := &v1alpha1.RecommendationList{}
+		if err := c.List(ctx, page, client.InNamespace(namespace), client.Limit(pageSize), client.Continue(next)); err != nil {
+			return nil, explainReadError(err)
+		}
+		all = append(all, page.Items...)
+		left := 0
+		if page.RemainingItemCount != nil {
+			left = int(*page.RemainingItemCount)
+		}
+		seen(len(all), left)
+		if next = page.Continue; next == "" {
+			return all, nil
+		}
+	}
+}

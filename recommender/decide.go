@@ -1,0 +1,219 @@
+package recommender
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/forecast"
+	"github.com/loadline-dev/loadline/recommender/advice"
+	"github.com/loadline-dev/loadline/recommender/guard"
+	"github.com/loadline-dev/loadline/recommender/sizing"
+)
+
+// protectBefore is how long before an event nothing is lowered any more: a whole day, so that one quiet night before the
+// big day does not take away what the day needs.
+const protectBefore = 24 * time.Hour
+
+// ContainerForecast is the forecast of one container's CPU demand over all pods, before and after advice.
+type ContainerForecast struct {
+	Container string
+	Base      forecast.Forecast
+	Advised   forecast.Forecast
+	// HistoryHours that the forecast rests on.
+	HistoryHours int
+}
+
+// Decide computes what a workload should get, and what has to be remembered for the next time.
+//
+// It is pure: history, settings, clock and everything else come in as arguments, so that the controller, a report and a
+// replay come to the same result. It follows the straight path: forecast, advice, sizing, guard.
+func Decide(now time.Time, in Input, mem Memory) (Decision, Memory) {
+	mem.OOM = rememberOOM(mem.OOM, in.OOMKills)
+	evidence := gatherEvidence(now, in)
+	counsel := advice.Check(advice.Rules(evidence), evidence)
+
+	p := pass{now: now, in: in, mem: mem, policy: sizingPolicy(in), counsel: counsel}
+	p.forecasts = p.forecastAll()
+	proposal := sizing.Propose(p.sizingInput())
+	verdict := guard.Decide(p.guardInput(proposal))
+
+	decision := Decision{Proposal: proposal, Guard: verdict, Advice: counsel, Forecasts: p.forecasts}
+	decision.Trail = trail(in, decision)
+	decision.Findings = findings(now, in, mem, decision)
+	return decision, p.remember(verdict)
+}
+
+// pass is one run of Decide: its arguments, and what was found on the way.
+type pass struct {
+	now       time.Time
+	in        Input
+	mem       Memory
+	policy    sizing.Policy
+	counsel   advice.Advice
+	forecasts []ContainerForecast
+}
+
+// gatherEvidence collects what an advisor may look at.
+func gatherEvidence(now time.Time, in Input) advice.Evidence {
+	return advice.Evidence{
+		Now:              now,
+		Horizon:          in.Cadence.Horizon,
+		MaxDemandPercent: *in.Policy.MaxDemandPercent,
+		Annotations:      in.Annotations,
+	}
+}
+
+// forecastAll forecasts the CPU demand of each container.
+func (p pass) forecastAll() []ContainerForecast {
+	result := make([]ContainerForecast, 0, len(p.in.Containers))
+	for _, container := range p.in.Containers {
+		usage := p.in.History.Containers[container.Name].CPUTotal
+		base := forecast.Predict(usage.HourlyMax, forecast.Options{
+			Now: p.now, Horizon: int(p.in.Cadence.Horizon / time.Hour), Levels: []float64{sizing.InPlaceLevel, sizing.ReplicaLevel}, Limit: sizing.MaxCores,
+		})
+		result = append(result, ContainerForecast{
+			Container:    container.Name,
+			Base:         base,
+			Advised:      advice.Apply(base, p.counsel),
+			HistoryHours: usage.KnownHours(),
+		})
+	}
+	return result
+}
+
+func (p pass) sizingInput() sizing.Input {
+	percent, why := advice.DemandPercent(p.counsel, p.now, p.in.Policy.EventLeadTime.Duration)
+	input := sizing.Input{
+		Now:             p.now,
+		Policy:          p.policy,
+		Pods:            p.in.History.Pods,
+		CurrentReplicas: p.in.Replicas,
+		DemandPercent:   percent,
+		DemandReason:    why,
+	}
+	for i, container := range p.in.Containers {
+		past := p.in.History.Containers[container.Name]
+		memory := past.WorkingSet
+		if *p.in.Policy.Memory.Metric == v1alpha1.MemoryRSS {
+			memory = past.RSS
+		}
+		input.Containers = append(input.Containers, sizing.ContainerInput{
+			Name:          container.Name,
+			CPUTotal:      past.CPUTotal,
+			CPUHottest:    past.CPUHottest,
+			MemoryHottest: memory,
+			Throttled:     past.Throttled,
+			CPUForecast:   p.forecasts[i].Advised,
+			BaseForecast:  p.forecasts[i].Base,
+			Current:       resourcesOf(container),
+			OOMFloorBytes: oomFloorOf(p.mem.OOM, container.Name),
+		})
+	}
+	return input
+}
+
+func (p pass) guardInput(proposal sizing.Proposal) guard.Input {
+	input := guard.Input{
+		Now:             p.now,
+		Proposal:        proposal,
+		Policy:          p.policy,
+		Behavior:        behavior(p.in.Policy.Behavior),
+		CurrentReplicas: p.in.Replicas,
+		Memory:          p.mem.Guard,
+		NodeMax:         p.in.NodeMax,
+		HPA:             p.in.HPA,
+		Windows:         p.protectedWindows(),
+		Manual:          p.in.Settings.Approval == v1alpha1.ApprovalManual,
+		Approved:        p.in.Spec.ApprovedRevision,
+	}
+	if c := p.mem.Candidate; c != nil {
+		input.Previous, input.PreviousRevision, input.PreviousTime = &c.Values, c.Revision, c.Time
+	}
+	if a := p.mem.Applicable; a != nil {
+		input.Applicable, input.ApplicableRevision = &a.Values, a.Revision
+	}
+	if hold := p.in.Spec.Hold; hold != nil && (hold.Until == nil || p.now.Before(hold.Until.Time)) {
+		input.Hold, input.HoldReason = true, hold.Reason
+	}
+	for i, container := range p.in.Containers {
+		c := guardContainer(container)
+		c.PeakMemoryBytes = proposal.Containers[i].Peak.MemoryBytes
+		c.OOMFloorBytes = oomFloorOf(p.mem.OOM, container.Name)
+		input.Containers = append(input.Containers, c)
+	}
+	for _, container := range p.in.LeftAlone {
+		c := guardContainer(container)
+		c.Excluded = true
+		input.Containers = append(input.Containers, c)
+	}
+	return input
+}
+
+func guardContainer(container corev1.Container) guard.Container {
+	return guard.Container{
+		Name:    container.Name,
+		Current: resourcesOf(container),
+		Image:   imageID(container.Image),
+		JVM:     looksLikeJVM(container),
+	}
+}
+
+// imageID is what is remembered of an image: its name, or the hash of a name that is longer than maxImage.
+func imageID(name string) string {
+	if len(name) <= maxImage {
+		return name
+	}
+	sum := sha256.Sum256([]byte(name))
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// protectedWindows are the times around accepted adjustments in which nothing is lowered. Neither is anything lowered while
+// the history is not up to date, because what cannot be measured must not shrink, nor while the policy that was asked for
+// is missing, because it may have said so.
+func (p pass) protectedWindows() []guard.Window {
+	var windows []guard.Window
+	for _, reason := range []string{p.in.HistoryProblem, p.in.PolicyProblem} {
+		if reason != "" {
+			windows = append(windows, guard.Window{Start: p.now, End: p.now.Add(time.Hour), NeverShrink: true, Reason: reason})
+		}
+	}
+	for _, a := range p.counsel.Accepted {
+		w := guard.Window{Start: a.Start.Add(-protectBefore), End: a.End, Reason: a.Reason}
+		switch a.Kind {
+		case advice.Demand:
+			w.NeverShrink = a.Percent > 100
+		case advice.NeverShrink:
+			w.NeverShrink, w.Start = true, a.Start
+		case advice.Hold:
+			w.Freeze, w.Start = true, a.Start
+		case advice.IgnoreHistory:
+		}
+		if w.NeverShrink || w.Freeze {
+			windows = append(windows, w)
+		}
+	}
+	return windows
+}
+
+// remember keeps what the verdict says has to be known next time. While the history cannot be read, the last candidate is
+// kept where there is no new one: it can still be looked at and approved.
+func (p pass) remember(verdict guard.Decision) Memory {
+	mem := Memory{OOM: p.mem.OOM, Guard: verdict.Memory}
+	switch {
+	case verdict.Candidate != nil:
+		mem.Candidate = &Revisioned{Values: *verdict.Candidate, Revision: verdict.Revision, Time: verdict.CandidateTime}
+	case p.in.HistoryProblem != "":
+		mem.Candidate = p.mem.Candidate
+	}
+	if verdict.Applicable != nil {
+		mem.Applicable = &Revisioned{Values: *verdict.Applicable, Revision: verdict.ApplicableRevision, Time: p.now}
+		if applied := p.mem.Applicable; applied != nil && applied.Revision == verdict.ApplicableRevision {
+			mem.Applicable.Time = applied.Time
+		}
+	}
+	return mem
+}

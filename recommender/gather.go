@@ -1,0 +1,208 @@
+package recommender
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/apply"
+	"github.com/loadline-dev/loadline/config"
+	"github.com/loadline-dev/loadline/internal/owner"
+	"github.com/loadline-dev/loadline/recommender/advice"
+)
+
+// Engine gathers what decisions look at. Every read of the recommender is in gather.go, workloads.go, autoscaler.go and
+// historian.go.
+type Engine struct {
+	// Client reads from a cache.
+	Client client.Reader
+	// History reads measurements.
+	History *Historian
+	// DefaultPolicy applies where a namespace has none; every field is set.
+	DefaultPolicy v1alpha1.SizingPolicySpec
+	Cadence       Cadence
+}
+
+// Gather reads everything that a decision on the target may look at. A workload that is gone gives an Input without
+// containers and with an empty TargetUID.
+func (e *Engine) Gather(ctx context.Context, target Target, now time.Time) (Input, error) {
+	in := Input{Target: target, Cadence: e.Cadence}
+	found, err := e.workload(ctx, target)
+	if err != nil {
+		return in, err
+	}
+	if err := e.gatherSettings(ctx, &in, found); err != nil {
+		return in, err
+	}
+	if found == nil || in.Settings.Mode == v1alpha1.ModeOff {
+		return in, nil
+	}
+	in.TargetUID, in.Replicas = found.uid, found.replicas
+	chooseContainers(&in, found.template)
+	// The slow part first, so that all the rest is fresh.
+	if err := e.History.Ensure(ctx, target.Namespace, now); err != nil {
+		if ctx.Err() != nil {
+			return in, err // we are told to stop, which is no news about the history
+		}
+		in.HistoryProblem = err.Error()
+	}
+	in.History, _ = e.History.Get(target)
+	if in.OOMKills, err = e.kills(ctx, target, found.template); err != nil {
+		return in, err
+	}
+	if in.NodeMax, err = e.largestNode(ctx); err != nil {
+		return in, err
+	}
+	in.HPA, err = e.autoscaler(ctx, target)
+	return in, err
+}
+
+// chooseContainers divides the template's containers into those to size and those to leave alone.
+func chooseContainers(in *Input, template corev1.PodSpec) {
+	for _, c := range template.Containers {
+		switch {
+		case slices.Contains(in.Settings.ExcludeContainers, c.Name):
+			in.LeftAlone = append(in.LeftAlone, c)
+		case len(in.Containers) == maxContainers:
+			in.LeftAlone = append(in.LeftAlone, c)
+			in.Surplus++
+		default:
+			in.Containers = append(in.Containers, c)
+		}
+	}
+	in.LeftAlone = append(in.LeftAlone, template.InitContainers...)
+}
+
+// gatherSettings combines the annotations of namespace and workload with the policy.
+func (e *Engine) gatherSettings(ctx context.Context, in *Input, found *workload) error {
+	namespace := &corev1.Namespace{}
+	if err := e.Client.Get(ctx, types.NamespacedName{Name: in.Target.Namespace}, namespace); err != nil {
+		return fmt.Errorf("get namespace %s: %w", in.Target.Namespace, err)
+	}
+	if namespace.DeletionTimestamp != nil { // as good as gone: nothing can be created in it any more
+		return fmt.Errorf("get namespace %s: %w", in.Target.Namespace, apierrors.NewNotFound(corev1.Resource("namespaces"), in.Target.Namespace))
+	}
+	fromNamespace, namespaceErrors := v1alpha1.ParseAnnotations(namespace.Annotations)
+	var fromWorkload v1alpha1.Settings
+	var workloadErrors []v1alpha1.AnnotationError
+	if found != nil {
+		fromWorkload, workloadErrors = v1alpha1.ParseAnnotations(found.annotations)
+	}
+	name := cmp.Or(fromNamespace.Policy, v1alpha1.DefaultPolicyName)
+	policy, err := e.policy(ctx, in, name, fromNamespace.Policy != "")
+	if err != nil {
+		return err
+	}
+	// The namespace's policy decides on overrides: a workload cannot allow them to itself by naming another.
+	overrides := *policy.AllowOverrides
+	if override := fromWorkload.Policy; override != "" && overrides {
+		if policy, err = e.policy(ctx, in, override, true); err != nil {
+			return err
+		}
+	}
+	in.Policy = policy
+	in.Settings = v1alpha1.Resolve(fromNamespace, fromWorkload, namespaceErrors, workloadErrors, overrides)
+	in.Annotations = annotationEvidence(in.Settings)
+	return nil
+}
+
+// policy returns the named policy with defaults filled in. One that was asked for and does not exist is a problem that a
+// person has to see; the operator's default takes its place meanwhile.
+func (e *Engine) policy(ctx context.Context, in *Input, name string, asked bool) (v1alpha1.SizingPolicySpec, error) {
+	found := &v1alpha1.SizingPolicy{}
+	key := types.NamespacedName{Namespace: in.Target.Namespace, Name: name}
+	err := e.Client.Get(ctx, key, found)
+	switch {
+	case err == nil:
+		return config.ResolvePolicy(e.DefaultPolicy, found.Spec), nil
+	case apierrors.IsNotFound(err):
+		if asked {
+			in.PolicyProblem = fmt.Sprintf("SizingPolicy %s does not exist; the operator's default policy is used, and nothing is lowered", key)
+		}
+		return e.DefaultPolicy, nil
+	default:
+		return v1alpha1.SizingPolicySpec{}, fmt.Errorf("get SizingPolicy %s: %w", key, err)
+	}
+}
+
+// annotationEvidence numbers the business context that people wrote.
+func annotationEvidence(settings v1alpha1.Effective) []advice.Annotation {
+	var out []advice.Annotation
+	add := func(a advice.Annotation) {
+		a.ID = fmt.Sprintf("A%d", len(out)+1)
+		out = append(out, a)
+	}
+	for _, text := range settings.Contexts {
+		add(advice.Annotation{Key: v1alpha1.AnnotationContext, Text: text})
+	}
+	for _, event := range settings.Events {
+		add(advice.Annotation{
+			Key:  v1alpha1.AnnotationEventPrefix + event.Name,
+			Text: fmt.Sprintf("%s/%s demand=%d%%", event.Start.Format(time.RFC3339), event.End.Format(time.RFC3339), event.DemandPercent),
+			Event: &advice.TypedEvent{
+				Name: event.Name, Start: event.Start, End: event.End, DemandPercent: event.DemandPercent, Recurrence: event.Recurrence,
+			},
+		})
+	}
+	return out
+}
+
+// podOwnerIndex finds pods by their workload, as kind/name.
+const podOwnerIndex = "loadline.owner"
+
+// podOwner is the value of podOwnerIndex for a pod.
+func podOwner(object client.Object) []string {
+	if pod, ok := object.(*corev1.Pod); ok {
+		if of, ok := owner.Of(pod); ok {
+			return []string{of.Kind + "/" + of.Name}
+		}
+	}
+	return nil
+}
+
+// kills collects out-of-memory kills from the status of the workload's pods. Containers that are not in the template, such
+// as injected side-cars, are never sized and do not count.
+func (e *Engine) kills(ctx context.Context, target Target, template corev1.PodSpec) ([]OOMKill, error) {
+	pods := &corev1.PodList{}
+	err := e.Client.List(ctx, pods, client.InNamespace(target.Namespace),
+		client.MatchingFields{podOwnerIndex: target.Kind + "/" + target.Name}, client.UnsafeDisableDeepCopy)
+	if err != nil {
+		return nil, fmt.Errorf("list pods of %s %s/%s: %w", target.Kind, target.Namespace, target.Name, err)
+	}
+	var kills []OOMKill
+	for i := range pods.Items {
+		for _, kill := range OOMKills(&pods.Items[i]) {
+			if slices.ContainsFunc(template.Containers, func(c corev1.Container) bool { return c.Name == kill.Container }) {
+				kills = append(kills, kill)
+			}
+		}
+	}
+	slices.SortFunc(kills, compareKills)
+	return kills, nil
+}
+
+// largestNode returns the largest allocatable CPU and the largest allocatable memory among schedulable nodes. A pod that
+// needs both at once may still fit none; the scheduler then says so.
+func (e *Engine) largestNode(ctx context.Context) (apply.Amounts, error) {
+	nodes := &corev1.NodeList{}
+	if err := e.Client.List(ctx, nodes, client.UnsafeDisableDeepCopy); err != nil {
+		return apply.Amounts{}, fmt.Errorf("list nodes: %w", err)
+	}
+	var largest apply.Amounts
+	for i := range nodes.Items {
+		node := &nodes.Items[i]
+		if !node.Spec.Unschedulable {
+			largest.CPUMillis = max(largest.CPUMillis, node.Status.Allocatable.Cpu().MilliValue())
+			largest.MemoryBytes = max(largest.MemoryBytes, node.Status.Allocatable.Memory().Value())
+		}
+	}
+	return largest, nil
+}

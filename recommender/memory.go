@@ -1,0 +1,86 @@
+package recommender
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/apply"
+	"github.com/loadline-dev/loadline/recommender/guard"
+)
+
+// MemoryOf reads back what an earlier decision stored.
+func MemoryOf(status v1alpha1.RecommendationStatus) Memory {
+	mem := Memory{Guard: guardMemoryOf(status.Memory)}
+	mem.Candidate = revisionedOf(status.Candidate)
+	mem.Applicable = revisionedOf(status.Applicable)
+	for _, f := range status.OOMFloor {
+		mem.OOM = append(mem.OOM, OOMFloor{
+			Container: f.Container, HitBytes: f.Hit.Value(), FloorBytes: f.Floor.Value(), Time: f.Time.Time, Kills: f.Kills,
+		})
+	}
+	return mem
+}
+
+func revisioned(r *Revisioned) *v1alpha1.RevisionedValues {
+	if r == nil {
+		return nil
+	}
+	return apply.ToAPI(r.Values, r.Revision, r.Time)
+}
+
+func revisionedOf(v *v1alpha1.RevisionedValues) *Revisioned {
+	if v == nil {
+		return nil
+	}
+	return &Revisioned{Values: apply.FromAPI(v), Revision: v.Revision, Time: v.ComputedTime.Time}
+}
+
+func memoryStatus(mem Memory) *v1alpha1.DecisionMemory {
+	out := &v1alpha1.DecisionMemory{LastReplicasLowered: timeOrNil(mem.Guard.LastReplicasLowered)}
+	for name, c := range mem.Guard.Containers {
+		out.Containers = append(out.Containers, v1alpha1.ContainerMemory{
+			Name: name, Image: c.Image, ImageSince: timeOrNil(c.ImageSince),
+			CPURaised: timeOrNil(c.CPURaised), CPULowered: timeOrNil(c.CPULowered),
+			MemoryRaised: timeOrNil(c.MemoryRaised), MemoryLowered: timeOrNil(c.MemoryLowered),
+			MemoryHistoryHours: int32(c.MemoryHistoryHours),
+		})
+	}
+	slices.SortFunc(out.Containers, func(a, b v1alpha1.ContainerMemory) int { return cmp.Compare(a.Name, b.Name) })
+	out.Containers = out.Containers[:min(len(out.Containers), maxContainers)]
+	return out
+}
+
+func guardMemoryOf(m *v1alpha1.DecisionMemory) guard.Memory {
+	mem := guard.Memory{Containers: map[string]guard.ContainerMemory{}}
+	if m == nil {
+		return mem
+	}
+	mem.LastReplicasLowered = timeOf(m.LastReplicasLowered)
+	for _, c := range m.Containers {
+		mem.Containers[c.Name] = guard.ContainerMemory{
+			Image: c.Image, ImageSince: timeOf(c.ImageSince),
+			CPURaised: timeOf(c.CPURaised), CPULowered: timeOf(c.CPULowered),
+			MemoryRaised: timeOf(c.MemoryRaised), MemoryLowered: timeOf(c.MemoryLowered),
+			MemoryHistoryHours: int(c.MemoryHistoryHours),
+		}
+	}
+	return mem
+}
+
+func timeOrNil(t time.Time) *metav1.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &metav1.Time{Time: t}
+}
+
+func timeOf(t *metav1.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.Time
+}

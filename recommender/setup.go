@@ -1,0 +1,144 @@
+package recommender
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/config"
+)
+
+// Options are what Setup needs besides the manager.
+type Options struct {
+	Config     config.Config
+	History    HistoryReader
+	Clock      clock.Clock
+	Registerer prometheus.Registerer
+}
+
+// NewEngine returns an engine that reads objects through reader and measurements through the history reader.
+func NewEngine(reader client.Reader, history HistoryReader, cfg config.Config) *Engine {
+	engine := &Engine{Client: reader, DefaultPolicy: cfg.Policy, Cadence: Cadence{
+		Horizon: cfg.Recommender.Horizon.Duration, Confirm: cfg.Recommender.RefreshInterval.Duration, StaleAfter: cfg.Recommender.StaleAfter.Duration,
+	}}
+	engine.History = &Historian{
+		Reader: history, Engine: engine,
+		Every: cfg.Recommender.SyncInterval.Duration, MaxBackoff: cfg.Recommender.RetryBackoffMax.Duration,
+	}
+	return engine
+}
+
+// Setup adds the recommender's controllers to the manager.
+func Setup(ctx context.Context, mgr ctrl.Manager, opts Options) error {
+	if err := prepareCache(ctx, mgr); err != nil {
+		return err
+	}
+	metrics, err := NewMetrics(opts.Registerer)
+	if err != nil {
+		return err
+	}
+	// Nodes are read but not watched for: their informer has to be asked for.
+	if _, err := mgr.GetCache().GetInformer(context.Background(), &corev1.Node{}, cache.BlockUntilSynced(false)); err != nil {
+		return fmt.Errorf("cache nodes: %w", err)
+	}
+	cfg := opts.Config
+	r := &Reconciler{
+		Client: mgr.GetClient(), Engine: NewEngine(mgr.GetClient(), opts.History, cfg), Clock: opts.Clock,
+		Recorder: mgr.GetEventRecorder("loadline-recommender"), Metrics: metrics,
+		Every: cfg.Recommender.SyncInterval.Duration, JitterShare: float64(cfg.Recommender.ResyncJitterPercent) / 100,
+		Retention: cfg.Recommender.Retention.Duration,
+	}
+	// The probe's namespace is the updater's: it plays the recommender there.
+	excluded := func(namespace string) bool { return cfg.Excluded(namespace) || namespace == cfg.Updater.ProbeNamespace }
+	if err := r.setup(mgr, cfg.Recommender.Workers, excluded); err != nil {
+		return fmt.Errorf("set up recommendation controller: %w", err)
+	}
+	if err := (&Labeler{Client: mgr.GetClient(), Excluded: excluded}).setup(mgr); err != nil {
+		return fmt.Errorf("set up namespace label controller: %w", err)
+	}
+	return nil
+}
+
+// prepareCache asks for everything that is read before the first controller starts, so that its first read finds it all.
+func prepareCache(ctx context.Context, mgr ctrl.Manager) error {
+	if err := mgr.GetFieldIndexer().IndexField(ctx, &corev1.Pod{}, podOwnerIndex, podOwner); err != nil {
+		return fmt.Errorf("index pods by workload: %w", err)
+	}
+	for _, object := range []client.Object{
+		&corev1.Namespace{}, &corev1.Node{}, &appsv1.Deployment{}, &appsv1.StatefulSet{}, &appsv1.DaemonSet{},
+		&autoscalingv2.HorizontalPodAutoscaler{}, &v1alpha1.Recommendation{}, &v1alpha1.SizingPolicy{},
+	} {
+		if _, err := mgr.GetCache().GetInformer(ctx, object, cache.BlockUntilSynced(false)); err != nil {
+			return fmt.Errorf("watch %T: %w", object, err)
+		}
+	}
+	return nil
+}
+
+func (r *Reconciler) setup(mgr ctrl.Manager, workers int, excluded func(namespace string) bool) error {
+	m := mapper{engine: r.Engine, excluded: excluded}
+	changed := builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))
+	return builder.TypedControllerManagedBy[Target](mgr).
+		Named("recommendation").
+		WithOptions(controller.TypedOptions[Target]{MaxConcurrentReconciles: workers}).
+		Watches(&appsv1.Deployment{}, m.one(kindDeployment), changed).
+		Watches(&appsv1.StatefulSet{}, m.one(kindStatefulSet), changed).
+		Watches(&appsv1.DaemonSet{}, m.one(kindDaemonSet), changed).
+		Watches(&v1alpha1.Recommendation{}, handler.TypedEnqueueRequestsFromMapFunc(m.recommendation), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.SizingPolicy{}, handler.TypedEnqueueRequestsFromMapFunc(m.namespaceOf), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&autoscalingv2.HorizontalPodAutoscaler{}, handler.TypedEnqueueRequestsFromMapFunc(m.autoscaler), builder.WithPredicates(autoscalerChanged())).
+		Watches(&corev1.Namespace{}, handler.TypedEnqueueRequestsFromMapFunc(m.namespace), builder.WithPredicates(predicate.AnnotationChangedPredicate{})).
+		Watches(&corev1.Pod{}, handler.TypedEnqueueRequestsFromMapFunc(m.killedPod), builder.WithPredicates(outOfMemoryKilled())).
+		Complete(r)
+}
+
+// CacheOptions keeps the cache small: of a pod only what says who owns it and how its containers ended.
+func CacheOptions() cache.Options {
+	return cache.Options{
+		ReaderFailOnMissingInformer: true,
+		DefaultTransform:            cache.TransformStripManagedFields(),
+		ByObject: map[client.Object]cache.ByObject{
+			&corev1.Pod{}:  {Transform: stripPod},
+			&corev1.Node{}: {Transform: stripNode},
+		},
+	}
+}
+
+// stripPod drops what the recommender never reads: at 20,000 pods this is most of the cache.
+func stripPod(object any) (any, error) {
+	pod, ok := object.(*corev1.Pod)
+	if !ok {
+		return object, nil
+	}
+	pod.ManagedFields, pod.Annotations = nil, nil
+	spec := corev1.PodSpec{NodeName: pod.Spec.NodeName}
+	for _, c := range pod.Spec.Containers {
+		spec.Containers = append(spec.Containers, corev1.Container{Name: c.Name, Resources: c.Resources})
+	}
+	pod.Spec = spec
+	pod.Status = corev1.PodStatus{Phase: pod.Status.Phase, ContainerStatuses: pod.Status.ContainerStatuses}
+	return pod, nil
+}
+
+func stripNode(object any) (any, error) {
+	node, ok := object.(*corev1.Node)
+	if !ok {
+		return object, nil
+	}
+	node.ManagedFields, node.Annotations = nil, nil
+	node.Status = corev1.NodeStatus{Allocatable: node.Status.Allocatable}
+	return node, nil
+}

@@ -1,0 +1,176 @@
+package recommender
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/apply"
+	"github.com/loadline-dev/loadline/recommender/advice"
+)
+
+// currentValues is what a pod of the template asks for: a request that is absent equals its limit.
+func currentValues(in Input) *v1alpha1.CurrentValues {
+	current := &v1alpha1.CurrentValues{Replicas: new(in.Replicas)}
+	for _, c := range in.Containers {
+		requests, limits := amountsOf(c.Resources.Requests), amountsOf(c.Resources.Limits)
+		requests.CPU, requests.Memory = cmp.Or(requests.CPU, limits.CPU), cmp.Or(requests.Memory, limits.Memory)
+		current.Containers = append(current.Containers, v1alpha1.CurrentContainer{Name: c.Name, Requests: requests, Limits: limits})
+	}
+	slices.SortFunc(current.Containers, func(a, b v1alpha1.CurrentContainer) int { return cmp.Compare(a.Name, b.Name) })
+	return current
+}
+
+func amountsOf(list corev1.ResourceList) v1alpha1.ResourceAmounts {
+	var amounts v1alpha1.ResourceAmounts
+	if cpu, ok := list[corev1.ResourceCPU]; ok {
+		amounts.CPU = new(cpu.DeepCopy())
+	}
+	if memory, ok := list[corev1.ResourceMemory]; ok {
+		amounts.Memory = new(memory.DeepCopy())
+	}
+	return amounts
+}
+
+func oomFloorStatus(floors []OOMFloor) []v1alpha1.OOMFloor {
+	var out []v1alpha1.OOMFloor
+	for _, f := range floors {
+		out = append(out, v1alpha1.OOMFloor{
+			Container: f.Container, Hit: byteQuantity(f.HitBytes), Floor: byteQuantity(f.FloorBytes),
+			Time: metav1.Time{Time: f.Time}, Kills: f.Kills,
+		})
+	}
+	return out
+}
+
+func replicaStatus(in Input, d Decision) *v1alpha1.ReplicaStatus {
+	r := d.Proposal.Replicas
+	status := &v1alpha1.ReplicaStatus{Current: in.Replicas, Owner: in.HPA.Owner}
+	if in.Target.Kind == kindDaemonSet {
+		status.Owner = "the DaemonSet controller, by the number of nodes"
+	}
+	if d.Guard.Replicas > 0 {
+		status.Target = new(d.Guard.Replicas)
+	}
+	if r.Target > 0 {
+		status.Min, status.Max = new(r.Min), new(r.Max)
+	}
+	for _, w := range r.Schedule[:min(len(r.Schedule), 8)] {
+		status.Schedule = append(status.Schedule, v1alpha1.ReplicaWindow{
+			From: metav1.Time{Time: w.From}, Until: metav1.Time{Time: w.Until}, Replicas: w.Replicas,
+		})
+	}
+	return status
+}
+
+func forecastStatus(d Decision) []v1alpha1.ForecastStatus {
+	var out []v1alpha1.ForecastStatus
+	for _, f := range d.Forecasts {
+		status := v1alpha1.ForecastStatus{Container: f.Container, HistoryHours: int32(f.HistoryHours), HorizonHours: int32(len(f.Base.Mean))}
+		if peak, at, ok := peakOf(f.Base.Mean); ok {
+			status.Peak = resource.NewMilliQuantity(int64(math.Ceil(peak*1000)), resource.DecimalSI)
+			status.PeakTime = &metav1.Time{Time: f.Base.Start.Add(time.Duration(at) * f.Base.Step)}
+		}
+		for _, w := range f.Base.Weights {
+			if percent := int32(math.Round(w.Share * 100)); percent > 0 {
+				status.Weights = append(status.Weights, v1alpha1.ModelWeight{Model: w.Model, Percent: percent})
+			}
+		}
+		status.BacktestErrorPercent = percentOf(f.Base.BacktestError, 1000)
+		if n := len(f.Base.Upper); n > 0 {
+			status.CoveragePercent = percentOf(f.Base.Upper[n-1].Coverage, 1)
+		}
+		out = append(out, status)
+	}
+	return out
+}
+
+// percentOf returns a share, at most most, in whole percent; nil where it is not known.
+func percentOf(share, most float64) *int32 {
+	if math.IsNaN(share) || share < 0 {
+		return nil
+	}
+	return new(int32(math.Round(min(share, most) * 100)))
+}
+
+func peakOf(values []float64) (peak float64, at int, ok bool) {
+	for i, v := range values {
+		if !ok || v > peak {
+			peak, at, ok = v, i, true
+		}
+	}
+	return peak, at, ok
+}
+
+func adviceStatus(d Decision) *v1alpha1.AdviceStatus {
+	a := d.Advice
+	status := &v1alpha1.AdviceStatus{
+		Source: cmp.Or(a.Source, advice.SourceRules), Reason: shorten(a.Reason, 256), Model: shorten(a.Model, 128),
+		Digest: shorten(a.Digest, 128), InputHash: shorten(a.InputHash, 64), Summary: shorten(a.Summary, 512),
+	}
+	for _, accepted := range a.Accepted {
+		status.Adjustments = append(status.Adjustments, adjustment(accepted, true, accepted.Reason))
+	}
+	for _, rejected := range a.Rejected {
+		status.Adjustments = append(status.Adjustments, adjustment(rejected.Adjustment, false, rejected.Why))
+	}
+	status.Adjustments = status.Adjustments[:min(len(status.Adjustments), maxAdjustments)]
+	return status
+}
+
+func adjustment(a advice.Adjustment, accepted bool, reason string) v1alpha1.AdjustmentStatus {
+	status := v1alpha1.AdjustmentStatus{Kind: string(a.Kind), Accepted: accepted, Reason: shorten(reason, 256)}
+	if !a.Start.IsZero() {
+		status.From, status.Until = &metav1.Time{Time: a.Start}, &metav1.Time{Time: a.End}
+	}
+	if a.Kind == advice.Demand {
+		status.Percent = new(max(a.Percent, 0))
+	}
+	for _, id := range a.Evidence[:min(len(a.Evidence), 8)] {
+		status.Evidence = append(status.Evidence, shorten(id, 64))
+	}
+	return status
+}
+
+// savings compares the template's requests with the candidate's, over all replicas. Containers or resources that are not
+// sized, or have no request today, count as unchanged.
+func savings(in Input, mem Memory) *v1alpha1.Savings {
+	if mem.Candidate == nil {
+		return nil
+	}
+	now, then := totals(in, mem.Candidate.Values)
+	replicas := int64(in.Replicas)
+	return &v1alpha1.Savings{
+		CPU:    *resource.NewMilliQuantity((now.CPUMillis-then.CPUMillis)*replicas, resource.DecimalSI),
+		Memory: byteQuantity((now.MemoryBytes - then.MemoryBytes) * replicas),
+	}
+}
+
+// totals sums requests over the containers of one pod, as they are and as they would be.
+func totals(in Input, values apply.Values) (now, then apply.Amounts) {
+	for _, c := range in.Containers {
+		requests := apply.Amounts(resourcesOf(c).Requests)
+		now.CPUMillis += requests.CPUMillis
+		now.MemoryBytes += requests.MemoryBytes
+		target := requests
+		for _, v := range values.Containers {
+			if v.Name == c.Name {
+				target.CPUMillis = cmp.Or(v.Target.CPUMillis, target.CPUMillis)
+				target.MemoryBytes = cmp.Or(v.Target.MemoryBytes, target.MemoryBytes)
+			}
+		}
+		then.CPUMillis += target.CPUMillis
+		then.MemoryBytes += target.MemoryBytes
+	}
+	return now, then
+}
+
+func byteQuantity(bytes int64) resource.Quantity {
+	return *resource.NewQuantity(bytes, resource.BinarySI)
+}

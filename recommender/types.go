@@ -1,0 +1,124 @@
+// Package recommender turns history, events and policy into Recommendation objects.
+//
+// The path is always the same: an Engine gathers everything a decision may look at (Gather, the only code that reads), the
+// pure function Decide computes the decision and what has to be remembered, and the controller publishes it. The
+// command line's report and a replay call the same Decide.
+package recommender
+
+import (
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/apply"
+	"github.com/loadline-dev/loadline/recommender/advice"
+	"github.com/loadline-dev/loadline/recommender/guard"
+	"github.com/loadline-dev/loadline/recommender/history"
+	"github.com/loadline-dev/loadline/recommender/sizing"
+)
+
+// maxContainers is how many containers of one workload are sized: a Recommendation holds no more.
+const maxContainers = 32
+
+// Target names a workload.
+type Target struct {
+	Namespace string
+	// Kind is Deployment, StatefulSet or DaemonSet; all of apps/v1.
+	Kind string
+	Name string
+}
+
+// RecommendationKey returns the key of the Recommendation for the target.
+func (t Target) RecommendationKey() types.NamespacedName {
+	return types.NamespacedName{Namespace: t.Namespace, Name: v1alpha1.RecommendationName(t.Kind, t.Name)}
+}
+
+// Input is all that a decision on one workload may depend on, besides Memory and the time.
+type Input struct {
+	Target Target
+	// TargetUID and Generation of the workload as it is now.
+	TargetUID types.UID
+	// Settings are the annotations in force, Policy the policy with every default filled in.
+	Settings v1alpha1.Effective
+	Policy   v1alpha1.SizingPolicySpec
+	// PolicyProblem tells why the policy that was asked for is not used; empty if it is.
+	PolicyProblem string
+	// Containers of the workload's template that are to be sized, in template order; at most maxContainers.
+	Containers []corev1.Container
+	// LeftAlone are the containers that are not sized: init containers, excluded ones, and those beyond maxContainers, of
+	// which there are Surplus. They have a part in the pod's QoS class.
+	LeftAlone []corev1.Container
+	Surplus   int
+	// Replicas that the workload's spec asks for.
+	Replicas int32
+	History  history.Workload
+	// HistoryProblem tells why the history is not up to date; empty if it is.
+	HistoryProblem string
+	// OOMKills that the workload's pods report, of containers of the template.
+	OOMKills []OOMKill
+	// Annotations are the evidence that people wrote.
+	Annotations []advice.Annotation
+	// NodeMax is the allocatable of the largest schedulable node; zero if unknown.
+	NodeMax apply.Amounts
+	HPA     guard.HPA
+	// Spec holds the decisions of people on the Recommendation.
+	Spec v1alpha1.RecommendationSpec
+	// Cadence says how far to look and how often to confirm.
+	Cadence Cadence
+}
+
+// Cadence holds the times that the operator configures.
+type Cadence struct {
+	// Horizon of the forecast.
+	Horizon time.Duration
+	// Confirm is how often observedTime is written on its own account; StaleAfter is how old it may be before nothing is
+	// lowered any more.
+	Confirm, StaleAfter time.Duration
+}
+
+// OOMKill is one out-of-memory kill as a pod's status tells it.
+type OOMKill struct {
+	Container string
+	// LimitBytes that the container ran into.
+	LimitBytes int64
+	Time       time.Time
+}
+
+// Memory is what a decision needs from the ones before. It is stored in the Recommendation's status.
+type Memory struct {
+	// Candidate and Applicable were published last; nil if nothing was.
+	Candidate, Applicable *Revisioned
+	OOM                   []OOMFloor
+	Guard                 guard.Memory
+}
+
+// Revisioned is a set of sizes with its name and the time it was first decided.
+type Revisioned struct {
+	Values   apply.Values
+	Revision string
+	Time     time.Time
+}
+
+// OOMFloor is what an out-of-memory kill taught.
+type OOMFloor struct {
+	Container string
+	// HitBytes is the limit that the container ran into, FloorBytes the request that follows.
+	HitBytes, FloorBytes int64
+	// Time of the last kill. Kills is how many were seen; of those in one second one is counted.
+	Time  time.Time
+	Kills int32
+}
+
+// Decision is the outcome of Decide.
+type Decision struct {
+	Proposal sizing.Proposal
+	Guard    guard.Decision
+	Advice   advice.Advice
+	// Forecasts of each container's CPU, in the order of Input.Containers.
+	Forecasts []ContainerForecast
+	// Trail is the whole reasoning, in order.
+	Trail    []string
+	Findings []v1alpha1.Finding
+}

@@ -1,0 +1,95 @@
+package recommender
+
+import (
+	"context"
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// Kinds that get a Recommendation, all of apps/v1.
+const (
+	kindDeployment  = "Deployment"
+	kindStatefulSet = "StatefulSet"
+	kindDaemonSet   = "DaemonSet"
+)
+
+// workload is what the three kinds have in common.
+type workload struct {
+	uid         types.UID
+	annotations map[string]string
+	template    corev1.PodSpec
+	replicas    int32
+}
+
+// workload returns nil if there is no such workload, or it is being deleted.
+func (e *Engine) workload(ctx context.Context, target Target) (*workload, error) {
+	var object client.Object
+	switch target.Kind {
+	case kindDeployment:
+		object = &appsv1.Deployment{}
+	case kindStatefulSet:
+		object = &appsv1.StatefulSet{}
+	case kindDaemonSet:
+		object = &appsv1.DaemonSet{}
+	default:
+		return nil, nil
+	}
+	key := types.NamespacedName{Namespace: target.Namespace, Name: target.Name}
+	if err := e.Client.Get(ctx, key, object); err != nil {
+		if apierrors.IsNotFound(err) {
+			return nil, nil
+		}
+		return nil, fmt.Errorf("get %s %s: %w", target.Kind, key, err)
+	}
+	if object.GetDeletionTimestamp() != nil {
+		return nil, nil
+	}
+	w := &workload{uid: object.GetUID(), annotations: object.GetAnnotations()}
+	switch o := object.(type) {
+	case *appsv1.Deployment:
+		w.template, w.replicas = o.Spec.Template.Spec, replicasOr1(o.Spec.Replicas)
+	case *appsv1.StatefulSet:
+		w.template, w.replicas = o.Spec.Template.Spec, replicasOr1(o.Spec.Replicas)
+	case *appsv1.DaemonSet:
+		w.template, w.replicas = o.Spec.Template.Spec, o.Status.DesiredNumberScheduled
+	}
+	return w, nil
+}
+
+func replicasOr1(replicas *int32) int32 {
+	if replicas == nil {
+		return 1 // the API server's default
+	}
+	return *replicas
+}
+
+// eachWorkload calls visit for every workload of a namespace, kind by kind.
+func (e *Engine) eachWorkload(ctx context.Context, namespace string, visit func(Target, client.Object)) error {
+	for _, k := range []struct {
+		kind string
+		list client.ObjectList
+	}{
+		{kindDeployment, &appsv1.DeploymentList{}}, {kindStatefulSet, &appsv1.StatefulSetList{}}, {kindDaemonSet, &appsv1.DaemonSetList{}},
+	} {
+		if err := e.Client.List(ctx, k.list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
+			return fmt.Errorf("list %ss of %s: %w", k.kind, namespace, err)
+		}
+		err := apimeta.EachListItem(k.list, func(item runtime.Object) error {
+			if object, ok := item.(client.Object); ok {
+				visit(Target{Namespace: namespace, Kind: k.kind, Name: object.GetName()}, object)
+			}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("read the list of %ss of %s: %w", k.kind, namespace, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,234 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+)
+
+// Explain writes one Recommendation as a story that a person can check: what the workload asks for, what is recommended,
+// each step of the reasoning with its numbers, and what happened since.
+func Explain(w io.Writer, rec *v1alpha1.Recommendation) error {
+	var b strings.Builder
+	s := rec.Status
+	row := rowOf(rec)
+	fmt.Fprintf(&b, "%s %s/%s\n", row.Kind, row.Namespace, row.Name)
+	fmt.Fprintf(&b, "  Mode %s (%s), approval %s.\n", orDash(string(s.Mode)), orDash(oneLine(s.ModeFrom)), orDash(string(s.Approval)))
+	if s.ObservedTime != nil {
+		fmt.Fprintf(&b, "  Sizes last confirmed at %s.\n", stamp(s.ObservedTime.Time))
+	}
+	explainSizes(&b, s)
+	section(&b, "Number of pods", replicaLines(s.Replicas))
+	section(&b, "Killed for lack of memory", floorLines(s.OOMFloor))
+	section(&b, "Why, step by step", numbered(s.Trail))
+	section(&b, "Forecast", forecasts(s.Forecast))
+	section(&b, "Events and business context", adjustments(s.Advice))
+	section(&b, "Look at", findingLines(s.Findings))
+	section(&b, "What happened to pods", outcomes(s.Outcomes))
+	section(&b, "Conditions", conditionLines(s))
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func explainSizes(b *strings.Builder, s v1alpha1.RecommendationStatus) {
+	b.WriteString("\nSizes per pod\n")
+	if s.Candidate == nil {
+		fmt.Fprintf(b, "  None yet: %s\n", orDash(oneLine(s.Display.Why)))
+		return
+	}
+	table := tabwriter.NewWriter(b, 0, 0, 3, ' ', 0)
+	_, _ = fmt.Fprintln(table, "  CONTAINER\tRESOURCE\tREQUEST NOW\tRECOMMENDED\tRUNNING PODS\tNO DRIFT WITHIN\tLIMIT") // a strings.Builder never fails
+	now := map[string]v1alpha1.CurrentContainer{}
+	if s.Current != nil {
+		for _, c := range s.Current.Containers {
+			now[c.Name] = c
+		}
+	}
+	for _, c := range s.Candidate.Containers {
+		was := now[c.Name].Requests
+		cpu := amounts{was.CPU, c.Target.CPU, c.InPlace.CPU, c.Band.CPU, c.Limits.CPU}
+		memory := amounts{was.Memory, c.Target.Memory, c.InPlace.Memory, c.Band.Memory, c.Limits.Memory}
+		for _, line := range []string{cpu.cells("cpu", cores), memory.cells("memory", gibibytes)} {
+			if line != "" {
+				_, _ = fmt.Fprintf(table, "  %s\t%s\n", c.Name, line)
+			}
+		}
+	}
+	_ = table.Flush()
+	if s.Savings != nil {
+		fmt.Fprintf(b, "  Over all pods, the recommended requests reserve %s.\n", difference(&s.Savings.CPU, &s.Savings.Memory))
+	}
+	explainForce(b, s)
+}
+
+// amounts is one resource of one container.
+type amounts struct {
+	now, target, inPlace *resource.Quantity
+	band                 *v1alpha1.Interval
+	limit                *v1alpha1.Limit
+}
+
+// cells renders the row of a resource without its container, or nothing where it is not sized.
+func (a amounts) cells(name string, render func(*resource.Quantity) string) string {
+	if a.target == nil {
+		return ""
+	}
+	band, limit := "–", "–"
+	if a.band != nil {
+		band = render(&a.band.Min) + " … " + render(&a.band.Max)
+	}
+	if a.limit != nil {
+		limit = string(a.limit.Policy)
+		if a.limit.Value != nil {
+			limit += " " + render(a.limit.Value)
+		}
+	}
+	return strings.Join([]string{name, optional(a.now, render), render(a.target), optional(a.inPlace, render), band, limit}, "\t")
+}
+
+// explainForce says which revision is used.
+func explainForce(b *strings.Builder, s v1alpha1.RecommendationStatus) {
+	switch {
+	case s.Applicable == nil:
+		fmt.Fprintf(b, "  Revision %s may not be used yet.\n", s.Candidate.Revision)
+	case s.Applicable.Revision == s.Candidate.Revision:
+		fmt.Fprintf(b, "  Revision %s may be used.\n", s.Candidate.Revision)
+	default:
+		fmt.Fprintf(b, "  Revision %s is used; this one, %s, is not yet.\n", s.Applicable.Revision, s.Candidate.Revision)
+	}
+}
+
+func replicaLines(r *v1alpha1.ReplicaStatus) []string {
+	if r == nil {
+		return nil
+	}
+	line := fmt.Sprintf("%d now", r.Current)
+	if r.Target != nil {
+		line += fmt.Sprintf(", %d recommended", *r.Target)
+	}
+	if r.Min != nil && r.Max != nil {
+		line += fmt.Sprintf(" within %d to %d", *r.Min, *r.Max)
+	}
+	if r.Owner != "" {
+		line += "; decided by " + r.Owner
+	}
+	lines := []string{line}
+	for _, w := range r.Schedule {
+		lines = append(lines, fmt.Sprintf("%s to %s: %d", stamp(w.From.Time), stamp(w.Until.Time), w.Replicas))
+	}
+	return lines
+}
+
+func floorLines(floors []v1alpha1.OOMFloor) []string {
+	var lines []string
+	for _, f := range floors {
+		lines = append(lines, fmt.Sprintf("%s: hit its limit of %s, last at %s (seen: %d); it gets at least %s since",
+			f.Container, gibibytes(&f.Hit), stamp(f.Time.Time), f.Kills, gibibytes(&f.Floor)))
+	}
+	return lines
+}
+
+func forecasts(all []v1alpha1.ForecastStatus) []string {
+	var lines []string
+	for _, f := range all {
+		line := fmt.Sprintf("%s: %d hours of history", f.Container, f.HistoryHours)
+		if f.Peak != nil && f.PeakTime != nil {
+			line += fmt.Sprintf("; peak of all pods together %s cores at %s within %d hours", wholeCores(f.Peak), stamp(f.PeakTime.Time), f.HorizonHours)
+		}
+		var models []string
+		for _, m := range f.Weights {
+			models = append(models, fmt.Sprintf("%s %d %%", m.Model, m.Percent))
+		}
+		if len(models) > 0 {
+			line += "; models: " + strings.Join(models, ", ")
+		}
+		if f.BacktestErrorPercent != nil {
+			line += fmt.Sprintf("; error on past data %d %%", *f.BacktestErrorPercent)
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func adjustments(a *v1alpha1.AdviceStatus) []string {
+	if a == nil {
+		return nil
+	}
+	var lines []string
+	for _, adjustment := range a.Adjustments {
+		verdict := "accepted"
+		if !adjustment.Accepted {
+			verdict = "refused"
+		}
+		lines = append(lines, fmt.Sprintf("%s (%s, by %s, from %s)", adjustment.Reason, verdict, a.Source, strings.Join(adjustment.Evidence, ", ")))
+	}
+	return lines
+}
+
+func findingLines(findings []v1alpha1.Finding) []string {
+	var lines []string
+	for _, f := range findings {
+		lines = append(lines, fmt.Sprintf("%s %s: %s", f.Severity, f.Type, findingText(f)))
+	}
+	return lines
+}
+
+func outcomes(all []v1alpha1.Outcome) []string {
+	var lines []string
+	for _, o := range all {
+		line := fmt.Sprintf("%s  %s  pod %s, revision %s", stamp(o.Time.Time), o.Result, o.Pod, o.Revision)
+		if o.Message != "" {
+			line += ": " + o.Message
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func conditionLines(s v1alpha1.RecommendationStatus) []string {
+	var lines []string
+	for _, c := range s.Conditions {
+		lines = append(lines, fmt.Sprintf("%s=%s (%s): %s", c.Type, c.Status, c.Reason, c.Message))
+	}
+	return lines
+}
+
+func section(b *strings.Builder, title string, lines []string) {
+	if len(lines) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "\n%s\n", title)
+	for _, line := range lines {
+		fmt.Fprintf(b, "  %s\n", oneLine(line))
+	}
+}
+
+func numbered(sentences []string) []string {
+	lines := make([]string, len(sentences))
+	for i, s := range sentences {
+		lines[i] = fmt.Sprintf("%2d. %s", i+1, s)
+	}
+	return lines
+}
+
+func optional(q *resource.Quantity, render func(*resource.Quantity) string) string {
+	if q == nil {
+		return "–"
+	}
+	return render(q)
+}
+
+func orDash(text string) string {
+	if text == "" {
+		return "–"
+	}
+	return text
+}
+
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
