@@ -107,11 +107,12 @@ test: ## Run the unit tests with the race detector, then the scenarios (set up w
 	@$(phase) "make test" $(MAKE) unit e2e
 
 .PHONY: unit
-unit: ## Run the unit tests alone
+unit: ## Run the unit tests alone (some start an API server)
 	@command -v "$$(go env CC)" >/dev/null || \
 		{ echo "The race detector needs a C compiler, and $$(go env CC) is not installed: install gcc or clang, or set CC." >&2; exit 1; }
+	@cd e2e && $(phase) "control plane and Prometheus" go run ./cmd/binaries
 	@$(compile) "the unit tests" -test -race ./...
-	@$(phase) "unit tests" $(tool) gotestsum --format pkgname-and-test-fails -- -race -shuffle=on ./...
+	@KUBEBUILDER_ASSETS=$$(cd e2e && go run ./cmd/binaries) $(phase) "unit tests" $(tool) gotestsum --format pkgname-and-test-fails -- -race -shuffle=on ./...
 
 .PHONY: e2e
 e2e: ## Run the scenarios alone: real API server, scheduler and Prometheus, simulated nodes

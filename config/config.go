@@ -125,9 +125,6 @@ type Webhook struct {
 	// MutatingName and ValidatingName are the webhook configurations whose caBundle is kept in mode self-signed.
 	MutatingName   string `json:"mutatingName"`
 	ValidatingName string `json:"validatingName"`
-
-	// Timeout is the longest that one admission may take before it is admitted unchanged; at most 2s.
-	Timeout metav1.Duration `json:"timeout"`
 }
 
 // Updater says how running pods are changed. The budgets hold for the whole cluster; a workload's own budget is in its
@@ -147,11 +144,11 @@ type Updater struct {
 	NamespaceEvictionsPerHour int `json:"namespaceEvictionsPerHour"`
 	// ResizesPerMinute, in place, in the whole cluster.
 	ResizesPerMinute int `json:"resizesPerMinute"`
-	// ResizeRetryInterval is how often a resize that the node put off is asked for again.
+	// ResizeRetryInterval is how often a resize that the API server refused is asked for again.
 	ResizeRetryInterval metav1.Duration `json:"resizeRetryInterval"`
-	// ObservePeriod is how long a pod is watched after a change; harm within it is answered by a rollback.
+	// ObservePeriod is how long a pod is watched after a change; harm within it stops the workload until there are other sizes.
 	ObservePeriod metav1.Duration `json:"observePeriod"`
-	// KillSwitchConfigMap in the operator's namespace stops the updater while its key "stop" is "true".
+	// KillSwitchConfigMap in the operator's namespace stops the updater while it is there, unless its key "stop" is "false".
 	KillSwitchConfigMap string `json:"killSwitchConfigMap"`
 
 	LeaderElection LeaderElection `json:"leaderElection"`

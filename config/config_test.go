@@ -98,7 +98,7 @@ func TestLoadRefusals(t *testing.T) {
 func TestEverythingWrongIsReportedAtOnce(t *testing.T) {
 	_, err := config.Load(strings.NewReader(header + `
 namespace: Loadline_System
-webhook: {port: 0, timeout: 10s, certMode: magic}
+webhook: {port: 0, certMode: magic}
 updater: {interval: 0s, leaderElection: {renewDeadline: 20s}}
 prometheus: {url: "ftp://x", queries: {cpu: "", rss: "up{$cluster}"}}
 policy: {maxGiveBackPercent: 91}
@@ -107,7 +107,7 @@ policy: {maxGiveBackPercent: 91}
 		t.Fatal("no error")
 	}
 	for _, path := range []string{
-		"namespace:", "webhook.port:", "webhook.timeout:", "webhook.certMode:", "updater.interval:",
+		"namespace:", "webhook.port:", "webhook.certMode:", "updater.interval:",
 		"updater.leaderElection.leaseDuration:", "prometheus.url:", "prometheus.queries.cpu:", "prometheus.queries.rss:",
 		"policy.maxGiveBackPercent:",
 	} {
@@ -127,6 +127,9 @@ func TestValidate(t *testing.T) {
 		"no Prometheus":             {func(c *config.Config) { c.Prometheus.URL = "" }, ""},
 		"metrics switched off":      {func(c *config.Config) { c.MetricsAddress = "0" }, ""},
 		"both servers switched off": {func(c *config.Config) { c.MetricsAddress, c.HealthAddress = "0", "0" }, ""},
+		"a probe that is never admitted": {
+			func(c *config.Config) { c.ExcludedNamespaces = []string{"loadline-probe"} }, "updater.probeNamespace",
+		},
 		"extra matchers":            {func(c *config.Config) { c.Prometheus.ExtraMatchers = `cluster="a\"b", job=~"k.*"` }, ""},
 		"RSS not asked":             {func(c *config.Config) { c.Prometheus.Queries.RSS = "" }, ""},
 		"file certificates without names": {func(c *config.Config) {

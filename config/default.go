@@ -78,7 +78,6 @@ func defaultWebhook() Webhook {
 		ServiceName:    "loadline-webhook",
 		MutatingName:   "loadline-mutating",
 		ValidatingName: "loadline-validating",
-		Timeout:        duration(2 * time.Second),
 	}
 }
 

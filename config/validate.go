@@ -34,6 +34,10 @@ func Validate(c *Config) field.ErrorList {
 	v.prometheus(root.Child("prometheus"), &c.Prometheus)
 	v.webhook(root.Child("webhook"), &c.Webhook)
 	v.updater(root.Child("updater"), &c.Updater)
+	if c.Excluded(c.Updater.ProbeNamespace) {
+		v.add(field.Invalid(root.Child("updater", "probeNamespace"), c.Updater.ProbeNamespace,
+			"must not be excluded: admission is tried there, and without a success nothing is ever updated"))
+	}
 	v.policy(root.Child("policy"), &c.Policy)
 	return v.found
 }
@@ -69,7 +73,6 @@ func (v *checks) webhook(at *field.Path, w *Webhook) {
 	if w.CertDir == "" {
 		v.add(field.Required(at.Child("certDir"), "the folder of tls.crt and tls.key"))
 	}
-	v.duration(at.Child("timeout"), w.Timeout, 10*time.Millisecond, 2*time.Second)
 }
 
 func (v *checks) updater(at *field.Path, u *Updater) {

@@ -52,7 +52,7 @@ func (r *Reconciler) reconcile(ctx context.Context, target Target) (reconcile.Re
 	now := r.Clock.Now().UTC().Truncate(time.Second) // as the API stores it
 	in, err := r.Engine.Gather(ctx, target, now)
 	if apierrors.IsNotFound(err) {
-		
+		r.Engine.History.Forget(target)
 		return reconcile.Result{}, nil // the namespace is gone, and with it the Recommendation
 	}
 	if err != nil {
@@ -63,7 +63,7 @@ func (r *Reconciler) reconcile(ctx context.Context, target Target) (reconcile.Re
 		return reconcile.Result{}, err
 	}
 	if in.Settings.Mode == v1alpha1.ModeOff || in.TargetUID == "" {
-		
+		r.Engine.History.Forget(target)
 		return r.retire(ctx, now, in, current)
 	}
 	if current == nil {

@@ -148,7 +148,7 @@ func TestAnOptedInWorkloadGetsOneRecommendationAndIsVisitedAgain(t *testing.T) {
 func TestNothingIsWrittenWhereNothingMattersAndTheSizesAreConfirmedEverySixHours(t *testing.T) {
 	s := openShop(t)
 	s.recommender.Engine.DefaultPolicy.Behavior.Down.Cooldown = &metav1.Duration{Duration: 30 * day} // no second step meanwhile
-	measure := func() { // one more hour of the same each hour
+	measure := func() {                                                                              // one more hour of the same each hour
 		l := checkout(t, 0).after(s.clock.Since(noon))
 		s.history.known["Deployment/checkout"] = l.uses(14*day+s.clock.Since(noon), testkit.Flat(0.4), testkit.Flat(400*mebibyte)).in.History
 	}
@@ -167,6 +167,18 @@ func TestNothingIsWrittenWhereNothingMattersAndTheSizesAreConfirmedEverySixHours
 	s.reconcile()
 	if s.writes != 1 || !s.recommendation().Status.ObservedTime.Time.Equal(s.clock.Now()) {
 		t.Errorf("%d writes after six hours, confirmed at %s", s.writes, s.recommendation().Status.ObservedTime)
+	}
+}
+
+func TestTwoLooksWithinOneSecondMakeOneStep(t *testing.T) {
+	s := newShop(t, testkit.Namespace("shop", v1alpha1.AnnotationMode, "auto"),
+		testkit.Deployment("shop", "checkout", 3).Container("app", "20m", "2Gi").Object()) // 20m → 100m → 500m → about 690m
+	s.clock.Step(time.Millisecond)
+	s.reconcile()
+	s.clock.Step(time.Millisecond)
+	s.reconcile()
+	if cpu, _ := app(s.recommendation().Status.Applicable); cpu != 100 {
+		t.Errorf("sized to %dm, want one step of 400 %%", cpu)
 	}
 }
 

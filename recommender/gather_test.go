@@ -82,7 +82,7 @@ func TestWhatIsGatheredAboutACluster(t *testing.T) {
 		"its default is CPU":           {[]client.Object{hpa("a")}, guard.HPA{Owner: "HorizontalPodAutoscaler/a", OnCPU: true}},
 		"a container's utilisation":    {[]client.Object{hpa("a", memory)}, guard.HPA{Owner: "HorizontalPodAutoscaler/a", OnMemory: true}},
 		"absolute and external values": {[]client.Object{hpa("a", value, external)}, guard.HPA{Owner: "HorizontalPodAutoscaler/a"}},
-		"several, of which all count":  {[]client.Object{hpa("b"), hpa("a", memory)}, guard.HPA{Owner: "HorizontalPodAutoscaler/a", OnCPU: true, OnMemory: true}},
+		"several, of which all count":  {[]client.Object{hpa("b", memory), hpa("a")}, guard.HPA{Owner: "HorizontalPodAutoscaler/a", OnCPU: true, OnMemory: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := openShop(t, append(c.autoscalers, cordoned)...).gather()

@@ -54,17 +54,12 @@ func replicaPolicy(p v1alpha1.ReplicaPolicy, in Input) sizing.ReplicaPolicy {
 	return policy
 }
 
-// replicaMode is what the annotation says, else the policy's. No annotation overrules a policy that says off, and of a
-// DaemonSet the nodes decide.
+// replicaMode is what annotations and policy say; of a DaemonSet the nodes decide.
 func replicaMode(policy v1alpha1.ReplicaMode, in Input) v1alpha1.ReplicaMode {
-	switch {
-	case policy == v1alpha1.ReplicasOff || in.Target.Kind == "DaemonSet":
+	if in.Target.Kind == kindDaemonSet {
 		return v1alpha1.ReplicasOff
-	case in.Settings.ReplicasSet:
-		return in.Settings.Replicas
-	default:
-		return policy
 	}
+	return in.Settings.ReplicaMode(policy)
 }
 
 func behavior(b v1alpha1.Behavior) guard.Behavior {

@@ -50,10 +50,6 @@ func Setup(ctx context.Context, mgr ctrl.Manager, opts Options) error {
 	if err != nil {
 		return err
 	}
-	// Nodes are read but not watched for: their informer has to be asked for.
-	if _, err := mgr.GetCache().GetInformer(context.Background(), &corev1.Node{}, cache.BlockUntilSynced(false)); err != nil {
-		return fmt.Errorf("cache nodes: %w", err)
-	}
 	cfg := opts.Config
 	r := &Reconciler{
 		Client: mgr.GetClient(), Engine: NewEngine(mgr.GetClient(), opts.History, cfg), Clock: opts.Clock,

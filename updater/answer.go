@@ -41,6 +41,14 @@ const (
 	textNotYetReady    = "not yet ready to handle request"
 )
 
+// namespaceTexts are parts of what a ResourceQuota and a LimitRange say.
+var namespaceTexts = []string{"exceeded quota", "failed quota", "usage per Container", "usage per Pod", "limit to request ratio per"}
+
+// refusedByNamespace reports whether a refusal came from a ResourceQuota or a LimitRange, which bind new pods as well.
+func refusedByNamespace(message string) bool {
+	return slices.ContainsFunc(namespaceTexts, func(text string) bool { return strings.Contains(message, text) })
+}
+
 // resizeAnswer names the answer to a resize.
 //
 //	no error                                   done

@@ -142,12 +142,14 @@ type answered struct {
 	message string
 }
 
-// carryOut does what the plan says, in its order, and notes every answer. It ends early when the API server cannot answer or
-// the leadership is lost.
+// carryOut does what the plan says, in its order, and notes every answer. It ends early when the API server cannot answer, when
+// the leadership is lost, or after the time of a whole round: what it rests on, the kill switch and the probe first of all,
+// is looked at again before more is done.
 func (c *controller) carryOut(ctx context.Context, actions []plan.Action) []answered {
 	var done []answered
+	begun := c.clock.Now()
 	for _, action := range actions {
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || c.clock.Since(begun) > c.interval {
 			break
 		}
 		got, message := c.actor.do(ctx, action)
@@ -204,6 +206,11 @@ func (c *controller) measure(ctx context.Context, result plan.Result) {
 	drifted := 0
 	for _, n := range result.Drifted {
 		drifted += n
+	}
+	for _, s := range result.Skips {
+		if s.Reason == plan.SkipOnlyLowering {
+			drifted-- // It is in skipped: nothing is left to do about it.
+		}
 	}
 	c.metrics.drifted.Set(float64(drifted))
 	c.metrics.gateOpen.Set(0)

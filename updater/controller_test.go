@@ -80,7 +80,7 @@ func TestARestartForgetsNeitherARefusalNorTheHourlyBudget(t *testing.T) {
 		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "default"},
 		Spec:       v1alpha1.SizingPolicySpec{Disruption: v1alpha1.DisruptionPolicy{EvictionsPerHour: new(int32(2))}},
 	})...)
-	w.resizeError = func(string) error { return forbidden("exceeded quota: q") }
+	w.resizeError = func(string) error { return forbidden("node didn't have enough allocatable resources") }
 	attempts := 0
 	refuse := w.resizeError
 	w.resizeError = func(pod string) error { attempts++; return refuse(pod) }

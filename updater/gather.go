@@ -3,6 +3,7 @@ package updater
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -16,10 +17,10 @@ import (
 	"github.com/loadline-dev/loadline/updater/plan"
 )
 
-// killSwitchKey is the key of the kill switch's ConfigMap, and killSwitchOn the value that stops the updater.
+// killSwitchKey is the key of the kill switch's ConfigMap, and killSwitchOff the only value that lets the updater work.
 const (
 	killSwitchKey = "stop"
-	killSwitchOn  = "true"
+	killSwitchOff = "false"
 )
 
 // resourceLister tells what an API server serves.
@@ -82,7 +83,8 @@ func (g *gatherer) gather(ctx context.Context, now time.Time, memory *ledger) (v
 	return v, nil
 }
 
-// killSwitch says who stopped the updater; no ConfigMap means nobody did.
+// killSwitch says who stopped the updater; no ConfigMap means nobody did. Whoever pulls it is in a hurry, so a ConfigMap
+// without the key, or with "yes" or "True" in it, stops as well.
 func (g *gatherer) killSwitch(ctx context.Context) (string, error) {
 	var cm corev1.ConfigMap
 	key := client.ObjectKey{Namespace: g.config.Namespace, Name: g.config.Updater.KillSwitchConfigMap}
@@ -91,10 +93,10 @@ func (g *gatherer) killSwitch(ctx context.Context) (string, error) {
 		return "", nil
 	case err != nil:
 		return "", fmt.Errorf("read the kill switch: %w", err)
-	case cm.Data[killSwitchKey] == killSwitchOn:
-		return fmt.Sprintf("ConfigMap %s says %s: %q", key, killSwitchKey, killSwitchOn), nil
-	default:
+	case strings.EqualFold(strings.TrimSpace(cm.Data[killSwitchKey]), killSwitchOff):
 		return "", nil
+	default:
+		return fmt.Sprintf("ConfigMap %s is there and does not say %s: %q", key, killSwitchKey, killSwitchOff), nil
 	}
 }
 

@@ -1,6 +1,7 @@
 package updater
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -150,6 +151,75 @@ func TestSurroundingsOfAPod(t *testing.T) {
 	}
 }
 
+func TestWhatSpeaksAgainstEvictingAnyPod(t *testing.T) {
+	cases := map[string]struct {
+		change func(objects []client.Object)
+		want   string
+	}{
+		"nothing": {func([]client.Object) {}, ""},
+		"new pods would not go through admission": {
+			func(o []client.Object) { o[0].SetLabels(nil) }, "no label loadline.dev/admission=enabled",
+		},
+		"new pods cannot be created": {func(o []client.Object) {
+			deployment(o).Status.Conditions = []appsv1.DeploymentCondition{{
+				Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Message: "exceeded quota: small",
+			}}
+		}, "exceeded quota: small"},
+		"new pods could be created again": {func(o []client.Object) {
+			deployment(o).Status.Conditions = []appsv1.DeploymentCondition{{Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionFalse}}
+		}, ""},
+		"the policy that was named is missing": {
+			func(o []client.Object) { namespaceOf(o)[v1alpha1.AnnotationPolicy] = "careful" }, "SizingPolicy careful",
+		},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			objects := shop(500)
+			c.change(objects)
+			got := seen(t, objects).NoEviction
+			if (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
+				t.Errorf("said %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestTheNumberOfPodsIsSetWhereAnnotationOrPolicySaysAuto(t *testing.T) {
+	cases := map[string]struct {
+		policy                          v1alpha1.ReplicaMode
+		namespace, workload, policyName string
+		want                            bool
+	}{
+		"neither":                                {policy: "recommend"},
+		"the policy":                             {policy: "auto", want: true},
+		"the namespace":                          {policy: "recommend", namespace: "auto", want: true},
+		"a policy that says off":                 {policy: "off", namespace: "auto"},
+		"the workload narrows the policy":        {policy: "auto", workload: "recommend"},
+		"the workload may not widen the policy":  {policy: "recommend", workload: "auto"},
+		"the policy that was named is not there": {policy: "auto", namespace: "auto", policyName: "missing"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			objects := append(shop(500), &v1alpha1.SizingPolicy{
+				ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "default"},
+				Spec:       v1alpha1.SizingPolicySpec{Replicas: v1alpha1.ReplicaPolicy{Mode: &c.policy}},
+			})
+			set := func(annotations map[string]string, key, value string) {
+				if value != "" {
+					annotations[key] = value
+				}
+			}
+			deployment(objects).Annotations = map[string]string{}
+			set(namespaceOf(objects), v1alpha1.AnnotationReplicas, c.namespace)
+			set(namespaceOf(objects), v1alpha1.AnnotationPolicy, c.policyName)
+			set(deployment(objects).Annotations, v1alpha1.AnnotationReplicas, c.workload)
+			if got := seen(t, objects).ScaleReplicas; got != c.want {
+				t.Errorf("scaled = %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
 func TestSizesAreStaleOnceTheRecommenderIsSilentForADay(t *testing.T) {
 	for ago, want := range map[time.Duration]bool{23 * time.Hour: false, 25 * time.Hour: true} {
 		objects := shop(500)
@@ -171,6 +241,7 @@ func TestAnExcludedContainerIsNotSized(t *testing.T) {
 func TestPodsThatCameWithoutSizesAfterAnEvictionAreKnown(t *testing.T) {
 	objects := shop(100)
 	rec := stored(objects)
+	rec.Status.Applicable.ComputedTime = metav1.NewTime(start.Add(-3 * time.Hour))
 	rec.Status.Outcomes = []v1alpha1.Outcome{{
 		Time: metav1.NewTime(start.Add(-2 * time.Hour)), Pod: "before", PodUID: "before", Revision: rec.Status.Applicable.Revision, Result: v1alpha1.OutcomeEvicted,
 	}}
@@ -179,6 +250,12 @@ func TestPodsThatCameWithoutSizesAfterAnEvictionAreKnown(t *testing.T) {
 	}
 	objects = shop(100)
 	stored(objects).Status.Outcomes = rec.Status.Outcomes
+	stored(objects).Status.Applicable.ComputedTime = metav1.NewTime(start.Add(-30 * time.Minute))
+	if seen(t, objects).Pods[0].AdmittedWithout {
+		t.Error("the revision is applicable again since the pod came: want nothing held against it")
+	}
+	objects = shop(100)
+	stored(objects).Status = *rec.Status.DeepCopy()
 	objects[3].SetAnnotations(map[string]string{v1alpha1.AnnotationRevision: rec.Status.Applicable.Revision})
 	if seen(t, objects).Pods[0].AdmittedWithout {
 		t.Error("the pod carries the revision: want nothing held against it")

@@ -13,21 +13,23 @@ import (
 )
 
 const (
-	// maxOutcomes is how many outcomes a Recommendation keeps.
-	maxOutcomes = 10
+	// maxOutcomes is how many outcomes a Recommendation keeps, and maxRemembered how many of one workload the ledger does.
+	maxOutcomes, maxRemembered = 10, 2000
 	// A pod whose eviction was refused is tried again after backOffFirst, then after twice as long, at most backOffMost, each
 	// time up to half as long again by chance so that refused pods do not come back together.
 	backOffFirst = 15 * time.Second
 	backOffMost  = 5 * time.Minute
 )
 
-// ledger remembers what was done. It saves waiting for caches and asking what was refused a moment ago; what matters longer
-// than a restart takes is in the outcomes of the Recommendations, from which a new ledger learns.
+// ledger remembers what was done. It saves waiting for caches and asking what was refused a moment ago. A Recommendation keeps
+// a few of the outcomes, from which a new ledger learns; the ledger itself keeps as many as a workload has pods, or what
+// is known about one pod would be pushed out by the others.
 type ledger struct {
 	retryResize time.Duration
 	spent       []plan.Spent
-	outcomes    map[plan.Key][]v1alpha1.Outcome
-	backOffs    map[types.UID]backOff
+	// outcomes of each workload, the newest first.
+	outcomes map[plan.Key][]v1alpha1.Outcome
+	backOffs map[types.UID]backOff
 }
 
 type backOff struct {
@@ -78,23 +80,49 @@ func (l *ledger) spend(now time.Time, a plan.Action) {
 	l.spent = append(l.spent, plan.Spent{At: now, Kind: a.Kind, Workload: a.Workload, PodUID: a.UID})
 }
 
-// note adds an outcome. When there are too many, the oldest goes that no later decision needs: an eviction counts against the
-// hourly budget, and harm by the present revision stops the workload.
+// note adds an outcome. Those of other revisions are forgotten once the Recommendation would not keep them either.
 func (l *ledger) note(key plan.Key, outcome v1alpha1.Outcome) {
-	kept := slices.Insert(slices.Clone(l.outcomes[key]), 0, outcome)
-	if len(kept) > maxOutcomes {
-		drop := len(kept) - 1
-		for i, o := range slices.Backward(kept) {
-			recentEviction := o.Result == v1alpha1.OutcomeEvicted && outcome.Time.Sub(o.Time.Time) < time.Hour
-			harm := o.Result == v1alpha1.OutcomeFailed && o.Revision == outcome.Revision
-			if !recentEviction && !harm {
-				drop = i
-				break
-			}
-		}
-		kept = slices.Delete(kept, drop, drop+1)
+	all := slices.Insert(slices.Clone(l.outcomes[key]), 0, outcome)
+	if len(all) > maxOutcomes {
+		older := slices.DeleteFunc(slices.Clone(all[maxOutcomes:]), func(o v1alpha1.Outcome) bool {
+			return o.Revision != outcome.Revision && !needed(o, outcome)
+		})
+		all = append(all[:maxOutcomes:maxOutcomes], older...)
 	}
-	l.outcomes[key] = kept
+	l.outcomes[key] = all[:min(len(all), maxRemembered)]
+}
+
+// toStore chooses the outcomes that a Recommendation keeps: those that a later decision needs, and then the newest.
+func (l *ledger) toStore(key plan.Key) []v1alpha1.Outcome {
+	all := l.outcomes[key]
+	if len(all) <= maxOutcomes {
+		return all
+	}
+	room := maxOutcomes
+	for _, o := range all {
+		if needed(o, all[0]) {
+			room--
+		}
+	}
+	var kept []v1alpha1.Outcome
+	for _, o := range all {
+		isNeeded := needed(o, all[0])
+		if !isNeeded {
+			room--
+		}
+		if isNeeded || room >= 0 {
+			kept = append(kept, o)
+		}
+	}
+	return kept[:min(len(kept), maxOutcomes)]
+}
+
+// needed reports whether a restarted updater decides by the outcome: an eviction counts against the hourly budget, and harm by
+// the present revision, which is that of the newest outcome, stops the workload.
+func needed(o, newest v1alpha1.Outcome) bool {
+	recentEviction := o.Result == v1alpha1.OutcomeEvicted && newest.Time.Sub(o.Time.Time) < time.Hour
+	harm := o.Result == v1alpha1.OutcomeFailed && o.Revision == newest.Revision
+	return recentEviction || harm
 }
 
 // knows reports whether the outcomes of a workload hold this result for a pod and revision.

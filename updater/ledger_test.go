@@ -25,7 +25,7 @@ func TestTheOldestOutcomeGoesUnlessALaterDecisionNeedsIt(t *testing.T) {
 	for range 20 {
 		l.note(checkout, at(0, v1alpha1.OutcomeResized, "new"))
 	}
-	got := l.outcomes[checkout]
+	got := l.toStore(checkout)
 	if len(got) != maxOutcomes {
 		t.Fatalf("%d outcomes, want %d", len(got), maxOutcomes)
 	}
@@ -44,8 +44,27 @@ func TestEvictionsAloneNeverFillMoreThanTheList(t *testing.T) {
 	for range 30 {
 		l.note(checkout, at(0, v1alpha1.OutcomeEvicted, "new"))
 	}
-	if got := len(l.outcomes[checkout]); got != maxOutcomes {
+	if got := len(l.toStore(checkout)); got != maxOutcomes {
 		t.Errorf("%d outcomes, want %d", got, maxOutcomes)
+	}
+}
+
+func TestTheLedgerRemembersEveryPodOfTheRevisionAndFewOthers(t *testing.T) {
+	l := newLedger(time.Minute)
+	for range 100 {
+		l.note(checkout, at(2*time.Hour, v1alpha1.OutcomeResized, "old"))
+	}
+	for range 100 {
+		l.note(checkout, at(time.Hour, v1alpha1.OutcomeRefused, "new"))
+	}
+	if got := len(l.outcomes[checkout]); got != 100 {
+		t.Errorf("%d outcomes remembered, want those of the 100 pods", got)
+	}
+	for range 2 * maxRemembered {
+		l.note(checkout, at(0, v1alpha1.OutcomeRefused, "new"))
+	}
+	if got := len(l.outcomes[checkout]); got != maxRemembered {
+		t.Errorf("%d outcomes remembered, want %d at most", got, maxRemembered)
 	}
 }
 

@@ -32,7 +32,7 @@ func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
 		}, []string{"reason"}),
 		drifted: prometheus.NewGauge(prometheus.GaugeOpts{
 			Namespace: namespace, Subsystem: subsystem, Name: "drifted_pods",
-			Help: "Pods that differed from their Recommendation in the last round.",
+			Help: "Pods that differed from their Recommendation in the last round, without those that only have too much and keep it until they are replaced.",
 		}),
 		gateOpen: prometheus.NewGauge(prometheus.GaugeOpts{
 			Namespace: namespace, Subsystem: subsystem, Name: "gate_open",

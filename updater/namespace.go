@@ -22,7 +22,9 @@ import (
 
 // namespace is what the workloads of one namespace have in common.
 type namespace struct {
-	settings  v1alpha1.Settings
+	settings v1alpha1.Settings
+	// admission is true where the API server asks the webhook about new pods.
+	admission bool
 	problems  []v1alpha1.AnnotationError
 	policies  map[string]*v1alpha1.SizingPolicy
 	workloads map[owner.Workload]client.Object
@@ -47,6 +49,7 @@ func (g *gatherer) namespace(ctx context.Context, name string) (*namespace, erro
 	}
 	// A namespace that is gone has no annotations, so nothing in it is touched.
 	ns.settings, ns.problems = v1alpha1.ParseAnnotations(meta.Annotations)
+	ns.admission = meta.Labels[v1alpha1.LabelAdmission] == v1alpha1.LabelAdmissionEnabled
 	for what, read := range map[string]func(context.Context, client.Reader, string) error{
 		"policies": ns.readPolicies, "workloads": ns.readWorkloads, "pods": ns.readPods,
 		"disruption budgets": ns.readBudgets, "autoscalers": ns.readScalers,
@@ -137,16 +140,17 @@ func (n *namespace) readScalers(ctx context.Context, reader client.Reader, name 
 	return nil
 }
 
-// policy finds the policy of a workload: the one that is named, else the namespace's default, else the operator's alone.
-func (g *gatherer) policy(ns *namespace, name string) v1alpha1.SizingPolicySpec {
-	var override v1alpha1.SizingPolicySpec
-	if name == "" {
+// policy finds the policy of a workload: the one that is named, else the namespace's default, else the operator's alone. It
+// is false where the one that is named does not exist.
+func (g *gatherer) policy(ns *namespace, name string) (v1alpha1.SizingPolicySpec, bool) {
+	named := name != ""
+	if !named {
 		name = v1alpha1.DefaultPolicyName
 	}
 	if p := ns.policies[name]; p != nil {
-		override = p.Spec
+		return config.ResolvePolicy(g.config.Policy, p.Spec), true
 	}
-	return config.ResolvePolicy(g.config.Policy, override)
+	return g.config.Policy, !named
 }
 
 func disruption(p v1alpha1.DisruptionPolicy) plan.Disruption {

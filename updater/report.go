@@ -49,7 +49,7 @@ func (r reporter) report(ctx context.Context, now time.Time, v view, result plan
 		if !s.Mode.Admits() && meta.FindStatusCondition(s.recommendation.Status.Conditions, v1alpha1.ConditionApplied) == nil {
 			continue // Nothing was ever applied, so there is nothing to tell.
 		}
-		status := statusOf(s, result.Drifted[s.Key], skips[s.Key], memory.outcomes[s.Key])
+		status := statusOf(s, result.Drifted[s.Key], skips[s.Key], memory.toStore(s.Key))
 		if err := r.write(ctx, now, s, status); err != nil {
 			errs = append(errs, err)
 		}
@@ -83,12 +83,22 @@ func appliedCondition(s subject, drifted int, skips []plan.Skip) metav1.Conditio
 		}
 	}
 	c := metav1.Condition{Type: v1alpha1.ConditionApplied, Status: metav1.ConditionFalse}
-	switch waiting := slices.IndexFunc(skips, func(k plan.Skip) bool { return !k.Passing() }); {
+	onlyMore := 0
+	for _, k := range skips {
+		if k.Reason == plan.SkipOnlyLowering {
+			onlyMore++
+		}
+	}
+	switch waiting := slices.IndexFunc(skips, func(k plan.Skip) bool { return !k.Passing() && k.Reason != plan.SkipOnlyLowering }); {
 	case s.Revision == "":
 		c.Reason, c.Message = v1alpha1.ReasonWaiting, "nothing is applicable yet"
 	case drifted == 0:
 		c.Status, c.Reason = metav1.ConditionTrue, v1alpha1.ReasonUpToDate
 		c.Message = fmt.Sprintf("%d of %d pods run with what is recommended", pods, pods)
+	case drifted == onlyMore:
+		// Nothing is left to do: a memory limit never goes down on a running pod, and nobody is evicted for having too much.
+		c.Status, c.Reason = metav1.ConditionTrue, v1alpha1.ReasonUpToDate
+		c.Message = fmt.Sprintf("%d of %d pods have more than is recommended and keep it until they are replaced", onlyMore, pods)
 	case s.Mode != v1alpha1.ModeAuto:
 		c.Reason = v1alpha1.ReasonNotAutomatic
 		c.Message = fmt.Sprintf("%d of %d pods differ; in mode %s they keep what they have until they are replaced", drifted, pods, s.Mode)

@@ -1,6 +1,7 @@
 package updater
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -23,7 +24,7 @@ func (g *gatherer) subject(now time.Time, ns *namespace, rec *v1alpha1.Recommend
 	if !ok {
 		return subject{}, false
 	}
-	effective, policy := g.effective(ns, object)
+	effective, policy, known := g.effective(ns, object)
 	w := plan.Workload{
 		Key:           plan.Key{Namespace: rec.Namespace, Kind: ref.Kind, Name: ref.Name},
 		Mode:          narrower(effective.Mode, rec.Status.Mode),
@@ -31,21 +32,30 @@ func (g *gatherer) subject(now time.Time, ns *namespace, rec *v1alpha1.Recommend
 		Hold:          rec.Spec.Hold,
 		Stale:         g.stale(now, rec),
 		Disruption:    disruption(policy.Disruption),
-		ScaleReplicas: effective.Replicas == v1alpha1.ReplicasAuto && orDefault(policy.Replicas.Mode, v1alpha1.ReplicasOff) != v1alpha1.ReplicasOff,
+		ScaleReplicas: known && effective.ReplicaMode(orDefault(policy.Replicas.Mode, v1alpha1.ReplicasOff)) == v1alpha1.ReplicasAuto,
 		Autoscaler:    ns.scalers[ref],
+		NoEviction:    notReplaceable(object),
 	}
+	switch {
+	case !known:
+		w.NoEviction = fmt.Sprintf("SizingPolicy %s, which would say how many and when, does not exist", effective.Policy)
+	case !ns.admission:
+		w.NoEviction = fmt.Sprintf("the namespace has no label %s=%s, so new pods come as they are written", v1alpha1.LabelAdmission, v1alpha1.LabelAdmissionEnabled)
+	}
+	past := history{memory: memory}
 	if a := rec.Status.Applicable; a != nil {
 		w.Revision, w.Values = a.Revision, apply.FromAPI(a)
+		past.revision, past.since = a.Revision, a.ComputedTime.Time
 		w.Values.Containers = slices.DeleteFunc(w.Values.Containers, func(c apply.Container) bool {
 			return slices.Contains(effective.ExcludeContainers, c.Name)
 		})
 	}
 	describeWorkload(object, &w)
-	outcomes := memory.learn(w.Key, rec.Status.Outcomes)
+	past.outcomes = memory.learn(w.Key, rec.Status.Outcomes)
 	for _, pod := range ns.pods[ref] {
-		w.Pods = append(w.Pods, g.pod(now, ns, pod, history{revision: w.Revision, outcomes: outcomes, memory: memory}))
+		w.Pods = append(w.Pods, g.pod(now, ns, pod, past))
 	}
-	w.Harm = knownHarm(w.Revision, outcomes)
+	w.Harm = knownHarm(w.Revision, past.outcomes)
 	return subject{Workload: w, recommendation: rec, object: object}, true
 }
 
@@ -56,12 +66,28 @@ func (g *gatherer) stale(now time.Time, rec *v1alpha1.Recommendation) bool {
 }
 
 // effective combines what people wrote on the namespace and on the workload, as of now: taking an annotation away works
-// without a running recommender.
-func (g *gatherer) effective(ns *namespace, object client.Object) (v1alpha1.Effective, v1alpha1.SizingPolicySpec) {
+// without a running recommender. It is false where the policy that they name does not exist.
+func (g *gatherer) effective(ns *namespace, object client.Object) (v1alpha1.Effective, v1alpha1.SizingPolicySpec, bool) {
 	settings, problems := v1alpha1.ParseAnnotations(object.GetAnnotations())
-	overrides := orDefault(g.policy(ns, ns.settings.Policy).AllowOverrides, false)
-	effective := v1alpha1.Resolve(ns.settings, settings, ns.problems, problems, overrides)
-	return effective, g.policy(ns, effective.Policy)
+	policy, _ := g.policy(ns, ns.settings.Policy)
+	effective := v1alpha1.Resolve(ns.settings, settings, ns.problems, problems, orDefault(policy.AllowOverrides, false))
+	policy, known := g.policy(ns, effective.Policy)
+	return effective, policy, known
+}
+
+// notReplaceable is why the workload's controller cannot create pods at the moment, such as a quota; empty where it says
+// nothing. Only Deployments say it.
+func notReplaceable(object client.Object) string {
+	d, ok := object.(*appsv1.Deployment)
+	if !ok {
+		return ""
+	}
+	for _, c := range d.Status.Conditions {
+		if c.Type == appsv1.DeploymentReplicaFailure && c.Status == corev1.ConditionTrue {
+			return "new pods cannot be created: " + c.Message
+		}
+	}
+	return ""
 }
 
 // narrower returns the mode that allows less. A mode that is not known, such as that of a Recommendation that was never
@@ -114,7 +140,9 @@ func knownHarm(revision string, outcomes []v1alpha1.Outcome) string {
 
 // history is what is known about earlier changes to the pods of a workload.
 type history struct {
+	// revision that is applicable, and since when it has been, this time.
 	revision string
+	since    time.Time
 	outcomes []v1alpha1.Outcome
 	memory   *ledger
 }
@@ -150,7 +178,7 @@ func (g *gatherer) pod(now time.Time, ns *namespace, pod *corev1.Pod, past histo
 		case o.Result == v1alpha1.OutcomeResized:
 			p.Change = o.Time.Time
 		case now.Sub(o.Time.Time) < past.memory.retryResize:
-			p.ResizeRefused = o.Message
+			p.ResizeRefused, p.RefusedByNamespace = o.Message, refusedByNamespace(o.Message)
 		}
 	}
 	for _, b := range ns.budgets {
@@ -161,11 +189,15 @@ func (g *gatherer) pod(now time.Time, ns *namespace, pod *corev1.Pod, past histo
 	return p
 }
 
+// clockSkew is how far the clocks of recommender and updater may be apart.
+const clockSkew = time.Minute
+
 // cameAfterEviction reports whether the pod was created after another one had been evicted to get the present revision. Pods
-// know their creation to the second only.
+// know their creation to the second only. Evictions of an earlier time in which the revision was applicable do not count:
+// pods that came in between rightly carry another one.
 func cameAfterEviction(pod *corev1.Pod, past history) bool {
 	return slices.ContainsFunc(past.outcomes, func(o v1alpha1.Outcome) bool {
-		return o.Result == v1alpha1.OutcomeEvicted && o.Revision == past.revision &&
+		return o.Result == v1alpha1.OutcomeEvicted && o.Revision == past.revision && o.Time.After(past.since.Add(-clockSkew)) &&
 			!pod.CreationTimestamp.Time.Before(o.Time.Truncate(time.Second))
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -43,6 +44,8 @@ type world struct {
 	admits bool
 	// resizeError and evictError are returned instead of doing it.
 	resizeError, evictError func(pod string) error
+	// evictions are the bodies of the evictions that were asked for.
+	evictions []*policyv1.Eviction
 	// statusWrites counts the writes of Recommendations' statuses, resized and evicted name the pods, in order.
 	statusWrites     int
 	resized, evicted []string
@@ -156,12 +159,15 @@ func (w *world) patchSubResource(ctx context.Context, c client.Client, name stri
 	return c.Status().Update(ctx, &changed)
 }
 
-func (w *world) createSubResource(ctx context.Context, c client.Client, name string, obj, _ client.Object, _ ...client.SubResourceCreateOption) error {
+func (w *world) createSubResource(ctx context.Context, c client.Client, name string, obj, body client.Object, _ ...client.SubResourceCreateOption) error {
 	if name != "eviction" {
 		return fmt.Errorf("unexpected create of %s", name)
 	}
 	if err := w.evictError(obj.GetName()); err != nil {
 		return err
+	}
+	if eviction, ok := body.(*policyv1.Eviction); ok {
+		w.evictions = append(w.evictions, eviction)
 	}
 	w.evicted = append(w.evicted, obj.GetName())
 	return c.Delete(ctx, obj)
@@ -215,7 +221,10 @@ func shop(cpuMillis ...int64) []client.Object {
 	}}}
 	applicable := apply.ToAPI(values, apply.Revision(values), start)
 	objects := []client.Object{
-		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop", Annotations: map[string]string{v1alpha1.AnnotationMode: "auto"}}},
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+			Name: "shop", Annotations: map[string]string{v1alpha1.AnnotationMode: "auto"},
+			Labels: map[string]string{v1alpha1.LabelAdmission: v1alpha1.LabelAdmissionEnabled},
+		}},
 		&appsv1.Deployment{
 			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "checkout"},
 			Spec:       appsv1.DeploymentSpec{Replicas: &count},

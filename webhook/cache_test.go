@@ -14,6 +14,7 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -77,6 +78,12 @@ func startCache(tb testing.TB, n int) (cache.Cache, *apiServer) {
 				v1alpha1.AnnotationMode: "auto", v1alpha1.AnnotationReplicas: "auto", "other": "thing",
 			}}}},
 		},
+		"/api/v1/limitranges": &corev1.LimitRangeList{
+			TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "LimitRangeList"},
+			Items: []corev1.LimitRange{{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "small"}, Spec: corev1.LimitRangeSpec{
+				Limits: []corev1.LimitRangeItem{{Type: corev1.LimitTypeContainer, Min: corev1.ResourceList{"cpu": resource.MustParse("20m")}}},
+			}}},
+		},
 		"/apis/autoscaling/v2/horizontalpodautoscalers": &autoscalingv2.HorizontalPodAutoscalerList{
 			TypeMeta: metav1.TypeMeta{APIVersion: "autoscaling/v2", Kind: "HorizontalPodAutoscalerList"},
 			Items: []autoscalingv2.HorizontalPodAutoscaler{{
@@ -100,6 +107,7 @@ func startCache(tb testing.TB, n int) (cache.Cache, *apiServer) {
 	options.Scheme = scheme
 	mapper := meta.NewDefaultRESTMapper(nil)
 	mapper.Add(corev1.SchemeGroupVersion.WithKind("Namespace"), meta.RESTScopeRoot)
+	mapper.Add(corev1.SchemeGroupVersion.WithKind("LimitRange"), meta.RESTScopeNamespace)
 	mapper.Add(v1alpha1.SchemeGroupVersion.WithKind("Recommendation"), meta.RESTScopeNamespace)
 	mapper.Add(autoscalingv2.SchemeGroupVersion.WithKind("HorizontalPodAutoscaler"), meta.RESTScopeNamespace)
 	options.Mapper = mapper
@@ -159,6 +167,9 @@ func TestTheCacheKeepsOnlyWhatAdmissionNeeds(t *testing.T) {
 	want := recommend("Deployment", "workload-0", container("app", "250m", "512Mi"), container("proxy", "50m", "64Mi"), replicas(5))
 	if diff := cmp.Diff(want, rec); diff != "" {
 		t.Errorf("the cache holds too much or too little:\n%s", diff)
+	}
+	if ranges, err := (cached{c}).LimitRanges(t.Context(), "shop"); err != nil || len(ranges) != 1 {
+		t.Errorf("limit ranges %v, %v", ranges, err)
 	}
 	annotations, known, err := cached{c}.Annotations(t.Context(), "shop")
 	if err != nil || !known || annotations["other"] != "" || annotations[v1alpha1.AnnotationMode] != "auto" {

@@ -27,7 +27,10 @@ func FuzzPods(f *testing.F) {
 		f.Fatal(err)
 	}
 	sh := &shell{metrics: m, clock: clock.RealClock{}, log: logr.Discard()}
-	p := &pods{gate{lookup: w, excluded: func(string) bool { return false }, clock: clock.RealClock{}, staleAfter: DefaultStaleAfter}}
+	p := &pods{
+		gate:   gate{lookup: w, excluded: func(string) bool { return false }, clock: clock.RealClock{}, staleAfter: DefaultStaleAfter},
+		limits: w,
+	}
 
 	f.Fuzz(func(t *testing.T, pod []byte) {
 		req := &admissionv1.AdmissionRequest{Operation: admissionv1.Create, Namespace: "shop"}

@@ -20,6 +20,9 @@ type gate struct {
 
 // grant is what people allow in a namespace, or for one workload in it. The label on the namespace has only made the API
 // server ask; the annotation in the cache decides. The outcome is empty if Loadline may inject.
+//
+// Policies are not known here, so a workload's annotation is read as under allowOverrides. Where that is wider than allowed,
+// the Recommendation holds nothing to inject.
 func (g *gate) grant(ctx context.Context, namespace string, workload map[string]string) (v1alpha1.Effective, outcome, error) {
 	if g.excluded(namespace) {
 		return v1alpha1.Effective{}, outcomeExcluded, nil
@@ -33,7 +36,7 @@ func (g *gate) grant(ctx context.Context, namespace string, workload map[string]
 	}
 	granted, grantedErrs := v1alpha1.ParseAnnotations(annotations)
 	asked, askedErrs := v1alpha1.ParseAnnotations(workload)
-	effective := v1alpha1.Resolve(granted, asked, grantedErrs, askedErrs, false)
+	effective := v1alpha1.Resolve(granted, asked, grantedErrs, askedErrs, true)
 	if !effective.Mode.Admits() {
 		return effective, outcomeNotOptedIn, nil
 	}

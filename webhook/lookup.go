@@ -26,7 +26,7 @@ type lookup interface {
 }
 
 // CacheOptions returns the options of the only cache the webhook reads: Recommendations without their reasoning, the
-// annotations of namespaces, and the targets of HorizontalPodAutoscalers. Reading anything else is an error instead of a new
+// annotations of namespaces, LimitRanges, and the targets of HorizontalPodAutoscalers. Reading anything else is an error instead of a new
 // informer. Objects are handed out without a copy, so a manager with this cache must not be shared with code that changes
 // what it reads.
 func CacheOptions() cache.Options {
@@ -37,6 +37,7 @@ func CacheOptions() cache.Options {
 		ByObject: map[client.Object]cache.ByObject{
 			&v1alpha1.Recommendation{}:               {Transform: stripRecommendation},
 			&autoscalingv2.HorizontalPodAutoscaler{}: {Transform: stripAutoscaler},
+			&corev1.LimitRange{}:                     {},
 			namespaceMetadata():                      {Transform: stripNamespace},
 		},
 	}
@@ -120,7 +121,9 @@ func indexScaleTarget(obj client.Object) []string {
 
 // prepareCache starts the informers and indexes that cached needs. The cache itself is started by its owner.
 func prepareCache(ctx context.Context, c cache.Cache) error {
-	for _, obj := range []client.Object{&v1alpha1.Recommendation{}, &autoscalingv2.HorizontalPodAutoscaler{}, namespaceMetadata()} {
+	for _, obj := range []client.Object{
+		&v1alpha1.Recommendation{}, &autoscalingv2.HorizontalPodAutoscaler{}, &corev1.LimitRange{}, namespaceMetadata(),
+	} {
 		if _, err := c.GetInformer(ctx, obj, cache.BlockUntilSynced(false)); err != nil {
 			return fmt.Errorf("watch %T: %w", obj, err)
 		}

@@ -16,7 +16,10 @@ import (
 )
 
 // pods injects requests and limits into pods that are being created. Init containers are never changed.
-type pods struct{ gate }
+type pods struct {
+	gate
+	limits limitRanges
+}
 
 // podView is the part of a pod that is read. Only CPU and memory of containers and two annotations are ever written.
 type podView struct {
@@ -57,21 +60,25 @@ func (p *pods) mutate(ctx context.Context, req *admissionv1.AdmissionRequest) (a
 	if err != nil || why != "" {
 		return answer{outcome: why}, err
 	}
-	return inject(view, pod, sizer{
-		values:   apply.FromAPI(rec.Status.Applicable),
-		excluded: effective.ExcludeContainers,
-		stale:    p.stale(rec),
-	}, rec.Status.Applicable.Revision)
-}
-
-// inject builds the patch. It is empty for a pod that carries everything already, so calling the webhook again changes
-// nothing.
-func inject(view *podView, pod *corev1.Pod, s sizer, revision string) (answer, error) {
+	s := sizer{values: apply.FromAPI(rec.Status.Applicable), excluded: effective.ExcludeContainers, stale: p.stale(rec)}
 	original := s.original(pod)
 	sized := s.desired(original)
 	if len(sized) == 0 {
 		return answer{outcome: outcomeNotApplicable}, nil
 	}
+	ranges, err := p.limits.LimitRanges(ctx, req.Namespace)
+	if err != nil {
+		return answer{}, err
+	}
+	if forbidden(ranges, pod, sized) {
+		return answer{outcome: outcomeLimitRange}, nil
+	}
+	return inject(view, original, sized, rec.Status.Applicable.Revision)
+}
+
+// inject builds the patch. It is empty for a pod that carries everything already, so calling the webhook again changes
+// nothing.
+func inject(view *podView, original, sized map[string]apply.Resources, revision string) (answer, error) {
 	encoded, err := apply.EncodeOriginal(original)
 	if err != nil {
 		return answer{}, err

@@ -32,6 +32,7 @@ const (
 	outcomeNoRecommendation outcome = "no-recommendation"
 	outcomeNotApplicable    outcome = "nothing-applicable"
 	outcomePodResources     outcome = "pod-level-resources"
+	outcomeLimitRange       outcome = "limit-range"
 	outcomeScaledToZero     outcome = "scaled-to-zero"
 	outcomePaused           outcome = "paused"
 	outcomeAutoscaled       outcome = "autoscaled"

@@ -71,8 +71,14 @@ func Setup(mgr manager.Manager, o Options) error {
 	return mgr.Add(&lateServer{server: s, certsReady: o.CertsReady})
 }
 
+// caches is everything that handlers look at.
+type caches interface {
+	lookup
+	limitRanges
+}
+
 // register puts all handlers on a server.
-func register(s ctrlwebhook.Server, look lookup, o Options) error {
+func register(s ctrlwebhook.Server, look caches, o Options) error {
 	m, err := newMetrics(o.Registerer)
 	if err != nil {
 		return fmt.Errorf("register metrics: %w", err)
@@ -88,7 +94,7 @@ func register(s ctrlwebhook.Server, look lookup, o Options) error {
 	ns := &namespaces{excluded: o.Excluded}
 	own := &objects{policies: policies{clock: o.Clock}, recommendations: recommendations{clock: o.Clock}}
 
-	s.Register(PathMutatePods, sh.handler("pods", (&pods{g}).mutate))
+	s.Register(PathMutatePods, sh.handler("pods", (&pods{gate: g, limits: look}).mutate))
 	s.Register(PathMutateWorkloads, sh.handler("workloads", (&workloads{g}).mutate))
 	s.Register(PathMutateNamespaces, sh.handler("namespaces", ns.label))
 	s.Register(PathValidateNamespaces, sh.handler("validate-namespaces", ns.validate))

@@ -12,6 +12,9 @@ import (
 )
 
 // workloads injects the number of pods into Deployments and StatefulSets, where somebody allowed it with replicas: auto.
+//
+// A Recommendation holds a number to apply only if an annotation or else the policy says auto. That is what this webhook
+// knows of the policy; the annotations as they are now narrow it.
 type workloads struct{ gate }
 
 // workloadView is the part of a Deployment or StatefulSet that is read.
@@ -50,7 +53,7 @@ func (w *workloads) mutate(ctx context.Context, req *admissionv1.AdmissionReques
 	if err != nil || why != "" {
 		return answer{outcome: why}, err
 	}
-	if effective.Replicas != v1alpha1.ReplicasAuto {
+	if effective.ReplicaMode(v1alpha1.ReplicasAuto) != v1alpha1.ReplicasAuto {
 		return answer{outcome: outcomeNotOptedIn}, nil
 	}
 	return w.scale(ctx, req, view)

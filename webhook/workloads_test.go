@@ -38,6 +38,14 @@ func newScaledWorld(t *testing.T, options ...recOption) *world {
 	return w
 }
 
+func TestReplicasAreInjectedWhereOnlyThePolicySaysAuto(t *testing.T) {
+	w := newScaledWorld(t) // It holds a number to apply, so an annotation or the policy says auto.
+	delete(w.namespaces["shop"], v1alpha1.AnnotationReplicas)
+	if n := at(t, w.send(t, PathMutateWorkloads, create(deployment(2))).object, "spec", "replicas"); n != 5.0 {
+		t.Errorf("replicas %v, want 5", n)
+	}
+}
+
 func TestReplicasAreInjected(t *testing.T) {
 	cases := map[string]struct {
 		req   *admissionv1.AdmissionRequest
@@ -94,15 +102,14 @@ func TestReplicasAreLeftAlone(t *testing.T) {
 			change: func(w *world) { w.autoscalers["shop/Deployment/checkout"] = "checkout" },
 			want:   "autoscaled",
 		},
-		"when nobody asked for it":         {change: func(w *world) { delete(w.namespaces["shop"], v1alpha1.AnnotationReplicas) }, want: "not-opted-in"},
-		"when the workload narrows it":     {req: create(deployment(2, `"loadline.dev/replicas":"recommend"`)), want: "not-opted-in"},
-		"when the workload opts out":       {req: create(deployment(2, `"loadline.dev/mode":"off"`)), want: "not-opted-in"},
-		"when only the workload allows it": {change: func(w *world) { w.namespaces["shop"][v1alpha1.AnnotationReplicas] = "recommend" }, req: create(deployment(2, `"loadline.dev/replicas":"auto"`)), want: "not-opted-in"},
-		"in a dry-run":                     {change: func(w *world) { w.namespaces["shop"][v1alpha1.AnnotationMode] = "dry-run" }, want: "not-opted-in"},
-		"without an opinion":               {rec: []recOption{func(r *v1alpha1.Recommendation) { r.Status.Applicable.Replicas = nil }}, want: "nothing-applicable"},
-		"when the recommendation is 0":     {rec: []recOption{replicas(0)}, want: "nothing-applicable"},
-		"when stale numbers are lower":     {rec: []recOption{observed(25 * time.Hour)}, req: create(deployment(9)), want: "unchanged"},
-		"of a DaemonSet":                   {req: request(admissionv1.Create, "apps", "v1", "DaemonSet", "shop", deployment(2), ""), want: "irrelevant"},
+		"when the namespace narrows it": {change: func(w *world) { w.namespaces["shop"][v1alpha1.AnnotationReplicas] = "recommend" }, want: "not-opted-in"},
+		"when the workload narrows it":  {req: create(deployment(2, `"loadline.dev/replicas":"recommend"`)), want: "not-opted-in"},
+		"when the workload opts out":    {req: create(deployment(2, `"loadline.dev/mode":"off"`)), want: "not-opted-in"},
+		"in a dry-run":                  {change: func(w *world) { w.namespaces["shop"][v1alpha1.AnnotationMode] = "dry-run" }, want: "not-opted-in"},
+		"without an opinion":            {rec: []recOption{func(r *v1alpha1.Recommendation) { r.Status.Applicable.Replicas = nil }}, want: "nothing-applicable"},
+		"when the recommendation is 0":  {rec: []recOption{replicas(0)}, want: "nothing-applicable"},
+		"when stale numbers are lower":  {rec: []recOption{observed(25 * time.Hour)}, req: create(deployment(9)), want: "unchanged"},
+		"of a DaemonSet":                {req: request(admissionv1.Create, "apps", "v1", "DaemonSet", "shop", deployment(2), ""), want: "irrelevant"},
 		"on the scale subresource": {
 			req: func() *admissionv1.AdmissionRequest {
 				r := update(deployment(2), deployment(3))

@@ -12,6 +12,7 @@ import (
 	jsonpatch "github.com/evanphx/json-patch/v5"
 	"github.com/prometheus/client_golang/prometheus"
 	admissionv1 "k8s.io/api/admission/v1"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -28,6 +29,7 @@ type world struct {
 	namespaces      map[string]map[string]string
 	recommendations map[string]*v1alpha1.Recommendation
 	autoscalers     map[string]string
+	limitRanges     map[string][]corev1.LimitRange
 	broken          func() error
 
 	registry *prometheus.Registry
@@ -52,6 +54,10 @@ func (w *world) Autoscaler(_ context.Context, namespace, kind, workload string) 
 	return w.autoscalers[namespace+"/"+kind+"/"+workload], nil
 }
 
+func (w *world) LimitRanges(_ context.Context, namespace string) ([]corev1.LimitRange, error) {
+	return w.limitRanges[namespace], nil
+}
+
 // newWorld has a namespace shop in mode initial.
 func newWorld(tb testing.TB, recs ...*v1alpha1.Recommendation) *world {
 	tb.Helper()
@@ -59,6 +65,7 @@ func newWorld(tb testing.TB, recs ...*v1alpha1.Recommendation) *world {
 		namespaces:      map[string]map[string]string{"shop": {v1alpha1.AnnotationMode: "initial"}},
 		recommendations: map[string]*v1alpha1.Recommendation{},
 		autoscalers:     map[string]string{},
+		limitRanges:     map[string][]corev1.LimitRange{},
 		registry:        prometheus.NewPedanticRegistry(),
 	}
 	for _, rec := range recs {
@@ -68,7 +75,7 @@ func newWorld(tb testing.TB, recs ...*v1alpha1.Recommendation) *world {
 	return w
 }
 
-func serve(tb testing.TB, look lookup, registry prometheus.Registerer) http.Handler {
+func serve(tb testing.TB, look caches, registry prometheus.Registerer) http.Handler {
 	tb.Helper()
 	server := ctrlwebhook.NewServer(ctrlwebhook.Options{})
 	err := register(server, look, Options{

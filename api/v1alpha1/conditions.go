@@ -12,7 +12,8 @@ const (
 	ConditionAdvised = "Advised"
 	// ConditionApproved is true when the candidate may be applied.
 	ConditionApproved = "Approved"
-	// ConditionApplied is true when the running pods carry applicable. Written by the updater.
+	// ConditionApplied is true when the running pods carry applicable, or have more and keep it until they are replaced.
+	// Written by the updater.
 	ConditionApplied = "Applied"
 	// ConditionHealthy is false when a change did harm. Written by the updater.
 	ConditionHealthy = "Healthy"

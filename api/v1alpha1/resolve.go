@@ -24,7 +24,7 @@ type Effective struct {
 	Priority Priority
 	Approval Approval
 	Replicas ReplicaMode
-	// ReplicasSet says that an annotation set Replicas. Otherwise the policy's replicas.mode takes its place, if there is one.
+	// ReplicasSet says that an annotation decided on Replicas. Otherwise the policy's replicas.mode does; see ReplicaMode.
 	ReplicasSet bool
 	Updater     UpdaterMode
 	// ExcludeContainers, sorted.
@@ -39,9 +39,10 @@ type Effective struct {
 //
 // The workload may only narrow what the namespace grants: the narrower mode, approval, priority, replica and updater mode
 // win, and both lists of excluded containers count. Naming another policy is not narrowing, because it may be wider. What
-// asks for more is ignored, and told in Ignored. With allowOverrides the workload's own values win instead, with one
-// exception that holds always: no workload opts in, or into admission, where its namespace has not, because the API server
-// selects namespaces, not workloads.
+// asks for more is ignored, and told in Ignored. With allowOverrides the workload's own values win instead, with two
+// exceptions that hold always. No workload opts in, or into admission, where its namespace has not, because the API server
+// selects namespaces, not workloads. And no workload takes a container off its namespace's list, because admission sees the
+// pod and the namespace and has to agree with everybody else.
 //
 // allowOverrides belongs to the policy that the namespace uses: a workload cannot grant it to itself by naming another.
 //
@@ -55,13 +56,12 @@ func Resolve(namespace, workload Settings, nsErrs, wlErrs []AnnotationError, all
 		Events:            mergeEvents(namespace.Events, workload.Events),
 		Priority:          narrow(&c, AnnotationPriority, priorities, cmp.Or(namespace.Priority, PriorityStandard), workload.Priority),
 		Approval:          narrow(&c, AnnotationApproval, approvals, cmp.Or(namespace.Approval, ApprovalAutomatic), workload.Approval),
-		Replicas:          narrow(&c, AnnotationReplicas, replicaModes, cmp.Or(namespace.Replicas, ReplicasRecommend), workload.Replicas),
-		ReplicasSet:       namespace.Replicas != "" || workload.Replicas != "",
-		ExcludeContainers: c.excluded(namespace.ExcludeContainers, workload.ExcludeContainers),
+		ExcludeContainers: union(namespace.ExcludeContainers, workload.ExcludeContainers),
 		Problems:          slices.Concat(nsErrs, wlErrs),
 	}
 	updater, compatible := c.updater(cmp.Or(namespace.Updater, UpdaterInPlaceOrEvict), workload.Updater)
 	e.Updater = updater
+	e.Replicas, e.ReplicasSet = c.replicas(namespace.Replicas, workload.Replicas)
 
 	e.Mode, e.ModeFrom = c.mode(namespace.Mode, workload.Mode, nsErrs)
 	if !compatible {
@@ -86,6 +86,15 @@ func (e *Effective) capMode(most Mode, why string) {
 	e.Mode = most
 	from := []rune(fmt.Sprintf("%s, held at %s %s", e.ModeFrom, most, why))
 	e.ModeFrom = string(from[:min(len(from), maxModeFromRunes)])
+}
+
+// ReplicaMode is what happens to the number of pods under a policy with this replicas.mode: what the annotations say, else
+// what the policy says. No annotation overrules a policy that says off.
+func (e Effective) ReplicaMode(policy ReplicaMode) ReplicaMode {
+	if policy == ReplicasOff || !e.ReplicasSet {
+		return policy
+	}
+	return e.Replicas
 }
 
 // combiner remembers what it ignored.
@@ -160,10 +169,16 @@ func (c *combiner) updater(granted, asked UpdaterMode) (UpdaterMode, bool) {
 	}
 }
 
-func (c *combiner) excluded(namespace, workload []string) []string {
-	if c.allowOverrides && len(workload) > 0 {
-		namespace = nil
+// replicas also says whether an annotation decided. Where the namespace has none, a workload that asks for auto, the widest,
+// leaves the decision to the policy.
+func (c *combiner) replicas(granted, asked ReplicaMode) (mode ReplicaMode, set bool) {
+	if granted == "" && (asked == "" || asked == ReplicasAuto && !c.allowOverrides) {
+		return ReplicasRecommend, false
 	}
+	return narrow(c, AnnotationReplicas, replicaModes, cmp.Or(granted, ReplicasAuto), asked), true
+}
+
+func union(namespace, workload []string) []string {
 	all := slices.Concat(namespace, workload)
 	slices.Sort(all)
 	return slices.Compact(all)

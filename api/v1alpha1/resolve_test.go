@@ -155,7 +155,7 @@ func TestAWorkloadMayOnlyNarrow(t *testing.T) {
 		"not to another policy":         {"policy", "careful", "daring", "careful", "daring"},
 		"not to a policy of its own":    {"policy", "", "daring", "", "daring"},
 		"to more excluded containers":   {"exclude-containers", "b", "a,b", "a,b", "a,b"},
-		"not to fewer of them":          {"exclude-containers", "a,b", "b", "a,b", "b"},
+		"never to fewer of them":        {"exclude-containers", "a,b", "b", "a,b", "a,b"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			namespace := annotations{"mode": "auto"}
@@ -171,6 +171,39 @@ func TestAWorkloadMayOnlyNarrow(t *testing.T) {
 				if value != want {
 					t.Errorf("allowOverrides %v: got %q, want %q", overrides, value, want)
 				}
+			}
+		})
+	}
+}
+
+func TestAnnotationsComeBeforeThePolicyForTheNumberOfPods(t *testing.T) {
+	for name, c := range map[string]struct {
+		policy              v1alpha1.ReplicaMode
+		namespace, workload string
+		overrides           bool
+		want                v1alpha1.ReplicaMode
+	}{
+		"the policy alone":                                    {policy: "auto", want: "auto"},
+		"the policy alone, by default":                        {policy: "recommend", want: "recommend"},
+		"the namespace before the policy":                     {policy: "recommend", namespace: "auto", want: "auto"},
+		"the namespace narrows the policy":                    {policy: "auto", namespace: "recommend", want: "recommend"},
+		"no annotation overrules a policy that says off":      {policy: "off", namespace: "auto", workload: "auto", overrides: true, want: "off"},
+		"a workload narrows the policy":                       {policy: "auto", workload: "off", want: "off"},
+		"a workload repeats what the policy grants":           {policy: "auto", workload: "auto", want: "auto"},
+		"a workload may not widen the policy":                 {policy: "recommend", workload: "auto", want: "recommend"},
+		"a workload may widen the policy with allowOverrides": {policy: "recommend", workload: "auto", overrides: true, want: "auto"},
+		"a workload may not widen its namespace":              {policy: "auto", namespace: "recommend", workload: "auto", want: "recommend"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			namespace, workload := annotations{}, annotations{}
+			if c.namespace != "" {
+				namespace["replicas"] = c.namespace
+			}
+			if c.workload != "" {
+				workload["replicas"] = c.workload
+			}
+			if got := resolve(namespace, workload, c.overrides).ReplicaMode(c.policy); got != c.want {
+				t.Errorf("got %s, want %s", got, c.want)
 			}
 		})
 	}

@@ -43,6 +43,12 @@ func TestOnePassOverFiveHundredWorkloadsIsCompleteAndCheap(t *testing.T) {
 	prometheus, apiServer := after.prometheus-before.prometheus, after.apiServer-before.apiServer
 	t.Logf("%d workloads with %d pods: one full pass in %s, %.0f Prometheus queries, %.0f API-server requests",
 		crowdSize, crowdSize*crowdReplicas, elapsed.Round(time.Second), prometheus, apiServer)
+	for _, part := range []string{install.Webhook, install.Recommender, install.Updater} {
+		metrics, err := loadline.Metrics(t.Context(), part)
+		s.Expect(err).NotTo(HaveOccurred())
+		t.Logf("%s: %.0f MiB resident, %.1f s of CPU since it started", part,
+			metrics.Sum("process_resident_memory_bytes")/shop.Mebibyte, metrics.Sum("process_cpu_seconds_total"))
+	}
 	// Four metrics are read per chunk of the past for the whole namespace, not per workload.
 	s.Expect(prometheus).To(BeNumerically("<", crowdSize/2), "history is read per namespace")
 	// Creating an object, its status and two events, with room for a second write.

@@ -27,8 +27,8 @@ const (
 )
 
 // findings lists what a person should look at in one container, in a fixed order.
-func findings(in Input, c ContainerInput, corrupt corruption, memory memorySize, cpu cpuSize, pods float64) []Finding {
-	target := cpu.targetMillis
+func findings(in Input, corrupt corruption, cpu cpuSize, memory memorySize, pods float64) []Finding {
+	c := cpu.container
 	var found []Finding
 	add := func(kind, severity, format string, args ...any) {
 		found = append(found, Finding{Type: kind, Severity: severity, Container: c.Name, Message: fmt.Sprintf(format, args...)})
@@ -45,12 +45,10 @@ func findings(in Input, c ContainerInput, corrupt corruption, memory memorySize,
 		add(FindingMemoryLeak, severityWarning, "The least memory of each day has been rising for %d days, by %s on a typical day. "+
 			"More memory only delays the end: look for a leak.", memory.leak.days, bytesText(int64(memory.leak.bytesPerDay)))
 	}
-	if f := c.plainForecast(); !f.Empty() && target > 0 {
-		peak, at := forecastPeak(f)
-		if perPod := peak / pods; perPod*1000 > peakFactor*float64(target) {
-			add(FindingPeakAhead, severityWarning, "A peak of %.3f cores per pod is expected around %s, %.0f times the request of new pods. "+
-				"Running pods follow the forecast; if it is a known event, announce it.", perPod, at.UTC().Format("2006-01-02 15:04 UTC"), perPod*1000/float64(target))
-		}
+	if peak, at := forecastPeak(c.plainForecast()); peak/pods*1000 > peakFactor*float64(cpu.targetMillis) && cpu.targetMillis > 0 {
+		add(FindingPeakAhead, severityWarning, "A peak of %.3f cores per pod is expected around %s, %.0f times the request of new pods. "+
+			"Running pods follow the forecast; if it is a known event, announce it.",
+			peak/pods, at.UTC().Format("2006-01-02 15:04 UTC"), peak/pods*1000/float64(cpu.targetMillis))
 	}
 	if share, ok := throttled(c.Throttled, in.Now); ok && share > throttledShare {
 		severity := severityWarning
@@ -67,7 +65,7 @@ func findings(in Input, c ContainerInput, corrupt corruption, memory memorySize,
 	return found
 }
 
-// forecastPeak returns the largest expected demand and when it begins.
+// forecastPeak returns the largest expected demand and when it begins; 0 without a forecast.
 func forecastPeak(f forecast.Forecast) (peak float64, at time.Time) {
 	for i, v := range f.Mean {
 		if v > peak {

@@ -41,7 +41,7 @@ func Propose(in Input) Proposal {
 			OOMRaised:   memory.oomRaised,
 			Trail:       append(cpu.trail, memory.trail...),
 		})
-		p.Findings = append(p.Findings, findings(in, c, corrupt, memory, cpu, podsNow(in, pods))...)
+		p.Findings = append(p.Findings, findings(in, corrupt, cpu, memory, podsNow(in, pods))...)
 	}
 	p.Findings = append(p.Findings, podFindings(corruptPods)...)
 	p.Replicas = sizeReplicas(in, sizes)

@@ -95,11 +95,14 @@ func (a *account) resize() *Refused {
 func (a *account) evict(w Workload, p Pod) *Refused {
 	ready, allowed := a.ready(w), maxUnavailable(w)
 	unavailable := max(0, w.Replicas-ready)
+	if !p.Ready {
+		unavailable-- // The pod itself: a container that is killed again and again for lack of memory must not protect its pod.
+	}
 	switch {
 	case ready < w.Disruption.MinReplicas || p.Ready && ready < 2:
 		return refuse(SkipTooFewReady, "%d pods are ready, fewer than needed before one more may go", ready)
 	case unavailable >= allowed:
-		return refuse(SkipUnavailable, "%d of %d pods are unavailable, %d may be at a time", unavailable, w.Replicas, allowed)
+		return refuse(SkipUnavailable, "%d other pods of %d are unavailable, %d may be at a time", unavailable, w.Replicas, allowed)
 	case a.hour[w.Key] >= w.Disruption.EvictionsPerHour:
 		return refuse(SkipBudget, "the workload's budget of %d evictions per hour is spent", w.Disruption.EvictionsPerHour)
 	case a.namespace[w.Namespace] >= a.budget.NamespaceEvictionsPerHour:

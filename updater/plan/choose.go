@@ -52,10 +52,10 @@ func (p *planner) choose(w Workload, pod Pod, drifts []apply.Drift) (Action, *Re
 		return action, nil
 	case obstacle.Reason == SkipResizeInProgress || obstacle.Reason == SkipResizeDeferred:
 		return Action{}, obstacle
-	case w.Updater == v1alpha1.UpdaterInPlace:
-		return Action{}, obstacle
 	case !action.Raise:
 		return Action{}, refuse(SkipOnlyLowering, "has too much, which waits for the next pod: %s", obstacle.Message)
+	case w.Updater == v1alpha1.UpdaterInPlace:
+		return Action{}, obstacle
 	}
 	action.Reason += "; cannot be resized: " + obstacle.Message
 	return p.evict(w, pod, action)
@@ -128,11 +128,11 @@ func larger(a, b apply.Amounts) apply.Amounts {
 //	Deferred                                        → ResizeDeferred: the node does it when there is room
 //	anything else                                   → ResizeInProgress
 func pending(now time.Time, p Pod) *Refused {
-	switch age := now.Sub(p.Resize.Since); {
+	switch {
 	case p.Resize.State == ResizeInfeasible, p.Resize.State == ResizeError:
 		return refuse(SkipCannotResize, "the node says %s: %s", p.Resize.State, p.Resize.Message)
-	case p.Resize.State == ResizeInProgress && age > stuckAfter:
-		return refuse(SkipCannotResize, "the node has been resizing for %s", age.Round(time.Minute))
+	case p.Resize.State == ResizeInProgress && now.Sub(p.Resize.Since) > stuckAfter:
+		return refuse(SkipCannotResize, "the node has been resizing since %s", p.Resize.Since.UTC().Format(time.RFC3339))
 	case p.Resize.State == ResizeDeferred:
 		return refuse(SkipResizeDeferred, "the node has put the resize off: %s", p.Resize.Message)
 	default:

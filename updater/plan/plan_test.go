@@ -95,6 +95,11 @@ func TestOneDriftedPod(t *testing.T) {
 		"with too much waits where resize is missing":           {pod: cannotResize(large), want: "skip a OnlyLowering"},
 		"with too little is evicted after a refusal":            {pod: with(small, func(p *plan.Pod) { p.ResizeRefused = "node didn't have enough" }), want: "evict a"},
 		"with too much waits after a refusal":                   {pod: with(large, func(p *plan.Pod) { p.ResizeRefused = "no" }), want: "skip a OnlyLowering"},
+		"with too much waits in mode in-place":                  {pod: cannotResize(large), change: func(w *plan.Workload) { w.Updater = v1alpha1.UpdaterInPlace }, want: "skip a OnlyLowering"},
+		"is not evicted where no successor can come":            {pod: cannotResize(small), change: func(w *plan.Workload) { w.NoEviction = "exceeded quota" }, want: "skip a NoEviction"},
+		"is resized where no successor can come":                {pod: small, change: func(w *plan.Workload) { w.NoEviction = "exceeded quota" }, want: "resize a"},
+		"is not evicted where a quota refused the resize":       {pod: with(small, func(p *plan.Pod) { p.ResizeRefused, p.RefusedByNamespace = "exceeded quota", true }), want: "skip a NoEviction"},
+		"is evicted out of its own crash loop":                  {pod: cannotResize(with(small, func(p *plan.Pod) { p.Ready = false })), want: "evict a"},
 		"is not evicted in mode in-place":                       {pod: cannotResize(small), change: func(w *plan.Workload) { w.Updater = v1alpha1.UpdaterInPlace }, want: "skip a CannotResize"},
 		"is not resized in mode evict":                          {pod: large, change: func(w *plan.Workload) { w.Updater = v1alpha1.UpdaterEvict }, want: "evict a"},
 		"is left alone in mode initial":                         {pod: small, change: func(w *plan.Workload) { w.Mode = v1alpha1.ModeInitial }, want: "skip NotAutomatic"},
@@ -200,6 +205,14 @@ func TestCPUIsResizedWhereMemoryCannotMove(t *testing.T) {
 	}
 }
 
+func TestWhatIsSaidAboutAStuckResizeDoesNotChangeByTheMinute(t *testing.T) {
+	w := checkout(resized(pod("a", large), plan.ResizeInProgress, 2*time.Hour))
+	before, after := plan.Plan(now, open(w), plenty), plan.Plan(now.Add(5*time.Minute), open(w), plenty)
+	if len(before.Skips) != 1 || !cmp.Equal(before, after) {
+		t.Errorf("said %+v, then %+v; want the same, because each difference is a write", before.Skips, after.Skips)
+	}
+}
+
 func TestStaleSizesRaiseOneResourceWithoutLoweringTheOther(t *testing.T) {
 	w := checkout(pod("a", requests(100, 4096)))
 	w.Stale = true
@@ -264,7 +277,12 @@ func TestEvictionsStayInsideEveryBudget(t *testing.T) {
 		"a quarter of 8, one of them unready": {func(w *plan.Workload) {
 			w.Disruption.MaxUnavailable = intstr.FromString("25%")
 			w.Pods[7].Ready = false
-		}, plenty, 1},
+		}, plenty, 2}, // A ready one and the unready one itself.
+		"a quarter of 8, two others unready": {func(w *plan.Workload) {
+			w.Disruption.MaxUnavailable = intstr.FromString("25%")
+			each(w, func(p *plan.Pod) { p.Pinned = "x" })
+			w.Pods[0].Pinned, w.Pods[6].Ready, w.Pods[7].Ready = "", false, false
+		}, plenty, 0},
 		"6 ready pods must be there":                   {func(w *plan.Workload) { w.Disruption.MinReplicas = 6 }, plenty, 3},
 		"3 a minute in the cluster":                    {func(*plan.Workload) {}, plan.Budget{EvictionsPerMinute: 3, NamespaceEvictionsPerHour: 9}, 3},
 		"3 a minute in the cluster, one spent":         {func(*plan.Workload) {}, plan.Budget{EvictionsPerMinute: 3, NamespaceEvictionsPerHour: 9, Spent: spent(59 * time.Second)}, 2},

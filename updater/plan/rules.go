@@ -25,6 +25,7 @@ const (
 	SkipCannotResize      SkipReason = "CannotResize"
 	SkipOnlyLowering      SkipReason = "OnlyLowering"
 	SkipKind              SkipReason = "Kind"
+	SkipNoEviction        SkipReason = "NoEviction"
 	SkipPinned            SkipReason = "Pinned"
 	SkipDidNotStick       SkipReason = "DidNotStick"
 	SkipDisruptionBudget  SkipReason = "DisruptionBudget"
@@ -90,7 +91,7 @@ func unharmed(_ time.Time, w Workload) *Refused {
 }
 
 func evictionRules() []evictionRule {
-	return []evictionRule{evictableKind, notPinned, sticks, oneDisruptionBudget, notRollingOut, insideWindow, notBackingOff}
+	return []evictionRule{evictableKind, replaceable, notPinned, sticks, oneDisruptionBudget, notRollingOut, insideWindow, notBackingOff}
 }
 
 func evictableKind(_ time.Time, w Workload, _ Pod) *Refused {
@@ -103,6 +104,18 @@ func evictableKind(_ time.Time, w Workload, _ Pod) *Refused {
 // countedKind reports whether the workload asks for a number of pods, and replaces one that is gone by a new one that can run
 // anywhere.
 func countedKind(w Workload) bool { return w.Kind == "Deployment" || w.Kind == "StatefulSet" }
+
+// replaceable keeps a pod whose successor would not get the sizes, or would not come at all.
+func replaceable(_ time.Time, w Workload, p Pod) *Refused {
+	switch {
+	case w.NoEviction != "":
+		return refuse(SkipNoEviction, "no pod is evicted: %s", w.NoEviction)
+	case p.ResizeRefused != "" && p.RefusedByNamespace:
+		return refuse(SkipNoEviction, "a new pod would be refused as well: %s", p.ResizeRefused)
+	default:
+		return nil
+	}
+}
 
 func notPinned(_ time.Time, _ Workload, p Pod) *Refused {
 	if p.Pinned == "" {

@@ -49,6 +49,9 @@ type Workload struct {
 	Stale bool
 	// Harm is what the present revision did to a pod, in words; empty means none.
 	Harm string
+	// NoEviction is why a pod must not be evicted whatever it has, in words, such as that its successor could not be
+	// created; empty means nothing is known against it.
+	NoEviction string
 
 	Disruption Disruption
 
@@ -97,6 +100,8 @@ type Pod struct {
 	Resize          ResizeStatus
 	// ResizeRefused is why the API server lately refused to resize the pod to the present revision; empty means it did not.
 	ResizeRefused string
+	// RefusedByNamespace is true where that was for a quota or a LimitRange, which bind the pod's successor as well.
+	RefusedByNamespace bool
 	// Change is when the present revision reached the pod, by resize or at admission; zero if it did not.
 	Change time.Time
 	// Troubles that the containers had.

@@ -1,0 +1,66 @@
+package webhook
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+)
+
+// limitRange bounds the memory of containers or pods; an empty text is no bound.
+func limitRange(kind corev1.LimitType, smallest, largest, ratio string) corev1.LimitRange {
+	memory := func(text string) corev1.ResourceList {
+		if text == "" {
+			return nil
+		}
+		return corev1.ResourceList{corev1.ResourceMemory: resource.MustParse(text)}
+	}
+	return corev1.LimitRange{Spec: corev1.LimitRangeSpec{Limits: []corev1.LimitRangeItem{{
+		Type: kind, Min: memory(smallest), Max: memory(largest), MaxLimitRequestRatio: memory(ratio),
+	}}}}
+}
+
+// The API server would refuse the pod after the webhook has answered, and nothing would run.
+func TestSizesThatALimitRangeForbidsAreNotInjected(t *testing.T) {
+	const resources = `{"requests":{"cpu":"1","memory":"1Gi"},"limits":{"memory":"2Gi"}}`
+	const sidecar = `{"name":"proxy","resources":{"requests":{"memory":"600Mi"},"limits":{"memory":"600Mi"}}}`
+	cases := map[string]struct {
+		limits corev1.LimitRange
+		rec    recOption
+		policy v1alpha1.LimitPolicy
+		want   string
+	}{
+		"inside":                               {limits: limitRange("Container", "100Mi", "2Gi", "8"), want: "injected"},
+		"a container over its maximum":         {limits: limitRange("Container", "", "2Gi", ""), rec: container("app", "250m", "3Gi"), want: "limit-range"},
+		"a container under its minimum":        {limits: limitRange("Container", "600Mi", "", ""), want: "limit-range"},
+		"a container without a bounded limit":  {limits: limitRange("Container", "", "4Gi", ""), policy: v1alpha1.LimitNone, want: "limit-range"},
+		"a limit too many times the request":   {limits: limitRange("Container", "", "", "3"), want: "limit-range"},
+		"containers that are too much as one":  {limits: limitRange("Pod", "", "2500Mi", ""), want: "limit-range"},
+		"containers that fit together":         {limits: limitRange("Pod", "", "2700Mi", ""), want: "injected"},
+		"a container that is not sized at all": {limits: limitRange("Container", "", "512Mi", ""), rec: container("cart", "1", "4Gi"), want: "nothing-applicable"},
+		"bounds of volume claims":              {limits: limitRange("PersistentVolumeClaim", "", "1Mi", ""), want: "injected"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			options := []recOption{container("app", "250m", "512Mi")}
+			if c.rec != nil {
+				options[0] = c.rec
+			}
+			if c.policy != "" {
+				options = append(options, limits(c.policy, "", ""))
+			}
+			w := newWorld(t, recommend("Deployment", "checkout", options...))
+			w.limitRanges["shop"] = []corev1.LimitRange{c.limits}
+			got := w.send(t, PathMutatePods, createPod("shop", checkoutPod(resources, sidecar)))
+			if !got.Allowed || (len(got.Patch) > 0) != (c.want == "injected") {
+				t.Errorf("allowed=%v, patch %s", got.Allowed, got.Patch)
+			}
+			if diff := cmp.Diff(map[string]int{"pods " + c.want: 1}, w.outcomes(t)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
