@@ -172,13 +172,13 @@ func TestNothingIsWrittenWhereNothingMattersAndTheSizesAreConfirmedEverySixHours
 
 func TestTwoLooksWithinOneSecondMakeOneStep(t *testing.T) {
 	s := newShop(t, testkit.Namespace("shop", v1alpha1.AnnotationMode, "auto"),
-		testkit.Deployment("shop", "checkout", 3).Container("app", "20m", "2Gi").Object()) // 20m → 100m → 500m → about 690m
+		testkit.Deployment("shop", "checkout", 3).Container("app", "20m", "2Gi").Object()) // 20m → 220m → about 690m
 	s.clock.Step(time.Millisecond)
 	s.reconcile()
 	s.clock.Step(time.Millisecond)
 	s.reconcile()
-	if cpu, _ := app(s.recommendation().Status.Applicable); cpu != 100 {
-		t.Errorf("sized to %dm, want one step of 400 %%", cpu)
+	if cpu, _ := app(s.recommendation().Status.Applicable); cpu != 220 {
+		t.Errorf("sized to %dm, want one step of 1000 %%", cpu)
 	}
 }
 

@@ -14,9 +14,9 @@ import (
 	"github.com/loadline-dev/loadline/recommender/sizing"
 )
 
-// protectBefore is how long before an event nothing is lowered any more: a whole day, so that one quiet night before the
-// big day does not take away what the day needs.
-const protectBefore = 24 * time.Hour
+// protectBefore is how long before an event nothing is lowered any more. A whole day would block lowering for ever where an
+// event recurs daily; a few hours keep the calm before the storm from taking away what the storm needs.
+const protectBefore = 6 * time.Hour
 
 // ContainerForecast is the forecast of one container's CPU demand over all pods, before and after advice.
 type ContainerForecast struct {

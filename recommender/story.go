@@ -108,21 +108,34 @@ func rank(s v1alpha1.Severity) int {
 // quietRules of the guard act in nearly every pass. They are no reason that a person wants to read first.
 var quietRules = map[string]bool{"threshold": true, "give-back": true, "change": true, "proposal": true, "approval": true}
 
-// why is the one sentence that a person reads first: a critical finding, else what keeps the sizes from being used, else an
-// event ahead, else the last rule that bound a request, else where the largest request comes from.
+// why is what a person reads first, short enough for a column: a critical finding, what is missing, what was announced,
+// another finding worth a look, and else where the numbers come from.
 func why(d Decision, ready bool, readyMessage string) string {
-	if len(d.Findings) > 0 && d.Findings[0].Severity == v1alpha1.SeverityCritical {
-		return d.Findings[0].Message
+	worst := v1alpha1.SeverityInfo
+	if len(d.Findings) > 0 {
+		worst = d.Findings[0].Severity
 	}
 	switch {
+	case worst == v1alpha1.SeverityCritical:
+		return firstClause(d.Findings[0].Message)
 	case !ready:
 		return readyMessage
 	case d.Guard.Candidate != nil && !d.Guard.Approved:
 		return d.Guard.ApprovedReason.Text
 	case len(d.Advice.Accepted) > 0:
 		return d.Advice.Accepted[0].Reason
+	case worst == v1alpha1.SeverityWarning:
+		return firstClause(d.Findings[0].Message)
 	}
 	return origin(d)
+}
+
+// firstClause returns the text up to its first full stop or semicolon that ends a clause.
+func firstClause(text string) string {
+	for _, end := range []string{"; ", ". "} {
+		text, _, _ = strings.Cut(text, end)
+	}
+	return strings.TrimSuffix(text, ".")
 }
 
 // origin is the last rule that bound a request, or where the largest request comes from.
@@ -138,10 +151,14 @@ func origin(d Decision) string {
 			largest = c
 		}
 	}
-	if len(largest.Trail) == 0 {
+	switch {
+	case largest.Summary == "":
 		return "the sizes that were decided before stay"
+	case len(d.Proposal.Containers) == 1:
+		return largest.Summary
+	default:
+		return largest.Name + ": " + largest.Summary
 	}
-	return largest.Name + ": " + largest.Trail[0]
 }
 
 // shorten makes one line of a text, and cuts it to at most limit bytes at a character's boundary, which an ellipsis tells.

@@ -267,7 +267,7 @@ type ForecastStatus struct {
 	// +kubebuilder:validation:Minimum=0
 	HorizonHours int32 `json:"horizonHours"`
 
-	// peak is the largest expected demand per pod in the horizon, in cores, before advice.
+	// peak is the largest expected demand of all pods together in the horizon, in cores, before advice.
 	// +optional
 	Peak *resource.Quantity `json:"peak,omitempty"`
 

@@ -258,7 +258,7 @@ type Movement struct {
 	// +kubebuilder:validation:Maximum=100
 	ThresholdPercent *int32 `json:"thresholdPercent,omitempty"`
 
-	// maxStepPercent bounds one change, in percent of the present request. Default 400 up, 50 down. It never holds back
+	// maxStepPercent bounds one change, in percent of the present request. Default 1000 up, 50 down. It never holds back
 	// what an out-of-memory kill demands.
 	// +optional
 	// +kubebuilder:validation:Minimum=1

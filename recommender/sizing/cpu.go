@@ -17,6 +17,7 @@ type cpuSize struct {
 	// targetMillis includes what advice adds, plainMillis does not.
 	targetMillis, plainMillis int64
 	inPlaceMillis, peakMillis int64
+	summary                   string
 	trail                     []string
 }
 
@@ -71,6 +72,7 @@ func sizeCPU(in Input, c ContainerInput, pods forecast.Usage) cpuSize {
 	cores := d.perPod * (1 + policy.Margin)
 	size.plainMillis = max(1, atLeast(cores*1000)) // Zero would mean no proposal.
 	size.targetMillis = size.plainMillis
+	size.summary = fmt.Sprintf("a pod uses %dm of CPU (p%.4g), plus %s", atLeast(d.perPod*1000), policy.Quantile*100, percent(policy.Margin))
 	size.trail = append(size.trail, d.sentence(policy, size.plainMillis, knownHours(c.CPUTotal)))
 	if in.DemandPercent > 100 {
 		size.targetMillis = max(size.plainMillis, atLeast(cores*1000*float64(in.DemandPercent)/100))

@@ -39,6 +39,7 @@ func Propose(in Input) Proposal {
 			CPUHours:    knownHours(c.CPUTotal),
 			MemoryHours: knownHours(c.MemoryHottest),
 			OOMRaised:   memory.oomRaised,
+			Summary:     cpu.summary,
 			Trail:       append(cpu.trail, memory.trail...),
 		})
 		p.Findings = append(p.Findings, findings(in, corrupt, cpu, memory, podsNow(in, pods))...)

@@ -111,6 +111,8 @@ type ContainerProposal struct {
 	CPUHours, MemoryHours int
 	// OOMRaised says that MemoryBytes was raised by an out-of-memory kill.
 	OOMRaised bool
+	// Summary says in a few words where the CPU target comes from; empty without one.
+	Summary string
 	// Trail explains each number.
 	Trail []string
 }

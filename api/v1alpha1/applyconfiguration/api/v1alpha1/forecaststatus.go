@@ -18,7 +18,7 @@ type ForecastStatusApplyConfiguration struct {
 	HistoryHours *int32 `json:"historyHours,omitempty"`
 	// horizonHours is how far the forecast looks, in hours.
 	HorizonHours *int32 `json:"horizonHours,omitempty"`
-	// peak is the largest expected demand per pod in the horizon, in cores, before advice.
+	// peak is the largest expected demand of all pods together in the horizon, in cores, before advice.
 	Peak *resource.Quantity `json:"peak,omitempty"`
 	// peakTime is when the peak is expected.
 	PeakTime *v1.Time `json:"peakTime,omitempty"`

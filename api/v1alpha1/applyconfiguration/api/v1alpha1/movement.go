@@ -13,7 +13,7 @@ import (
 type MovementApplyConfiguration struct {
 	// thresholdPercent of the present request: a smaller change is not made. Default 10 up, 20 down.
 	ThresholdPercent *int32 `json:"thresholdPercent,omitempty"`
-	// maxStepPercent bounds one change, in percent of the present request. Default 400 up, 50 down. It never holds back
+	// maxStepPercent bounds one change, in percent of the present request. Default 1000 up, 50 down. It never holds back
 	// what an out-of-memory kill demands.
 	MaxStepPercent *int32 `json:"maxStepPercent,omitempty"`
 	// cooldown is the time after any change before the next one in this direction, as a duration. Default 0s up, 3h down.
