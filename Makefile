@@ -61,8 +61,7 @@ help: ## List the targets and the variables
 .PHONY: demo
 demo: ## Show the whole path on a real control plane with simulated nodes
 	@cd e2e && $(compile) "the demo" ./demo
-	@cd e2e && go build -o ../bin/demo ./demo
-	@exec bin/demo # Not `go run`, which turns an interrupt that was handled well into a failure.
+	@cd e2e && go build -o ../bin/demo ./demo && exec ../bin/demo # `go run` would call a well-handled interrupt a failure.
 
 ##@ Change
 .PHONY: generate

@@ -66,7 +66,7 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 	w := &world{t: t, clock: clocktesting.NewFakeClock(start), events: events.NewFakeRecorder(100), admits: true, resizeError: none, evictError: none}
 	w.client = fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).
 		WithStatusSubresource(&v1alpha1.Recommendation{}, &corev1.Pod{}).
-		WithInterceptorFuncs(interceptor.Funcs{Create: w.create, SubResourcePatch: w.patchSubResource, SubResourceCreate: w.createSubResource, SubResourceApply: w.applyStatus}).
+		WithInterceptorFuncs(interceptor.Funcs{Create: w.create, Patch: w.patch, SubResourcePatch: w.patchSubResource, SubResourceCreate: w.createSubResource, SubResourceApply: w.applyStatus}).
 		Build()
 	w.restart()
 	return w
@@ -120,6 +120,22 @@ func (w *world) create(ctx context.Context, c client.WithWatch, obj client.Objec
 		pod.Spec.Containers[0].Resources = sized.Into(pod.Spec.Containers[0].Resources)
 	}
 	return nil
+}
+
+// patch refuses a patch with another UID, as the API server does.
+func (w *world) patch(ctx context.Context, c client.WithWatch, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
+	data, err := patch.Data(obj)
+	if err != nil {
+		return err
+	}
+	var meant metav1.PartialObjectMetadata
+	if err := json.Unmarshal(data, &meant); err != nil {
+		return err
+	}
+	if meant.UID != "" && meant.UID != w.pod(obj.GetName()).UID {
+		return errOtherUID
+	}
+	return c.Patch(ctx, obj, patch, opts...)
 }
 
 func (w *world) patchSubResource(ctx context.Context, c client.Client, name string, obj client.Object, patch client.Patch, _ ...client.SubResourcePatchOption) error {
