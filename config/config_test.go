@@ -130,8 +130,8 @@ func TestValidate(t *testing.T) {
 		"a probe that is never admitted": {
 			func(c *config.Config) { c.ExcludedNamespaces = []string{"loadline-probe"} }, "updater.probeNamespace",
 		},
-		"extra matchers":            {func(c *config.Config) { c.Prometheus.ExtraMatchers = `cluster="a\"b", job=~"k.*"` }, ""},
-		"RSS not asked":             {func(c *config.Config) { c.Prometheus.Queries.RSS = "" }, ""},
+		"extra matchers": {func(c *config.Config) { c.Prometheus.ExtraMatchers = `cluster="a\"b", job=~"k.*"` }, ""},
+		"RSS not asked":  {func(c *config.Config) { c.Prometheus.Queries.RSS = "" }, ""},
 		"file certificates without names": {func(c *config.Config) {
 			c.Webhook.CertMode, c.Webhook.CertSecret = config.CertFiles, ""
 		}, ""},

@@ -49,6 +49,7 @@ func (p *pods) mutate(ctx context.Context, req *admissionv1.AdmissionRequest) (a
 		return answer{}, err
 	}
 	pod := view.pod()
+	pod.Namespace = req.Namespace
 	if apply.HasPodLevelResources(pod) {
 		return answer{outcome: outcomePodResources}, nil
 	}
@@ -61,19 +62,24 @@ func (p *pods) mutate(ctx context.Context, req *admissionv1.AdmissionRequest) (a
 		return answer{outcome: why}, err
 	}
 	s := sizer{values: apply.FromAPI(rec.Status.Applicable), excluded: effective.ExcludeContainers, stale: p.stale(rec)}
+	return p.size(ctx, view, pod, s, rec.Status.Applicable.Revision)
+}
+
+// size injects what the sizer says, unless a LimitRange of the namespace would then refuse the pod.
+func (p *pods) size(ctx context.Context, view *podView, pod *corev1.Pod, s sizer, revision string) (answer, error) {
 	original := s.original(pod)
 	sized := s.desired(original)
 	if len(sized) == 0 {
 		return answer{outcome: outcomeNotApplicable}, nil
 	}
-	ranges, err := p.limits.LimitRanges(ctx, req.Namespace)
+	ranges, err := p.limits.LimitRanges(ctx, pod.Namespace)
 	if err != nil {
 		return answer{}, err
 	}
 	if forbidden(ranges, pod, sized) {
 		return answer{outcome: outcomeLimitRange}, nil
 	}
-	return inject(view, original, sized, rec.Status.Applicable.Revision)
+	return inject(view, original, sized, revision)
 }
 
 // inject builds the patch. It is empty for a pod that carries everything already, so calling the webhook again changes

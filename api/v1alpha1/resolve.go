@@ -65,12 +65,12 @@ func Resolve(namespace, workload Settings, nsErrs, wlErrs []AnnotationError, all
 
 	e.Mode, e.ModeFrom = c.mode(namespace.Mode, workload.Mode, nsErrs)
 	if !compatible {
-		e.capMode(ModeInitial, "because namespace and workload allow no common way of updating pods")
+		capMode(&e, ModeInitial, "because namespace and workload allow no common way of updating pods")
 	}
 	if len(nsErrs) > 0 {
-		e.capMode(ModeDryRun, "because of a refused annotation on the namespace: "+nsErrs[0].Key)
+		capMode(&e, ModeDryRun, "because of a refused annotation on the namespace: "+nsErrs[0].Key)
 	} else if len(wlErrs) > 0 {
-		e.capMode(ModeDryRun, "because of a refused annotation on the workload: "+wlErrs[0].Key)
+		capMode(&e, ModeDryRun, "because of a refused annotation on the workload: "+wlErrs[0].Key)
 	}
 	e.Ignored = c.ignored
 	return e
@@ -79,7 +79,7 @@ func Resolve(namespace, workload Settings, nsErrs, wlErrs []AnnotationError, all
 // maxModeFromRunes is the bound of status.modeFrom.
 const maxModeFromRunes = 256
 
-func (e *Effective) capMode(most Mode, why string) {
+func capMode(e *Effective, most Mode, why string) {
 	if slices.Index(modes, e.Mode) <= slices.Index(modes, most) {
 		return
 	}

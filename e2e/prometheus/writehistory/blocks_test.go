@@ -58,8 +58,10 @@ func read(t *testing.T, dir, metric string) map[int64]float64 {
 func TestACounterAddsUpItsRatesOverGapsAndBlocks(t *testing.T) {
 	dir := t.TempDir()
 	start := midnight.Add(-24*time.Hour - 2*time.Minute)
-	s := series{Labels: map[string]string{"__name__": "seconds_total"}, Kind: counter, Start: start, Step: time.Minute,
-		Values: []float64{0.5, math.NaN(), 1, 2}}
+	s := series{
+		Labels: map[string]string{"__name__": "seconds_total"}, Kind: counter, Start: start, Step: time.Minute,
+		Values: []float64{0.5, math.NaN(), 1, 2},
+	}
 
 	if err := run(t.Context(), dir, stream(t, s)); err != nil {
 		t.Fatal(err)
