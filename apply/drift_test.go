@@ -189,3 +189,23 @@ func TestAResizeThatWouldChangeTheClassIsRefused(t *testing.T) {
 		t.Errorf("drift %v, want one that only a new pod mends", drifts)
 	}
 }
+
+// Bands end at whole MiB, so a limit that equals its request must be let down as far.
+func TestAGuaranteedPodAtTheLowerEdgeOfItsBandHasNotDrifted(t *testing.T) {
+	of := func(memory int64) map[string]apply.Resources {
+		amounts := apply.Amounts{CPUMillis: 500, MemoryBytes: memory}
+		return map[string]apply.Resources{"app": {Requests: amounts, Limits: amounts}}
+	}
+	target := apply.Amounts{CPUMillis: 500, MemoryBytes: 512 * apply.MiB}
+	edge := 465 * apply.MiB // 512 MiB ÷ 1.1, down to a whole MiB
+	v := apply.Values{Containers: []apply.Container{{
+		Name: "app", Target: target, InPlace: target, CPUBand: apply.Interval{Min: 400, Max: 600},
+		MemoryBand: apply.Interval{Min: edge, Max: 640 * apply.MiB},
+	}}}
+	if drifts := apply.Drifted(v, of(edge), of(edge)); len(drifts) != 0 {
+		t.Errorf("at the edge: %v", drifts)
+	}
+	if drifts := apply.Drifted(v, of(edge-apply.MiB), of(edge-apply.MiB)); len(drifts) != 2 {
+		t.Errorf("under it: %v, want request and limit", drifts)
+	}
+}

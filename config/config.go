@@ -67,7 +67,8 @@ type Kubernetes struct {
 type Recommender struct {
 	// SyncInterval is the time between two looks at one workload.
 	SyncInterval metav1.Duration `json:"syncInterval"`
-	// ResyncJitterPercent of SyncInterval is added at random, so that workloads do not come all at once.
+	// ResyncJitterPercent of SyncInterval is the most that is added to it: a fixed part of each workload, so that they do not
+	// come all at once.
 	ResyncJitterPercent int `json:"resyncJitterPercent"`
 	// Workers is the number of workloads that are computed at the same time.
 	Workers int `json:"workers"`

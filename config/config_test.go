@@ -123,8 +123,11 @@ func TestValidate(t *testing.T) {
 		change func(*config.Config)
 		want   string // Empty: legal.
 	}{
-		"the defaults":              {func(*config.Config) {}, ""},
-		"no Prometheus":             {func(c *config.Config) { c.Prometheus.URL = "" }, ""},
+		"the defaults": {func(*config.Config) {}, ""},
+		"no Prometheus": {
+			func(c *config.Config) { c.Prometheus.URL = "" },
+			"prometheus.url: Required value: there is no other source of history yet",
+		},
 		"metrics switched off":      {func(c *config.Config) { c.MetricsAddress = "0" }, ""},
 		"both servers switched off": {func(c *config.Config) { c.MetricsAddress, c.HealthAddress = "0", "0" }, ""},
 		"a probe that is never admitted": {

@@ -4,7 +4,8 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // Prometheus says where history is read, and how. Any server with the Prometheus HTTP API will do.
 type Prometheus struct {
-	// URL of the server, with the path prefix it needs, such as http://mimir:8080/prometheus. Empty: there is none.
+	// URL of the server, with the path prefix it needs, such as http://mimir:8080/prometheus. Required: there is no other
+	// source of history yet.
 	URL string `json:"url"`
 
 	Auth PrometheusAuth `json:"auth"`

@@ -46,11 +46,12 @@ func (v *checks) prometheus(at *field.Path, p *Prometheus) {
 
 func (v *checks) url(at *field.Path, got string) {
 	if got == "" {
+		v.add(field.Required(at, "there is no other source of history yet"))
 		return
 	}
 	u, err := url.Parse(got)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-		v.add(field.Invalid(at, got, "must be an http or https URL with a host, or empty for no Prometheus"))
+		v.add(field.Invalid(at, got, "must be an http or https URL with a host"))
 		return
 	}
 	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {

@@ -21,16 +21,17 @@ func condition(kind string, ok bool, reason, message string) metav1.Condition {
 }
 
 // readyCondition is true when there are sizes that may be used; else it names what is missing first.
-func readyCondition(in Input, d Decision, mem Memory) metav1.Condition {
+func readyCondition(now time.Time, in Input, d Decision, mem Memory) metav1.Condition {
 	const kind = v1alpha1.ConditionReady
 	hours := historyHours(d)
+	reason, text := in.trouble(now)
 	switch {
 	case mem.Applicable != nil:
 		return condition(kind, true, v1alpha1.ReasonSized, "sized as revision "+mem.Applicable.Revision)
 	case len(in.Containers) == 0:
 		return condition(kind, false, v1alpha1.ReasonNothingToSize, "every container is left alone")
-	case in.HistoryProblem != "":
-		return condition(kind, false, v1alpha1.ReasonHistoryUnavailable, in.HistoryProblem)
+	case reason != "":
+		return condition(kind, false, reason, text)
 	case d.Guard.Candidate == nil && !measured(in):
 		return condition(kind, false, v1alpha1.ReasonNoHistory, "no measurement of any container was found")
 	case hours < hoursToApply:
@@ -43,11 +44,13 @@ func readyCondition(in Input, d Decision, mem Memory) metav1.Condition {
 	}
 }
 
-func historyCondition(in Input, d Decision) metav1.Condition {
+func historyCondition(now time.Time, in Input, d Decision) metav1.Condition {
 	const kind = v1alpha1.ConditionHistoryReady
-	switch hours := historyHours(d); {
-	case in.HistoryProblem != "":
-		return condition(kind, false, v1alpha1.ReasonHistoryUnavailable, in.HistoryProblem)
+	hours := historyHours(d)
+	reason, text := in.trouble(now)
+	switch {
+	case reason != "":
+		return condition(kind, false, reason, text)
 	case !measured(in):
 		return condition(kind, false, v1alpha1.ReasonNoHistory, "no measurement of any container was found")
 	case hours < hoursToApply:
@@ -86,7 +89,13 @@ func advisedCondition(d Decision) metav1.Condition {
 
 func approvedCondition(in Input, d Decision) metav1.Condition {
 	const kind = v1alpha1.ConditionApproved
-	switch {
+	switch problems := in.Settings.Problems; {
+	case len(problems) > 0: // which has capped the mode at dry-run
+		message := problems[0].Error()
+		if more := len(problems) - 1; more > 0 {
+			message += fmt.Sprintf("; and %d more, see findings", more)
+		}
+		return condition(kind, false, v1alpha1.ReasonInvalidAnnotation, message)
 	case d.Guard.Candidate == nil:
 		return condition(kind, false, v1alpha1.ReasonWaitingForHistory, "there is nothing to approve yet")
 	case !d.Guard.Approved:

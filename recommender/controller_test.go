@@ -53,7 +53,7 @@ func newShop(t *testing.T, objects ...client.Object) *shop {
 	s := &shop{T: t, clock: clocktesting.NewFakeClock(noon), events: events.NewFakeRecorder(100), history: &fakeHistory{known: map[string]history.Workload{
 		"Deployment/checkout": checkout(t, 14*day).in.History,
 	}}}
-	s.client = fake.NewClientBuilder().WithScheme(scheme).
+	s.client = fake.NewClientBuilder().WithScheme(scheme).WithReturnManagedFields().
 		WithTypeConverters(loadlineac.NewTypeConverter(scheme), kubernetesac.NewTypeConverter(clientgoscheme.Scheme)).WithObjects(objects...).WithObjects(testkit.Node("n1", "16", "64Gi")).
 		WithStatusSubresource(&v1alpha1.Recommendation{}).WithIndex(&corev1.Pod{}, podOwnerIndex, podOwner).
 		WithInterceptorFuncs(interceptor.Funcs{SubResourceApply: func(ctx context.Context, c client.Client, sub string, o runtime.ApplyConfiguration, opts ...client.SubResourceApplyOption) error {

@@ -29,8 +29,8 @@ type ContainerForecast struct {
 
 // Decide computes what a workload should get, and what has to be remembered for the next time.
 //
-// It is pure: history, settings, clock and everything else come in as arguments, so that the controller, a report and a
-// replay come to the same result. It follows the straight path: forecast, advice, sizing, guard.
+// It is pure: history, settings, clock and everything else come in as arguments, so that whoever computes
+// sizes calls it and comes to the same result; report and explain show what was stored. It follows the straight path: forecast, advice, sizing, guard.
 func Decide(now time.Time, in Input, mem Memory) (Decision, Memory) {
 	mem.OOM = rememberOOM(mem.OOM, in.OOMKills)
 	evidence := gatherEvidence(now, in)
@@ -42,7 +42,7 @@ func Decide(now time.Time, in Input, mem Memory) (Decision, Memory) {
 	verdict := guard.Decide(p.guardInput(proposal))
 
 	decision := Decision{Proposal: proposal, Guard: verdict, Advice: counsel, Forecasts: p.forecasts}
-	decision.Trail = trail(in, decision)
+	decision.Trail = trail(now, in, decision)
 	decision.Findings = findings(now, in, mem, decision)
 	return decision, p.remember(verdict)
 }
@@ -176,7 +176,8 @@ func imageID(name string) string {
 // is missing, because it may have said so.
 func (p pass) protectedWindows() []guard.Window {
 	var windows []guard.Window
-	for _, reason := range []string{p.in.HistoryProblem, p.in.PolicyProblem} {
+	_, trouble := p.in.trouble(p.now)
+	for _, reason := range []string{trouble, p.in.PolicyProblem} {
 		if reason != "" {
 			windows = append(windows, guard.Window{Start: p.now, End: p.now.Add(time.Hour), NeverShrink: true, Reason: reason})
 		}
@@ -199,14 +200,15 @@ func (p pass) protectedWindows() []guard.Window {
 	return windows
 }
 
-// remember keeps what the verdict says has to be known next time. While the history cannot be read, the last candidate is
+// remember keeps what the verdict says has to be known next time. While the history is not up to date, the last candidate is
 // kept where there is no new one: it can still be looked at and approved.
 func (p pass) remember(verdict guard.Decision) Memory {
 	mem := Memory{OOM: p.mem.OOM, Guard: verdict.Memory}
+	trouble, _ := p.in.trouble(p.now)
 	switch {
 	case verdict.Candidate != nil:
 		mem.Candidate = &Revisioned{Values: *verdict.Candidate, Revision: verdict.Revision, Time: verdict.CandidateTime}
-	case p.in.HistoryProblem != "":
+	case trouble != "":
 		mem.Candidate = p.mem.Candidate
 	}
 	if verdict.Applicable != nil {

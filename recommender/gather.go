@@ -19,18 +19,6 @@ import (
 	"github.com/loadline-dev/loadline/recommender/advice"
 )
 
-// Engine gathers what decisions look at. Every read of the recommender is in gather.go, workloads.go, autoscaler.go and
-// historian.go.
-type Engine struct {
-	// Client reads from a cache.
-	Client client.Reader
-	// History reads measurements.
-	History *Historian
-	// DefaultPolicy applies where a namespace has none; every field is set.
-	DefaultPolicy v1alpha1.SizingPolicySpec
-	Cadence       Cadence
-}
-
 // Gather reads everything that a decision on the target may look at. A workload that is gone gives an Input without
 // containers and with an empty TargetUID.
 func (e *Engine) Gather(ctx context.Context, target Target, now time.Time) (Input, error) {

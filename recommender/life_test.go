@@ -38,6 +38,8 @@ type life struct {
 	written  bool
 	change   string
 	status   v1alpha1.RecommendationStatus
+	// usage goes on as time does, until measurements stop.
+	usage func()
 }
 
 // checkout is a Deployment of three pods that ask for far more than they use: 0.2 to 0.6 cores and 400 MiB each.
@@ -56,6 +58,7 @@ func checkout(tb testing.TB, span time.Duration) *life {
 
 // uses gives the container app a history that ends now; the curves are those of one pod.
 func (l *life) uses(span time.Duration, cpu, memory testkit.Curve) *life {
+	l.usage = func() { l.uses(span, cpu, memory) }
 	pods := float64(l.in.Replicas)
 	all := func(t time.Time) float64 { return pods * cpu(t) }
 	bytes := testkit.Usage(l.now, span, memory)
@@ -83,7 +86,17 @@ func (l *life) look() *life {
 	return l
 }
 
+// after lets time pass. What is measured goes on, unless Prometheus does not answer or knows nothing.
 func (l *life) after(d time.Duration) *life {
+	l.now = l.now.Add(d)
+	if l.in.HistoryProblem == "" && len(l.in.History.Containers) > 0 {
+		l.usage()
+	}
+	return l
+}
+
+// afterSilence lets time pass in which Prometheus answers and nothing is measured.
+func (l *life) afterSilence(d time.Duration) *life {
 	l.now = l.now.Add(d)
 	return l
 }

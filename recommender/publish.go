@@ -2,18 +2,21 @@ package recommender
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
-	"github.com/loadline-dev/loadline/forecast"
 )
 
 const (
-	// maxStatusBytes bounds the status; metadata and spec take the rest of 32 KiB.
-	maxStatusBytes = 30 << 10
+	// maxStatusBytes bounds what the recommender writes. Of 32 KiB, metadata with its managedFields, spec, and the updater's
+	// outcomes and conditions take the rest.
+	maxStatusBytes = 24 << 10
+	// mustRead is how many findings, and how many adjustments, are worth more than the first sentences of the trail.
+	mustRead = 4
 	// Bounds of the API, see v1alpha1.RecommendationStatus.
 	maxTrail, maxSentence, maxFindings, maxAdjustments = 64, 300, 16, 16
 	// maxImage keeps long image names from filling the status; the API would allow 512.
@@ -64,43 +67,53 @@ func (p Publication) Status() v1alpha1.RecommendationStatus {
 // observedTime moves only when measurements confirm the sizes, and is written at most every six hours on its own account.
 func (p Publication) observedTime() *metav1.Time {
 	old := p.Previous.Status.ObservedTime
-	if p.Input.HistoryProblem != "" || !measured(p.Input) || (old != nil && p.Now.Sub(old.Time) < p.Input.Cadence.Confirm) {
+	if reason, _ := p.Input.trouble(p.Now); reason != "" || !measured(p.Input) || (old != nil && p.Now.Sub(old.Time) < p.Input.Cadence.Confirm) {
 		return old
 	}
 	return &metav1.Time{Time: p.Now}
 }
 
-// measured reports whether there is any measurement of a container that is sized.
-func measured(in Input) bool {
-	for _, c := range in.Containers {
-		past := in.History.Containers[c.Name]
-		for _, u := range []forecast.Usage{past.CPUTotal, past.WorkingSet, past.RSS} {
-			if u.Recent.Known() > 0 || u.KnownHours() > 0 {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// bound makes the status fit: it drops first sentences of the trail, then the least of the findings, adjustments and
-// forecasts. What is needed to decide and to apply always stays.
+// bound makes the status fit. The models' shares go first, then forecasts, lesser findings and adjustments, then first
+// sentences of the trail, and what is left of findings and adjustments last. What is needed to decide and to apply always stays.
 func bound(status v1alpha1.RecommendationStatus) v1alpha1.RecommendationStatus {
+	status.Forecast = slices.Clone(status.Forecast)
 	for size(status) > maxStatusBytes {
 		switch {
-		case len(status.Trail) > 1:
-			status.Trail = shortenTrail(status.Trail, len(status.Trail)*3/4)
-		case len(status.Findings) > 1:
-			status.Findings = status.Findings[:len(status.Findings)-1]
-		case status.Advice != nil && len(status.Advice.Adjustments) > 0:
-			status.Advice.Adjustments = status.Advice.Adjustments[:len(status.Advice.Adjustments)/2]
+		case dropWeights(status.Forecast):
 		case len(status.Forecast) > 0:
 			status.Forecast = status.Forecast[:len(status.Forecast)/2]
+		case dropLesser(&status, mustRead):
+		case len(status.Trail) > 1:
+			status.Trail = shortenTrail(status.Trail, len(status.Trail)*3/4)
+		case dropLesser(&status, 0):
 		default:
 			return status
 		}
 	}
 	return status
+}
+
+// dropWeights drops the models' shares of every forecast, and returns false if there are none.
+func dropWeights(forecasts []v1alpha1.ForecastStatus) (dropped bool) {
+	for i := range forecasts {
+		dropped = dropped || len(forecasts[i].Weights) > 0
+		forecasts[i].Weights = nil
+	}
+	return dropped
+}
+
+// dropLesser drops the least of the findings, then half of the adjustments, down to the given number of each. It returns
+// false if there are no more.
+func dropLesser(status *v1alpha1.RecommendationStatus, keep int) bool {
+	switch {
+	case len(status.Findings) > keep:
+		status.Findings = status.Findings[:len(status.Findings)-1]
+	case status.Advice != nil && len(status.Advice.Adjustments) > keep:
+		status.Advice.Adjustments = status.Advice.Adjustments[:max(keep, len(status.Advice.Adjustments)/2)]
+	default:
+		return false
+	}
+	return true
 }
 
 // size is the length of the status as JSON, in bytes.
@@ -122,8 +135,8 @@ func (p Publication) conditions(confirmed *metav1.Time) []metav1.Condition {
 	}
 	in, d := p.Input, p.Decision
 	for _, c := range []metav1.Condition{
-		readyCondition(in, d, p.Memory),
-		historyCondition(in, d),
+		readyCondition(p.Now, in, d, p.Memory),
+		historyCondition(p.Now, in, d),
 		forecastCondition(d),
 		advisedCondition(d),
 		approvedCondition(in, d),

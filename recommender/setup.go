@@ -29,18 +29,6 @@ type Options struct {
 	Registerer prometheus.Registerer
 }
 
-// NewEngine returns an engine that reads objects through reader and measurements through the history reader.
-func NewEngine(reader client.Reader, history HistoryReader, cfg config.Config) *Engine {
-	engine := &Engine{Client: reader, DefaultPolicy: cfg.Policy, Cadence: Cadence{
-		Horizon: cfg.Recommender.Horizon.Duration, Confirm: cfg.Recommender.RefreshInterval.Duration, StaleAfter: cfg.Recommender.StaleAfter.Duration,
-	}}
-	engine.History = &Historian{
-		Reader: history, Engine: engine,
-		Every: cfg.Recommender.SyncInterval.Duration, MaxBackoff: cfg.Recommender.RetryBackoffMax.Duration,
-	}
-	return engine
-}
-
 // Setup adds the recommender's controllers to the manager.
 func Setup(ctx context.Context, mgr ctrl.Manager, opts Options) error {
 	if err := prepareCache(ctx, mgr); err != nil {

@@ -18,10 +18,10 @@ import (
 const oomNews = 7 * 24 * time.Hour
 
 // trail puts the steps' sentences into one story: settings, advice, sizing, guard.
-func trail(in Input, d Decision) []string {
+func trail(now time.Time, in Input, d Decision) []string {
 	lines := []string{"Mode " + string(in.Settings.Mode) + ": " + in.Settings.ModeFrom + "."}
-	if in.HistoryProblem != "" {
-		lines = append(lines, "History is not up to date: "+in.HistoryProblem+".")
+	if reason, text := in.trouble(now); reason != "" {
+		lines = append(lines, "History is not up to date: "+text+".")
 	}
 	for _, a := range d.Advice.Accepted {
 		lines = append(lines, "Taken into account: "+a.Reason)

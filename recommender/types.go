@@ -1,8 +1,8 @@
 // Package recommender turns history, events and policy into Recommendation objects.
 //
 // The path is always the same: an Engine gathers everything a decision may look at (Gather, the only code that reads), the
-// pure function Decide computes the decision and what has to be remembered, and the controller publishes it. The
-// command line's report and a replay call the same Decide.
+// pure function Decide computes the decision and what has to be remembered, and the controller publishes it. Whoever
+// computes sizes calls Decide; report and explain show what was stored.
 package recommender
 
 import (
@@ -54,7 +54,7 @@ type Input struct {
 	// Replicas that the workload's spec asks for.
 	Replicas int32
 	History  history.Workload
-	// HistoryProblem tells why the history is not up to date; empty if it is.
+	// HistoryProblem tells why the history could not be read; empty if it was.
 	HistoryProblem string
 	// OOMKills that the workload's pods report, of containers of the template.
 	OOMKills []OOMKill

@@ -66,6 +66,22 @@ func TestWhatAPodTells(t *testing.T) {
 	}
 }
 
+// servesNoResize is an API server before Kubernetes 1.33.
+type servesNoResize struct{}
+
+func (servesNoResize) ServerResourcesForGroupVersion(string) (*metav1.APIResourceList, error) {
+	return &metav1.APIResourceList{APIResources: []metav1.APIResource{{Name: "pods"}, {Name: "pods/eviction"}}}, nil
+}
+
+func TestNoResizeIsTriedWhereTheAPIServerHasNone(t *testing.T) {
+	w := newWorld(t, shop(100, 500, 500)...)
+	w.controller.gatherer.resources = servesNoResize{}
+	w.round()
+	if len(w.resized) != 0 || len(w.evicted) != 1 {
+		t.Errorf("resized %v, evicted %v; want checkout-0 evicted", w.resized, w.evicted)
+	}
+}
+
 func TestAPausedDeploymentIsSeenAsPaused(t *testing.T) {
 	objects := shop(500)
 	deployment(objects).Spec.Paused = true

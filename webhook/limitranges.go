@@ -89,7 +89,7 @@ type bound struct {
 // refuses compares amounts of the same unit as the bound, where zero means none.
 func (b bound) refuses(request, limit int64) bool {
 	switch {
-	case b.smallest > 0 && (request < b.smallest || limit > 0 && limit < b.smallest),
+	case request < b.smallest, // and a limit is never under its request
 		b.largest > 0 && (limit == 0 || max(request, limit) > b.largest),
 		b.ratio > 0 && (request == 0 || limit == 0 || float64(limit)/float64(request) > b.ratio):
 		return true

@@ -57,7 +57,7 @@ func checkApproval(old, rec *v1alpha1.Recommendation) []string {
 		return nil
 	}
 	var known []string
-	for _, values := range []*v1alpha1.RevisionedValues{old.Status.Candidate, old.Status.Applicable, old.Status.LastGood} {
+	for _, values := range []*v1alpha1.RevisionedValues{old.Status.Candidate, old.Status.Applicable} {
 		if values != nil && values.Revision != "" && !slices.Contains(known, values.Revision) {
 			known = append(known, values.Revision)
 		}

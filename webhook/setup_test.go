@@ -75,6 +75,11 @@ func TestARealAPIServerIsAnswered(t *testing.T) {
 	out.Annotations[v1alpha1.AnnotationMode] = "initial"
 	g.Expect(admin.Update(t.Context(), out)).To(Succeed())
 	g.Eventually(func() (string, error) { return createPod(t.Context(), admin) }).WithTimeout(20 * time.Second).Should(Equal("250m 512Mi"))
+	atLeast := &corev1.LimitRange{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "at-least"}}
+	atLeast.Spec.Limits = []corev1.LimitRangeItem{{Type: corev1.LimitTypeContainer, Min: corev1.ResourceList{"cpu": resource.MustParse("600m")}}}
+	g.Expect(admin.Create(t.Context(), atLeast)).To(Succeed())
+	// Pods are refused until both API server and webhook know the LimitRange, and created as they are written then.
+	g.Eventually(func() (string, error) { return createPod(t.Context(), admin) }).WithTimeout(20 * time.Second).Should(Equal("1 1Gi"))
 	stop()
 	g.Expect(createPod(t.Context(), admin)).To(Equal("1 1Gi"), "a pod that is created while the webhook is away")
 }

@@ -4,7 +4,7 @@ package v1alpha1
 const (
 	// ConditionReady is true when applicable holds sizes that the webhook and the updater may use.
 	ConditionReady = "Ready"
-	// ConditionHistoryReady is true when enough history was read to size the workload.
+	// ConditionHistoryReady is true when enough history was read to size the workload, and it is up to date.
 	ConditionHistoryReady = "HistoryReady"
 	// ConditionForecastReady is true when a forecast was computed.
 	ConditionForecastReady = "ForecastReady"
@@ -17,37 +17,36 @@ const (
 	ConditionApplied = "Applied"
 	// ConditionHealthy is false when a change did harm. Written by the updater.
 	ConditionHealthy = "Healthy"
-	// ConditionStale is true when the sizes were not confirmed for more than 24 hours, or cannot be at the moment.
+	// ConditionStale is true when the sizes were not confirmed for more than 24 hours.
 	ConditionStale = "Stale"
 )
 
 // Reasons of conditions.
 const (
-	ReasonSized              = "Sized"
-	ReasonWaitingForHistory  = "WaitingForHistory"
-	ReasonHistoryRead        = "HistoryRead"
-	ReasonHistoryUnavailable = "HistoryUnavailable"
-	ReasonNoHistory          = "NoHistory"
-	ReasonNothingToSize      = "NothingToSize"
-	ReasonForecast           = "Forecast"
-	ReasonHistoryTooShort    = "HistoryTooShort"
-	ReasonRules              = "Rules"
-	ReasonModel              = "Model"
-	ReasonNoEvents           = "NoEvents"
-	ReasonAutomatic          = "Automatic"
-	ReasonApprovedByPerson   = "ApprovedByPerson"
-	ReasonWaitingForApproval = "WaitingForApproval"
-	ReasonOnHold             = "OnHold"
-	ReasonFresh              = "Fresh"
-	ReasonInvalidAnnotation  = "InvalidAnnotation"
-	ReasonInvalidPolicy      = "InvalidPolicy"
-	ReasonOptedOut           = "OptedOut"
-	ReasonTargetGone         = "TargetGone"
-	ReasonInternalError      = "InternalError"
-	ReasonUpToDate           = "UpToDate"
-	ReasonDrifted            = "Drifted"
-	ReasonWaiting            = "Waiting"
-	ReasonNotAutomatic       = "NotAutomatic"
+	ReasonSized               = "Sized"
+	ReasonWaitingForHistory   = "WaitingForHistory"
+	ReasonHistoryRead         = "HistoryRead"
+	ReasonHistoryUnavailable  = "HistoryUnavailable"
+	ReasonNoHistory           = "NoHistory"
+	ReasonMeasurementsStopped = "MeasurementsStopped"
+	ReasonNothingToSize       = "NothingToSize"
+	ReasonForecast            = "Forecast"
+	ReasonHistoryTooShort     = "HistoryTooShort"
+	ReasonRules               = "Rules"
+	ReasonNoEvents            = "NoEvents"
+	ReasonAutomatic           = "Automatic"
+	ReasonApprovedByPerson    = "ApprovedByPerson"
+	ReasonWaitingForApproval  = "WaitingForApproval"
+	ReasonOnHold              = "OnHold"
+	ReasonFresh               = "Fresh"
+	ReasonInvalidAnnotation   = "InvalidAnnotation"
+	ReasonInvalidPolicy       = "InvalidPolicy"
+	ReasonOptedOut            = "OptedOut"
+	ReasonTargetGone          = "TargetGone"
+	ReasonUpToDate            = "UpToDate"
+	ReasonDrifted             = "Drifted"
+	ReasonWaiting             = "Waiting"
+	ReasonNotAutomatic        = "NotAutomatic"
 )
 
 // Field managers: each owns its own part of a Recommendation.

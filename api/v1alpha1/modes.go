@@ -29,7 +29,7 @@ const (
 	ApprovalManual    Approval = "manual"
 )
 
-// Priority says who gets capacity first.
+// Priority is for saying who gets capacity first. Accepted and kept, not used yet.
 // +kubebuilder:validation:Enum=critical;high;standard;low
 type Priority string
 

@@ -11,10 +11,13 @@ import (
 // The recommender (field manager loadline-recommender) owns everything but outcomes and the conditions Applied and
 // Healthy, which the updater (field manager loadline-updater) owns.
 //
-// The bounds below protect the API server, each on its own; together they allow more than the 32 KiB that an object may have.
-// Whoever writes the status shortens the trail until the object fits. That is enough for 16 containers, whose numbers take
-// about 27 KiB; with 18 or more, forecast and memory have to give way as well. Texts are cut to their bounds before they are
-// written: one that is too long has the whole write refused.
+// The bounds below protect the API server, each on its own; together they allow more than the 32 KiB that an object should
+// have. The recommender keeps its part within 24 KiB, so that outcomes and managedFields fit as well: it leaves out the
+// forecasts' details first, then lesser findings, then sentences of the trail, and never what is needed to decide and to
+// apply. That is enough for 24 containers; the numbers of 32 alone take about 30 KiB, and the object 36 KiB. Texts are cut to
+// their bounds before they are written: one that is too long has the whole write refused.
+//
+// Lists that one manager writes as a whole are atomic: managedFields would otherwise name every field of every container.
 type RecommendationStatus struct {
 	// conditions tell what works and what does not. Types: Ready, HistoryReady, ForecastReady, Advised, Approved,
 	// Applied, Healthy, Stale.
@@ -75,18 +78,13 @@ type RecommendationStatus struct {
 	// +optional
 	Applicable *RevisionedValues `json:"applicable,omitempty"`
 
-	// lastGood is the revision to return to when a change did harm.
-	// +optional
-	LastGood *RevisionedValues `json:"lastGood,omitempty"`
-
 	// current is what the workload's template asks for now.
 	// +optional
 	Current *CurrentValues `json:"current,omitempty"`
 
 	// oomFloor remembers, per container, what an out-of-memory kill taught.
 	// +optional
-	// +listType=map
-	// +listMapKey=container
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=32
 	OOMFloor []OOMFloor `json:"oomFloor,omitempty"`
 
@@ -96,8 +94,7 @@ type RecommendationStatus struct {
 
 	// forecast summarises the forecast behind the sizes, per container.
 	// +optional
-	// +listType=map
-	// +listMapKey=container
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=32
 	Forecast []ForecastStatus `json:"forecast,omitempty"`
 
@@ -161,8 +158,7 @@ type Display struct {
 type CurrentValues struct {
 	// containers of the workload's template.
 	// +optional
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=32
 	Containers []CurrentContainer `json:"containers,omitempty"`
 
@@ -277,8 +273,7 @@ type ForecastStatus struct {
 
 	// weights are the models and their share in percent.
 	// +optional
-	// +listType=map
-	// +listMapKey=model
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16
 	Weights []ModelWeight `json:"weights,omitempty"`
 
@@ -463,8 +458,7 @@ type Outcome struct {
 type DecisionMemory struct {
 	// containers that were ever sized.
 	// +optional
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=32
 	Containers []ContainerMemory `json:"containers,omitempty"`
 

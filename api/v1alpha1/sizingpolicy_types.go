@@ -80,7 +80,7 @@ type SizingPolicySpec struct {
 	// +optional
 	Disruption DisruptionPolicy `json:"disruption,omitempty"`
 
-	// signals are further measurements of the workload. Default: none.
+	// signals are further measurements of the workload. Default: none. Accepted and kept, not used yet.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -91,7 +91,7 @@ type SizingPolicySpec struct {
 	// +optional
 	SizeBestEffort *bool `json:"sizeBestEffort,omitempty"`
 
-	// costWeights turn cores and gibibytes into money in reports. Default: reports show cores and gibibytes only.
+	// costWeights are for turning cores and gibibytes into money. Default: none. Accepted and kept, not used yet.
 	// +optional
 	CostWeights *CostWeights `json:"costWeights,omitempty"`
 

@@ -36,8 +36,7 @@ type RevisionedValues struct {
 
 	// containers holds the sizes per container.
 	// +optional
-	// +listType=map
-	// +listMapKey=name
+	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=32
 	Containers []ContainerValues `json:"containers,omitempty"`
 

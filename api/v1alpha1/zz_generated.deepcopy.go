@@ -715,11 +715,6 @@ func (in *RecommendationStatus) DeepCopyInto(out *RecommendationStatus) {
 		*out = new(RevisionedValues)
 		(*in).DeepCopyInto(*out)
 	}
-	if in.LastGood != nil {
-		in, out := &in.LastGood, &out.LastGood
-		*out = new(RevisionedValues)
-		(*in).DeepCopyInto(*out)
-	}
 	if in.Current != nil {
 		in, out := &in.Current, &out.Current
 		*out = new(CurrentValues)

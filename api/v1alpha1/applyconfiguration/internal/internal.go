@@ -192,9 +192,7 @@ var schemaYAML = typed.YAMLObject(`types:
         list:
           elementType:
             namedType: com.github.loadline-dev.loadline.api.v1alpha1.CurrentContainer
-          elementRelationship: associative
-          keys:
-          - name
+          elementRelationship: atomic
     - name: replicas
       type:
         scalar: numeric
@@ -206,9 +204,7 @@ var schemaYAML = typed.YAMLObject(`types:
         list:
           elementType:
             namedType: com.github.loadline-dev.loadline.api.v1alpha1.ContainerMemory
-          elementRelationship: associative
-          keys:
-          - name
+          elementRelationship: atomic
     - name: lastReplicasLowered
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
@@ -292,9 +288,7 @@ var schemaYAML = typed.YAMLObject(`types:
         list:
           elementType:
             namedType: com.github.loadline-dev.loadline.api.v1alpha1.ModelWeight
-          elementRelationship: associative
-          keys:
-          - model
+          elementRelationship: atomic
 - name: com.github.loadline-dev.loadline.api.v1alpha1.Hold
   map:
     fields:
@@ -490,12 +484,7 @@ var schemaYAML = typed.YAMLObject(`types:
         list:
           elementType:
             namedType: com.github.loadline-dev.loadline.api.v1alpha1.ForecastStatus
-          elementRelationship: associative
-          keys:
-          - container
-    - name: lastGood
-      type:
-        namedType: com.github.loadline-dev.loadline.api.v1alpha1.RevisionedValues
+          elementRelationship: atomic
     - name: memory
       type:
         namedType: com.github.loadline-dev.loadline.api.v1alpha1.DecisionMemory
@@ -516,9 +505,7 @@ var schemaYAML = typed.YAMLObject(`types:
         list:
           elementType:
             namedType: com.github.loadline-dev.loadline.api.v1alpha1.OOMFloor
-          elementRelationship: associative
-          keys:
-          - container
+          elementRelationship: atomic
     - name: outcomes
       type:
         list:
@@ -628,9 +615,7 @@ var schemaYAML = typed.YAMLObject(`types:
         list:
           elementType:
             namedType: com.github.loadline-dev.loadline.api.v1alpha1.ContainerValues
-          elementRelationship: associative
-          keys:
-          - name
+          elementRelationship: atomic
     - name: replicas
       type:
         scalar: numeric

@@ -17,10 +17,13 @@ import (
 // The recommender (field manager loadline-recommender) owns everything but outcomes and the conditions Applied and
 // Healthy, which the updater (field manager loadline-updater) owns.
 //
-// The bounds below protect the API server, each on its own; together they allow more than the 32 KiB that an object may have.
-// Whoever writes the status shortens the trail until the object fits. That is enough for 16 containers, whose numbers take
-// about 27 KiB; with 18 or more, forecast and memory have to give way as well. Texts are cut to their bounds before they are
-// written: one that is too long has the whole write refused.
+// The bounds below protect the API server, each on its own; together they allow more than the 32 KiB that an object should
+// have. The recommender keeps its part within 24 KiB, so that outcomes and managedFields fit as well: it leaves out the
+// forecasts' details first, then lesser findings, then sentences of the trail, and never what is needed to decide and to
+// apply. That is enough for 24 containers; the numbers of 32 alone take about 30 KiB, and the object 36 KiB. Texts are cut to
+// their bounds before they are written: one that is too long has the whole write refused.
+//
+// Lists that one manager writes as a whole are atomic: managedFields would otherwise name every field of every container.
 type RecommendationStatusApplyConfiguration struct {
 	// conditions tell what works and what does not. Types: Ready, HistoryReady, ForecastReady, Advised, Approved,
 	// Applied, Healthy, Stale.
@@ -49,8 +52,6 @@ type RecommendationStatusApplyConfiguration struct {
 	// applicable is what the webhook and the updater use, and the only part that they read. It is the candidate, except
 	// under manual approval, a hold, or too short a history, when it stays behind or absent.
 	Applicable *RevisionedValuesApplyConfiguration `json:"applicable,omitempty"`
-	// lastGood is the revision to return to when a change did harm.
-	LastGood *RevisionedValuesApplyConfiguration `json:"lastGood,omitempty"`
 	// current is what the workload's template asks for now.
 	Current *CurrentValuesApplyConfiguration `json:"current,omitempty"`
 	// oomFloor remembers, per container, what an out-of-memory kill taught.
@@ -177,14 +178,6 @@ func (b *RecommendationStatusApplyConfiguration) WithCandidate(value *Revisioned
 // If called multiple times, the Applicable field is set to the value of the last call.
 func (b *RecommendationStatusApplyConfiguration) WithApplicable(value *RevisionedValuesApplyConfiguration) *RecommendationStatusApplyConfiguration {
 	b.Applicable = value
-	return b
-}
-
-// WithLastGood sets the LastGood field in the declarative configuration to the given value
-// and returns the receiver, so that objects can be built by chaining "With" function invocations.
-// If called multiple times, the LastGood field is set to the value of the last call.
-func (b *RecommendationStatusApplyConfiguration) WithLastGood(value *RevisionedValuesApplyConfiguration) *RecommendationStatusApplyConfiguration {
-	b.LastGood = value
 	return b
 }
 

@@ -27,11 +27,11 @@ type SizingPolicySpecApplyConfiguration struct {
 	EventLeadTime *v1.Duration `json:"eventLeadTime,omitempty"`
 	// disruption bounds how pods may be disturbed.
 	Disruption *DisruptionPolicyApplyConfiguration `json:"disruption,omitempty"`
-	// signals are further measurements of the workload. Default: none.
+	// signals are further measurements of the workload. Default: none. Accepted and kept, not used yet.
 	Signals []SignalApplyConfiguration `json:"signals,omitempty"`
 	// sizeBestEffort allows giving requests to pods that have none. They then stop being BestEffort. Default false.
 	SizeBestEffort *bool `json:"sizeBestEffort,omitempty"`
-	// costWeights turn cores and gibibytes into money in reports. Default: reports show cores and gibibytes only.
+	// costWeights are for turning cores and gibibytes into money. Default: none. Accepted and kept, not used yet.
 	CostWeights *CostWeightsApplyConfiguration `json:"costWeights,omitempty"`
 	// allowOverrides lets annotations on a workload widen what the namespace grants. Default false: they may only narrow it.
 	// No annotation on a workload opts it in, or into admission, where its namespace has not.

@@ -1,0 +1,32 @@
+package recommender
+
+import (
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/config"
+)
+
+// Engine gathers what decisions look at. Every read of the recommender is in gather.go, workloads.go, autoscaler.go and
+// historian.go.
+type Engine struct {
+	// Client reads from a cache.
+	Client client.Reader
+	// History reads measurements.
+	History *Historian
+	// DefaultPolicy applies where a namespace has none; every field is set.
+	DefaultPolicy v1alpha1.SizingPolicySpec
+	Cadence       Cadence
+}
+
+// NewEngine returns an engine that reads objects through reader and measurements through the history reader.
+func NewEngine(reader client.Reader, history HistoryReader, cfg config.Config) *Engine {
+	engine := &Engine{Client: reader, DefaultPolicy: cfg.Policy, Cadence: Cadence{
+		Horizon: cfg.Recommender.Horizon.Duration, Confirm: cfg.Recommender.RefreshInterval.Duration, StaleAfter: cfg.Recommender.StaleAfter.Duration,
+	}}
+	engine.History = &Historian{
+		Reader: history, Engine: engine,
+		Every: cfg.Recommender.SyncInterval.Duration, MaxBackoff: cfg.Recommender.RetryBackoffMax.Duration,
+	}
+	return engine
+}
