@@ -83,6 +83,25 @@ func TestRecommenderAndUpdaterShareAStatus(t *testing.T) {
 	}
 }
 
+// The whole installation as the README applies it, Deployments and generated ConfigMap included. Its namespaces, which a dry run
+// cannot create for what lies in them, exist already, as they do on a second apply.
+func TestTheShippedInstallationIsAcceptedAsAWhole(t *testing.T) {
+	cmd := exec.CommandContext(t.Context(), cluster.KubectlPath, "--kubeconfig", cluster.Kubeconfig,
+		"apply", "--server-side", "--dry-run=server", "-k", filepath.Join("..", "..", "config"))
+	output, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, output)
+	}
+	for _, object := range []string{
+		"deployment.apps/loadline-recommender", "deployment.apps/loadline-webhook", "deployment.apps/loadline-updater",
+		"service/loadline-webhook", "secret/loadline-webhook-cert", "configmap/loadline-config-",
+	} {
+		if !strings.Contains(string(output), object) {
+			t.Errorf("%s is not part of it:\n%s", object, output)
+		}
+	}
+}
+
 func TestTheSamplesAreAccepted(t *testing.T) {
 	create(t, namespace("shop", nil, nil))
 	files, err := filepath.Glob(filepath.Join("..", "..", "config", "samples", "sizingpolicy-*.yaml"))

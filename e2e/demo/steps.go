@@ -82,7 +82,7 @@ func (d *demo) explain(ctx context.Context) error {
 	d.say("Every number has its sentence. Two more workloads have something to tell: payments was killed for lack of memory, and " +
 		"worker leaks.")
 	const telling = " -n shop | grep -iE '^  (critical|warning)|memory:'"
-	if err := d.run(ctx, "loadline explain deployment/payments"+telling, "loadline explain deployment/worker"+telling); err != nil {
+	if err := d.run(ctx, "loadline explain deployment/payments"+telling, "loadline explain deployment/worker -n shop | grep MemoryLeakSuspected"); err != nil {
 		return err
 	}
 	d.say("What a kill teaches holds at once and does not wait for two weeks of history. A leak is not fed with ever more memory; " +

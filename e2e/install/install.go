@@ -157,10 +157,23 @@ func (in *Installation) configure(change func(*config.Config)) error {
 
 // Start starts a part that does not run, with its own service account, and waits until it is ready.
 func (in *Installation) Start(ctx context.Context, part string) error {
+	return in.start(ctx, part, part)
+}
+
+// StartSpare starts a second process of a part, as a second replica would be. Spare names it in the other methods.
+func (in *Installation) StartSpare(ctx context.Context, part string) error {
+	return in.start(ctx, part, Spare(part))
+}
+
+// Spare is the name of a part's second process.
+func Spare(part string) string { return part + "-spare" }
+
+// start starts a process of a part under a name.
+func (in *Installation) start(ctx context.Context, part, name string) error {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if in.running[part] != nil {
-		return fmt.Errorf("the %s runs already", part)
+	if in.running[name] != nil {
+		return fmt.Errorf("the %s runs already", name)
 	}
 	health, err := harness.FreePort()
 	if err != nil {
@@ -172,7 +185,7 @@ func (in *Installation) Start(ctx context.Context, part string) error {
 	}
 	cfg := in.Config
 	cfg.HealthAddress, cfg.MetricsAddress = fmt.Sprintf("127.0.0.1:%d", health), fmt.Sprintf("127.0.0.1:%d", metrics)
-	file, err := writeConfig(in.cluster.Dir, part, cfg)
+	file, err := writeConfig(in.cluster.Dir, name, cfg)
 	if err != nil {
 		return err
 	}
@@ -182,15 +195,15 @@ func (in *Installation) Start(ctx context.Context, part string) error {
 	}
 	in.starts++
 	cmd := exec.Command(in.Binary, part, "--config", file, "--kubeconfig", kubeconfig)
-	p, err := in.cluster.Run(in.ctx, fmt.Sprintf("loadline-%s-%d", part, in.starts), cmd)
+	p, err := in.cluster.Run(in.ctx, fmt.Sprintf("loadline-%s-%d", name, in.starts), cmd)
 	if err != nil {
-		return fmt.Errorf("start the %s: %w", part, err)
+		return fmt.Errorf("start the %s: %w", name, err)
 	}
 	if err := p.WaitReady(ctx, ready(cfg.HealthAddress)); err != nil {
 		_ = p.Stop()
-		return fmt.Errorf("wait for the %s: %w", part, err)
+		return fmt.Errorf("wait for the %s: %w", name, err)
 	}
-	in.running[part], in.metrics[part] = p, cfg.MetricsAddress
+	in.running[name], in.metrics[name] = p, cfg.MetricsAddress
 	return nil
 }
 
@@ -227,12 +240,12 @@ func (in *Installation) CLI(ctx context.Context, args ...string) (string, error)
 	return string(output), err
 }
 
-func writeConfig(dir, part string, cfg config.Config) (string, error) {
+func writeConfig(dir, name string, cfg config.Config) (string, error) {
 	content, err := yaml.Marshal(cfg)
 	if err != nil {
 		return "", fmt.Errorf("encode configuration: %w", err)
 	}
-	file := filepath.Join(dir, "loadline-"+part+".yaml")
+	file := filepath.Join(dir, "loadline-"+name+".yaml")
 	if err := os.WriteFile(file, content, 0o600); err != nil {
 		return "", fmt.Errorf("write configuration: %w", err)
 	}

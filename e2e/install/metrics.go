@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
@@ -42,4 +43,25 @@ func (m Metrics) Sum(name string) float64 {
 		sum += metric.GetCounter().GetValue() + metric.GetGauge().GetValue()
 	}
 	return sum
+}
+
+// SumExcept adds up a counter or gauge over all series whose label has another value than the given one; 0 if there is none.
+func (m Metrics) SumExcept(name, label, value string) float64 {
+	sum := 0.0
+	for _, metric := range m[name].GetMetric() {
+		excepted := slices.ContainsFunc(metric.GetLabel(), func(l *dto.LabelPair) bool { return l.GetName() == label && l.GetValue() == value })
+		if !excepted {
+			sum += metric.GetCounter().GetValue() + metric.GetGauge().GetValue()
+		}
+	}
+	return sum
+}
+
+// Count returns how many observations a histogram has over all its labels; 0 if there is none.
+func (m Metrics) Count(name string) float64 {
+	var count uint64
+	for _, metric := range m[name].GetMetric() {
+		count += metric.GetHistogram().GetSampleCount()
+	}
+	return float64(count)
 }

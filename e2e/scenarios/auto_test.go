@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -15,20 +16,29 @@ import (
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/apply"
+	"github.com/loadline-dev/loadline/e2e/install"
 	"github.com/loadline-dev/loadline/e2e/shop"
 )
 
-var autoShop = shop.InNamespace("auto", []shop.Workload{
-	{ // Far too large: drifts as soon as the namespace opts in.
-		Name: "web", Replicas: 3, Requests: map[string]string{"cpu": "2", "memory": "2Gi"}, Limits: map[string]string{"memory": "2Gi"},
-		CPU: shop.Diurnal(0.1, 0.4), Memory: shop.Flat(300 * shop.Mebibyte),
-	},
-	{ // Too small, on nodes that cannot resize it.
+var (
+	autoShop = shop.InNamespace("auto", []shop.Workload{
+		{ // Far too large: drifts as soon as the namespace opts in.
+			Name: "web", Replicas: 3, Requests: map[string]string{"cpu": "2", "memory": "2Gi"}, Limits: map[string]string{"memory": "2Gi"},
+			CPU: shop.Diurnal(0.1, 0.4), Memory: shop.Flat(300 * shop.Mebibyte),
+		},
+		{ // Too small, on nodes that cannot resize it.
+			Name: "stuck", Replicas: 4, Requests: map[string]string{"cpu": "50m", "memory": "64Mi"},
+			CPU: shop.Diurnal(0.3, 0.6), Memory: shop.Flat(200 * shop.Mebibyte),
+			PodAnnotations: map[string]string{"kwok.x-k8s.io/resize": "infeasible"},
+		},
+	})
+	// Four pods that have to be evicted, because they are too small and their nodes cannot resize them.
+	budgetShop = shop.InNamespace("budget", []shop.Workload{{
 		Name: "stuck", Replicas: 4, Requests: map[string]string{"cpu": "50m", "memory": "64Mi"},
-		CPU: shop.Diurnal(0.3, 0.6), Memory: shop.Flat(200 * shop.Mebibyte),
+		CPU: shop.Flat(0.5), Memory: shop.Flat(200 * shop.Mebibyte),
 		PodAnnotations: map[string]string{"kwok.x-k8s.io/resize": "infeasible"},
-	},
-})
+	}})
+)
 
 func TestDriftedPodsAreResizedInPlaceOrEvictedWithinTheBudgetAndThenNothingMoves(t *testing.T) {
 	s := newScene(t, "auto", autoShop)
@@ -40,7 +50,10 @@ func TestDriftedPodsAreResizedInPlaceOrEvictedWithinTheBudgetAndThenNothingMoves
 	})
 	s.create(&v1alpha1.SizingPolicy{
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: v1alpha1.DefaultPolicyName},
-		Spec:       v1alpha1.SizingPolicySpec{Disruption: v1alpha1.DisruptionPolicy{EvictionsPerHour: new(int32(600))}},
+		// So wide that the disruption budget is what binds.
+		Spec: v1alpha1.SizingPolicySpec{Disruption: v1alpha1.DisruptionPolicy{
+			EvictionsPerHour: new(int32(600)), MaxUnavailable: new(intstr.FromString("100%")), MinReplicas: new(int32(1)),
+		}},
 	})
 	web, stuck := uids(s.pods("web")), uids(s.pods("stuck"))
 	leastReady := watchReady(s, "stuck")
@@ -61,7 +74,7 @@ func TestDriftedPodsAreResizedInPlaceOrEvictedWithinTheBudgetAndThenNothingMoves
 		g.Expect(specRequests(s.pods("stuck"))).To(And(HaveLen(4), HaveEach(want)))
 		g.Expect(want.CPUMillis).To(BeNumerically(">", 300), "what the history says")
 	}, 2*patience).Should(Succeed(), "where resize is refused, pods are evicted and come back right-sized")
-	s.Expect(uids(s.pods("stuck"))).NotTo(ContainElements(stuck))
+	s.Expect(uids(s.pods("stuck"))).NotTo(ContainElement(BeElementOf(stuck)), "every one of them was replaced")
 	s.running("stuck", 4)
 	s.Expect(leastReady()).To(BeNumerically(">=", 3), "never below the disruption budget")
 
@@ -73,9 +86,45 @@ func TestDriftedPodsAreResizedInPlaceOrEvictedWithinTheBudgetAndThenNothingMoves
 		return conditionReason(rec, v1alpha1.ConditionApplied) == v1alpha1.ReasonUpToDate
 	})
 
-	// Ten minutes at the default interval of 30 s are 20 rounds; here a round takes a second.
-	before := podSnapshot(s)
-	s.Consistently(func() string { return cmp.Diff(before, podSnapshot(s)) }, 21*time.Second, time.Second).Should(BeEmpty(), "webhook and updater agree")
+	s.nothingMoves("web", "stuck")
+}
+
+func TestNoMorePodsAreEvictedInAnHourThanThePolicyAllows(t *testing.T) {
+	s := newScene(t, "budget", budgetShop)
+	s.create(&v1alpha1.SizingPolicy{
+		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: v1alpha1.DefaultPolicyName},
+		Spec: v1alpha1.SizingPolicySpec{
+			Behavior:   v1alpha1.Behavior{Up: v1alpha1.Movement{MaxStepPercent: new(int32(1000))}},
+			Disruption: v1alpha1.DisruptionPolicy{EvictionsPerHour: new(int32(1))},
+		},
+	})
+	before := uids(s.pods("stuck"))
+	s.annotate(map[string]string{v1alpha1.AnnotationMode: "auto"})
+	s.Eventually(func() []types.UID { return uids(s.pods("stuck")) }).ShouldNot(ContainElements(before), "the first pod is evicted")
+	s.running("stuck", 4)
+
+	s.nothingMoves("stuck")
+	after := uids(s.pods("stuck"))
+	s.Expect(slices.DeleteFunc(slices.Clone(before), func(uid types.UID) bool { return slices.Contains(after, uid) })).To(HaveLen(1), "exactly one eviction")
+	s.Expect(s.recommendation("Deployment", "stuck").Status.Outcomes).To(ContainElement(HaveField("Result", v1alpha1.OutcomeEvicted)))
+}
+
+// nothingMoves fails if a pod of the workloads is replaced or changed while the updater does twenty rounds, which are ten
+// minutes at the default interval of 30 s.
+func (s scene) nothingMoves(apps ...string) {
+	s.t.Helper()
+	rounds := func() float64 {
+		metrics, err := loadline.Metrics(s.t.Context(), install.Updater)
+		s.Expect(err).NotTo(HaveOccurred())
+		return metrics.Count("loadline_updater_round_duration_seconds")
+	}
+	before, begun := podSnapshot(s, apps...), rounds()
+	s.Eventually(func() (float64, error) {
+		if diff := cmp.Diff(before, podSnapshot(s, apps...)); diff != "" {
+			return 0, StopTrying("pods moved: " + diff)
+		}
+		return rounds() - begun, nil
+	}, 2*patience, 500*time.Millisecond).Should(BeNumerically(">=", 20), "rounds of the updater in which nothing moved")
 }
 
 func conditionReason(rec *v1alpha1.Recommendation, kind string) string {
@@ -115,9 +164,9 @@ func actualRequests(pods []corev1.Pod) []apply.Amounts {
 }
 
 // podSnapshot tells which pods there are and what they ask for.
-func podSnapshot(s scene) map[types.UID]apply.Amounts {
+func podSnapshot(s scene, apps ...string) map[types.UID]apply.Amounts {
 	all := map[types.UID]apply.Amounts{}
-	for _, app := range []string{"web", "stuck"} {
+	for _, app := range apps {
 		for _, pod := range s.pods(app) {
 			all[pod.UID] = requestsOf(pod)
 		}

@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/apply"
 	"github.com/loadline-dev/loadline/e2e/shop"
 )
 
@@ -29,11 +30,14 @@ func TestAnAnnouncedEventRaisesTheTargetBeforeItsWindowOpensAndTheTargetComesBac
 	s.annotate(map[string]string{v1alpha1.AnnotationMode: "dry-run"})
 	usual := target(s.ready("Deployment", "web").Status.Candidate)
 
-	opens := time.Now().UTC().Add(20 * time.Second).Truncate(time.Second)
+	// Two hours are more than the lead time of ten minutes. Several passes of the recommender fit into the wait.
+	s.announce(time.Now().Add(2*time.Hour), time.Now().Add(3*time.Hour))
+	s.Consistently(func() apply.Amounts { return target(s.recommendation("Deployment", "web").Status.Candidate) }, 10*time.Second, time.Second).
+		Should(Equal(usual), "raised long before it is needed")
+
+	opens := time.Now().UTC().Add(40 * time.Second).Truncate(time.Second)
 	closes := opens.Add(5 * time.Second)
-	s.annotate(map[string]string{
-		v1alpha1.AnnotationEventPrefix + "sale": fmt.Sprintf("%s/%s demand=300%%", opens.Format(time.RFC3339), closes.Format(time.RFC3339)),
-	})
+	s.announce(opens, closes)
 	raised := s.when("Deployment", "web", "is raised", func(rec *v1alpha1.Recommendation) bool {
 		return target(rec.Status.Candidate).CPUMillis > 2*usual.CPUMillis
 	})
@@ -43,6 +47,15 @@ func TestAnAnnouncedEventRaisesTheTargetBeforeItsWindowOpensAndTheTargetComesBac
 	s.Expect(raised.Status.Advice.Adjustments).To(HaveLen(1))
 	s.Expect(raised.Status.Advice.Adjustments[0].Accepted).To(BeTrue())
 
-	s.when("Deployment", "web", "comes back", func(rec *v1alpha1.Recommendation) bool { return target(rec.Status.Candidate) == usual })
+	s.Eventually(func() apply.Amounts { return target(s.recommendation("Deployment", "web").Status.Candidate) }, time.Until(closes)+patience).
+		Should(Equal(usual), "the target comes back")
 	s.Expect(time.Now()).To(BeTemporally(">=", closes), "not before the event was over")
+}
+
+// announce annotates the namespace with a sale that triples demand, in place of the one that was announced before.
+func (s scene) announce(opens, closes time.Time) {
+	s.t.Helper()
+	s.annotate(map[string]string{
+		v1alpha1.AnnotationEventPrefix + "sale": fmt.Sprintf("%s/%s demand=300%%", opens.UTC().Format(time.RFC3339), closes.UTC().Format(time.RFC3339)),
+	})
 }

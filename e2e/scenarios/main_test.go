@@ -80,8 +80,8 @@ func run(ctx context.Context, m *testing.M) (code int, err error) {
 	return m.Run(), nil
 }
 
-// quick shortens every wait and widens the budgets, so that ten minutes of work pass in seconds. What the budgets hold back is
-// asserted where a scenario sets its own policy.
+// quick shortens every wait and widens the budgets of the cluster and of a namespace, so that ten minutes of work pass in
+// seconds. A workload's own budget stays at its default; what it holds back is asserted in the namespace budget.
 func quick(cfg *config.Config) {
 	cfg.Recommender.SyncInterval.Duration = 3 * time.Second
 	cfg.Recommender.RetryBackoffMax.Duration = 3 * time.Second
@@ -99,6 +99,6 @@ func past(now time.Time) ([]shop.Workload, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the recorded traces: %w", err)
 	}
-	return slices.Concat(all, crowd(), dryRunShop, initialShop, untouchedShop, optOutShop, autoShop, replicaShop, saleShop,
+	return slices.Concat(all, crowd(), dryRunShop, initialShop, untouchedShop, optOutShop, autoShop, budgetShop, replicaShop, saleShop,
 		killedShop, outageShop, webhookShop, refusalShop, restartShop), nil
 }

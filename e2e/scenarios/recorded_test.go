@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"compress/gzip"
 	"encoding/csv"
-	"errors"
 	"fmt"
-	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -32,7 +30,8 @@ type trace struct {
 	cpu, memory []float64
 }
 
-// recorded returns 50 traces: from the folder that the environment variable DATA names, or generated ones without it.
+// recorded returns 50 traces: from the folder that the environment variable DATA names, or generated ones if it is not set. A
+// folder without the files is an error: who names one wants to know.
 func recorded() ([]trace, error) {
 	const count = 50
 	folder := os.Getenv("DATA")
@@ -40,9 +39,6 @@ func recorded() ([]trace, error) {
 		return generated(count), nil
 	}
 	names, cpu, err := readColumns(filepath.Join(folder, "bitbrains_august_cpu_cores.csv.gz"), count, 1)
-	if errors.Is(err, fs.ErrNotExist) {
-		return generated(count), nil
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -55,6 +51,14 @@ func recorded() ([]trace, error) {
 		traces[i] = trace{names[i], cpu[i], memory[i]}
 	}
 	return traces, nil
+}
+
+// traceSource names where recorded gets its traces from.
+func traceSource() string {
+	if folder := os.Getenv("DATA"); folder != "" {
+		return "the Bitbrains traces in " + folder
+	}
+	return "the generator, because DATA is not set"
 }
 
 // generated returns traces of 30 days with a day's rhythm, each of another size and noise.
@@ -136,6 +140,7 @@ func TestFiftyRecordedWorkloadsAreSizedAsAnIndependentCalculationSays(t *testing
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Logf("%d workloads with histories from %s", len(workloads), traceSource())
 	s := newScene(t, recordedNamespace, workloads)
 	s.create(&v1alpha1.SizingPolicy{ // Sizes at once, so that the numbers are those of the history alone.
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: v1alpha1.DefaultPolicyName},
@@ -145,6 +150,7 @@ func TestFiftyRecordedWorkloadsAreSizedAsAnIndependentCalculationSays(t *testing
 		}},
 	})
 	s.annotate(map[string]string{v1alpha1.AnnotationMode: "dry-run"})
+	var leaking []string
 	for _, w := range workloads {
 		rec := s.ready("Deployment", w.Name)
 		got := target(rec.Status.Applicable)
@@ -153,11 +159,14 @@ func TestFiftyRecordedWorkloadsAreSizedAsAnIndependentCalculationSays(t *testing
 		margin, least := 1.15, 32.0*shop.Mebibyte
 		if hasFinding(rec, "MemoryLeakSuspected") {
 			margin, least = 1, 16*1024*shop.Mebibyte
+			leaking = append(leaking, w.Name)
 		}
 		cpu, memory := max(10, independentCPU(w, now)), max(least, independentMemory(w, now, margin))
 		s.Expect(float64(got.CPUMillis)).To(BeNumerically("~", cpu, max(2, 0.02*cpu)), "CPU of %s in millicores:\n%s", w.Name, describe(rec))
 		s.Expect(float64(got.MemoryBytes)).To(BeNumerically("~", memory, shop.Mebibyte), "memory of %s in bytes:\n%s", w.Name, describe(rec))
 	}
+	t.Logf("taken for leaks: %q", leaking)
+	s.Expect(len(leaking)).To(BeNumerically("<=", len(workloads)/10), "a detector that sees leaks everywhere would excuse every number")
 	list := &v1alpha1.RecommendationList{}
 	s.Expect(loadline.Client.List(t.Context(), list, client.InNamespace(s.namespace))).To(Succeed())
 	s.Expect(list.Items).To(HaveLen(len(workloads)))

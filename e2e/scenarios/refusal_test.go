@@ -10,7 +10,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/e2e/install"
@@ -20,16 +19,6 @@ import (
 var (
 	refusalShop = oversized("refusal")
 	standingBad = shop.InNamespace("standing", nil)
-	restartShop = shop.InNamespace("restart", []shop.Workload{
-		{
-			Name: "a", Replicas: 2, Requests: map[string]string{"cpu": "1", "memory": "1Gi"},
-			CPU: shop.Flat(0.2), Memory: shop.Flat(300 * shop.Mebibyte),
-		},
-		{
-			Name: "b", Replicas: 2, Requests: map[string]string{"cpu": "1", "memory": "1Gi"},
-			CPU: shop.Flat(0.3), Memory: shop.Flat(400 * shop.Mebibyte),
-		},
-	})
 )
 
 func TestBadInputIsRefusedWithAMessageThatHelps(t *testing.T) {
@@ -93,26 +82,4 @@ func TestABadAnnotationThatIsAlreadyStoredBlocksNeitherAnUpdateNorTheDeletion(t 
 	s.Eventually(func() bool {
 		return apierrors.IsNotFound(loadline.Client.Get(t.Context(), types.NamespacedName{Name: s.namespace}, namespace))
 	}).Should(BeTrue(), "the namespace can be deleted")
-}
-
-func TestTheOperatorRestartsInTheMiddleAndNothingDoubles(t *testing.T) {
-	s := newScene(t, "restart", restartShop)
-	s.annotate(map[string]string{v1alpha1.AnnotationMode: "auto"})
-	for _, part := range []string{install.Recommender, install.Updater, install.Webhook} {
-		s.Expect(loadline.Kill(part)).To(Succeed())
-		s.Expect(loadline.Start(t.Context(), part)).To(Succeed())
-	}
-	for _, w := range restartShop {
-		s.ready("Deployment", w.Name)
-		s.when("Deployment", w.Name, "is applied", func(rec *v1alpha1.Recommendation) bool {
-			return conditionReason(rec, v1alpha1.ConditionApplied) == v1alpha1.ReasonUpToDate
-		})
-		s.Expect(s.pods(w.Name)).To(HaveLen(2))
-	}
-	list := &v1alpha1.RecommendationList{}
-	s.Expect(loadline.Client.List(t.Context(), list, client.InNamespace(s.namespace))).To(Succeed())
-	s.Expect(list.Items).To(HaveLen(2), "one recommendation per workload")
-	for _, rec := range list.Items {
-		s.Expect(len(rec.Status.Outcomes)).To(BeNumerically("<=", 2), "each pod was touched at most once: %v", rec.Status.Outcomes)
-	}
 }

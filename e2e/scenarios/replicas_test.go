@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
 	appsv1 "k8s.io/api/apps/v1"
@@ -15,13 +16,16 @@ import (
 	"github.com/loadline-dev/loadline/e2e/shop"
 )
 
+// autoscalerMax is as far as the autoscaler of this scenario may go.
+const autoscalerMax = 4
+
 var replicaShop = shop.InNamespace("replicas", []shop.Workload{
 	{ // Two pods share what four pods did: the template's small request says that more are needed.
 		Name: "web", Replicas: 2, PastPods: 6, Requests: map[string]string{"cpu": "200m", "memory": "256Mi"},
 		CPU: shop.Flat(0.3), Memory: shop.Flat(200 * shop.Mebibyte),
 	},
 	{
-		Name: "scaled", Replicas: 2, PastPods: 6, Requests: map[string]string{"cpu": "200m", "memory": "256Mi"},
+		Name: "scaled", Replicas: 2, PastPods: 6, Requests: map[string]string{"cpu": "200m", "memory": "1Gi"},
 		CPU: shop.Flat(0.3), Memory: shop.Flat(200 * shop.Mebibyte),
 	},
 })
@@ -32,7 +36,7 @@ func TestReplicasAreInjectedWhenADeploymentIsCreatedUnlessAnAutoscalerOwnsIt(t *
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "scaled"},
 		Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
 			ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "scaled"},
-			MinReplicas:    new(int32(2)), MaxReplicas: 10,
+			MinReplicas:    new(int32(2)), MaxReplicas: autoscalerMax,
 			Metrics: []autoscalingv2.MetricSpec{{Type: autoscalingv2.ResourceMetricSourceType, Resource: &autoscalingv2.ResourceMetricSource{
 				Name: corev1.ResourceCPU, Target: autoscalingv2.MetricTarget{Type: autoscalingv2.UtilizationMetricType, AverageUtilization: new(int32(80))},
 			}}},
@@ -43,25 +47,35 @@ func TestReplicasAreInjectedWhenADeploymentIsCreatedUnlessAnAutoscalerOwnsIt(t *
 		return rec.Status.Applicable != nil && rec.Status.Applicable.Replicas != nil && *rec.Status.Applicable.Replicas > 2
 	})
 	scaled := s.when("Deployment", "scaled", "knows its autoscaler", func(rec *v1alpha1.Recommendation) bool {
-		return rec.Status.Replicas != nil && rec.Status.Replicas.Owner == "HorizontalPodAutoscaler/scaled"
+		return rec.Status.Replicas != nil && rec.Status.Replicas.Owner == "HorizontalPodAutoscaler/scaled" && rec.Status.Applicable != nil
 	})
-	s.Expect(scaled.Status.Candidate == nil || len(scaled.Status.Candidate.Containers) == 0 || scaled.Status.Candidate.Containers[0].Target.CPU == nil).
-		To(BeTrue(), "an autoscaler on CPU utilisation and a moving CPU request would fight")
+	size := scaled.Status.Applicable.Containers[0].Target
+	s.Expect(size.CPU).To(BeNil(), "an autoscaler on CPU utilisation and a moving CPU request would fight")
+	s.Expect(size.Memory).NotTo(BeNil(), "memory is no business of the autoscaler")
+	s.Expect(size.Memory.Value()).To(BeNumerically("<", 1024*shop.Mebibyte))
+	s.Expect(scaled.Status.Applicable.Replicas).To(BeNil(), "the autoscaler decides")
 
-	for _, w := range replicaShop {
-		s.recreate(w)
-	}
-	s.Expect(replicasOf(s, "web")).To(Equal(*web.Status.Applicable.Replicas))
-	s.Expect(replicasOf(s, "scaled")).To(Equal(int32(2)), "the autoscaler decides")
+	// A use of 300m with a request of 200m is 150 %, and the autoscaler wants 80 %.
+	s.Eventually(func() int32 { return replicasOf(s, "scaled") }, 3*patience, time.Second).Should(Equal(int32(autoscalerMax)), "the autoscaler scales")
+	deployment := &appsv1.Deployment{}
+	s.Expect(s.get("scaled", deployment)).To(Succeed())
+	s.Expect(annotateObject(t.Context(), deployment, map[string]string{v1alpha1.AnnotationMode: "auto"})).To(Succeed())
+	s.Consistently(func() int32 { return replicasOf(s, "scaled") }, 8*time.Second, 200*time.Millisecond).Should(Equal(int32(autoscalerMax)), "and keeps the last word")
+
+	// What Create returns is what admission made of it, before any controller could change it.
+	s.Expect(s.recreate(replicaShop[0])).To(Equal(*web.Status.Applicable.Replicas))
+	s.Expect(s.recreate(replicaShop[1])).To(Equal(int32(2)), "as written: the autoscaler decides")
 }
 
-// recreate deletes a Deployment and creates it again as it was written.
-func (s scene) recreate(w shop.Workload) {
+// recreate deletes a Deployment, creates it again as it was written, and returns how many replicas admission let it have.
+func (s scene) recreate(w shop.Workload) int32 {
 	s.t.Helper()
 	object := w.Object(started)
 	s.Expect(loadline.Client.Delete(s.t.Context(), object, client.PropagationPolicy(metav1.DeletePropagationForeground))).To(Succeed())
 	s.Eventually(func() bool { return apierrors.IsNotFound(s.get(w.Name, &appsv1.Deployment{})) }).Should(BeTrue())
-	s.create(w.Object(started))
+	created := w.Object(started).(*appsv1.Deployment)
+	s.create(created)
+	return *created.Spec.Replicas
 }
 
 func replicasOf(s scene, deployment string) int32 {

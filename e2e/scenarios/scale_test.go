@@ -33,6 +33,7 @@ func crowd() []shop.Workload {
 
 func TestOnePassOverFiveHundredWorkloadsIsCompleteAndCheap(t *testing.T) {
 	s := newScene(t, "crowd", crowd())
+	t.Cleanup(s.remove)
 	before := requests(t)
 	begun := time.Now()
 	s.annotate(map[string]string{v1alpha1.AnnotationMode: "dry-run"})
@@ -40,6 +41,8 @@ func TestOnePassOverFiveHundredWorkloadsIsCompleteAndCheap(t *testing.T) {
 	elapsed := time.Since(begun)
 	after := requests(t)
 
+	s.Expect(after.errors-before.errors).To(BeZero(), "reconciles that failed")
+	s.Expect(after.refused-before.refused).To(BeZero(), "queries that Prometheus did not answer well")
 	prometheus, apiServer := after.prometheus-before.prometheus, after.apiServer-before.apiServer
 	t.Logf("%d workloads with %d pods: one full pass in %s, %.0f Prometheus queries, %.0f API-server requests",
 		crowdSize, crowdSize*crowdReplicas, elapsed.Round(time.Second), prometheus, apiServer)
@@ -67,8 +70,8 @@ func readyCount(s scene) int {
 	return ready
 }
 
-// counts of requests that the recommender made since it started.
-type counts struct{ prometheus, apiServer float64 }
+// counts of what the recommender did since it started: requests, queries that did not end well, and failed reconciles.
+type counts struct{ prometheus, apiServer, refused, errors float64 }
 
 func requests(t *testing.T) counts {
 	t.Helper()
@@ -79,5 +82,7 @@ func requests(t *testing.T) counts {
 	return counts{
 		prometheus: metrics.Sum("loadline_history_queries_total"),
 		apiServer:  metrics.Sum("rest_client_requests_total"),
+		refused:    metrics.SumExcept("loadline_history_queries_total", "result", "ok"),
+		errors:     metrics.Sum("controller_runtime_reconcile_errors_total"),
 	}
 }

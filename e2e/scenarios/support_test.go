@@ -11,6 +11,7 @@ import (
 	. "github.com/onsi/gomega"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -45,6 +46,7 @@ func newScene(t *testing.T, namespace string, workloads []shop.Workload) scene {
 		// The test's own context has ended by now.
 		_ = loadline.Client.Delete(context.Background(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})
 	})
+	// The namespace's default service account may take a moment; until then pods are refused, and their controllers try again.
 	for _, w := range workloads {
 		s.create(w.Object(started))
 	}
@@ -54,9 +56,23 @@ func newScene(t *testing.T, namespace string, workloads []shop.Workload) scene {
 	return s
 }
 
+// remove deletes the scene's namespace and waits until all of it is gone, so that the next scenario has the machine for itself.
+func (s scene) remove() {
+	const bound = 3 * time.Minute
+	ctx, cancel := context.WithTimeout(context.Background(), bound) // The test's own context has ended by now.
+	defer cancel()
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: s.namespace}}
+	if err := loadline.Client.Delete(ctx, namespace); err != nil {
+		s.t.Errorf("delete namespace %s: %v", s.namespace, err)
+		return
+	}
+	s.Eventually(func() bool {
+		return apierrors.IsNotFound(loadline.Client.Get(ctx, types.NamespacedName{Name: s.namespace}, namespace))
+	}, bound, time.Second).Should(BeTrue(), "namespace %s is gone", s.namespace)
+}
+
 func (s scene) create(object client.Object) {
 	s.t.Helper()
-	// A namespace's default service account may take a moment; until then pods of it are refused.
 	s.Expect(loadline.Client.Create(s.t.Context(), object)).To(Succeed())
 }
 
