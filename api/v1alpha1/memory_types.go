@@ -1,0 +1,76 @@
+package v1alpha1
+
+import (
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// OOMFloor is the least memory a container gets after it was killed for lack of memory.
+type OOMFloor struct {
+	// container that was killed.
+	// +kubebuilder:validation:MaxLength=63
+	Container string `json:"container"`
+
+	// hit is the memory limit that the container ran into, in bytes.
+	Hit resource.Quantity `json:"hit"`
+
+	// floor is the memory request that follows, in bytes: the larger of 1.2 × hit and hit + 100 MiB.
+	Floor resource.Quantity `json:"floor"`
+
+	// time of the last kill.
+	Time metav1.Time `json:"time"`
+
+	// kills counts the kills that were seen.
+	// +kubebuilder:validation:Minimum=1
+	Kills int32 `json:"kills"`
+}
+
+// DecisionMemory is what the next decision needs from the ones before. It lives here so that a restart forgets nothing.
+type DecisionMemory struct {
+	// containers that were ever sized.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	Containers []ContainerMemory `json:"containers,omitempty"`
+
+	// lastReplicasLowered is when the number of pods was last recommended lower.
+	// +optional
+	LastReplicasLowered *metav1.Time `json:"lastReplicasLowered,omitempty"`
+}
+
+// ContainerMemory is what is remembered about one container.
+type ContainerMemory struct {
+	// name of the container.
+	// +kubebuilder:validation:MaxLength=63
+	Name string `json:"name"`
+
+	// image that runs; a change restarts the time before lowering.
+	// +optional
+	// +kubebuilder:validation:MaxLength=512
+	Image string `json:"image,omitempty"`
+
+	// imageSince is when this image was first seen.
+	// +optional
+	ImageSince *metav1.Time `json:"imageSince,omitempty"`
+
+	// cpuRaised is when the CPU target last rose.
+	// +optional
+	CPURaised *metav1.Time `json:"cpuRaised,omitempty"`
+
+	// cpuLowered is when the CPU target last fell.
+	// +optional
+	CPULowered *metav1.Time `json:"cpuLowered,omitempty"`
+
+	// memoryRaised is when the memory target last rose.
+	// +optional
+	MemoryRaised *metav1.Time `json:"memoryRaised,omitempty"`
+
+	// memoryLowered is when the memory target last fell.
+	// +optional
+	MemoryLowered *metav1.Time `json:"memoryLowered,omitempty"`
+
+	// memoryHistoryHours is the history behind the present memory target, in hours: less never lowers it.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	MemoryHistoryHours int32 `json:"memoryHistoryHours,omitempty"`
+}

@@ -1,0 +1,47 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// OutcomeResult names how a change went.
+// +kubebuilder:validation:Enum=Resized;Evicted;Deferred;Infeasible;Refused;Failed
+type OutcomeResult string
+
+// Results of a change to a pod.
+const (
+	OutcomeResized    OutcomeResult = "Resized"
+	OutcomeEvicted    OutcomeResult = "Evicted"
+	OutcomeDeferred   OutcomeResult = "Deferred"
+	OutcomeInfeasible OutcomeResult = "Infeasible"
+	OutcomeRefused    OutcomeResult = "Refused"
+	OutcomeFailed     OutcomeResult = "Failed"
+)
+
+// Outcome is one change that the updater tried.
+type Outcome struct {
+	// time of the attempt.
+	Time metav1.Time `json:"time"`
+
+	// pod that was to change, by name.
+	// +kubebuilder:validation:MaxLength=253
+	Pod string `json:"pod"`
+
+	// podUID tells it from another pod of the same name.
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=64
+	PodUID types.UID `json:"podUID"`
+
+	// revision that the pod was to get.
+	// +kubebuilder:validation:MaxLength=64
+	Revision string `json:"revision"`
+
+	// result of the attempt.
+	Result OutcomeResult `json:"result"`
+
+	// message of the API server, or what Loadline found.
+	// +optional
+	// +kubebuilder:validation:MaxLength=300
+	Message string `json:"message,omitempty"`
+}
