@@ -33,7 +33,9 @@ const capOverSeason = 1.05
 // The Forecast is empty if no usable value is left (NaN is missing; negative, infinite and values over the limit are
 // corrupt), if the last one is more than a week older than Now, or if the step is not positive or longer than a day.
 // Constant series give that constant. The result does not depend on anything but the arguments.
-func Predict(s Series, o Options) Forecast {
+func Predict(s Series, o Options) Forecast { return Fit(s, o).Predict(s, o.Now) }
+
+func predict(s Series, o Options) Forecast {
 	horizon := o.Horizon
 	if horizon <= 0 {
 		horizon = 48
@@ -53,7 +55,7 @@ func Predict(s Series, o Options) Forecast {
 		f.Weights = []Weight{{Model: pool[0].Name(), Share: 1}}
 		f.BacktestError = math.NaN()
 		for _, level := range levels(o.Levels) {
-			f.Upper = append(f.Upper, untested(f.Mean, level, p.largest()))
+			f.Quantiles = append(f.Quantiles, untested(f.Mean, level, p.largest()))
 		}
 		return f
 	}
@@ -75,7 +77,7 @@ func Predict(s Series, o Options) Forecast {
 	f.BacktestError = relativeError(b.actual, combined)
 	c := newCalibration(p, b.actual, combined, horizon)
 	for _, level := range levels(o.Levels) {
-		f.Upper = append(f.Upper, c.upper(f.Mean, level, ceiling))
+		f.Quantiles = append(f.Quantiles, c.upper(f.Mean, level, ceiling))
 	}
 	return f
 }

@@ -47,7 +47,7 @@ func TestMeasuredCoverageIsWhatLaterHappens(t *testing.T) {
 		s := shop(days+1, 0.3, seed)
 		past := Series{Start: s.Start, Step: s.Step, Values: s.Values[:days*24]}
 		f := Predict(past, Options{Horizon: horizon, Levels: levels})
-		for i, q := range f.Upper {
+		for i, q := range f.Quantiles {
 			claimed[i] += q.Coverage / workloads
 			for h, v := range q.Values {
 				if float64(s.Values[days*24+h]) <= v {

@@ -52,7 +52,7 @@ func TestAForecastIsSoundWhateverTheHistory(t *testing.T) {
 		checkSound(t, f, horizon)
 		clean, _ := Clean(s, 0)
 		largest, _ := clean.Max()
-		for _, q := range f.Upper {
+		for _, q := range f.Quantiles {
 			for h, v := range q.Values {
 				if v > max(f.Mean[h], largest*capOverSeason) {
 					t.Fatalf("p%v of step %d is %v, but no more than %v was ever seen", q.Level, h, v, largest)
@@ -64,11 +64,11 @@ func TestAForecastIsSoundWhateverTheHistory(t *testing.T) {
 
 func checkSound(t *rapid.T, f Forecast, horizon int) {
 	t.Helper()
-	if len(f.Mean) != horizon || len(f.Upper) != 3 {
-		t.Fatalf("got %d steps and %d quantiles", len(f.Mean), len(f.Upper))
+	if len(f.Mean) != horizon || len(f.Quantiles) != 3 {
+		t.Fatalf("got %d steps and %d quantiles", len(f.Mean), len(f.Quantiles))
 	}
 	lower := f.Mean
-	for _, q := range f.Upper {
+	for _, q := range f.Quantiles {
 		if q.Coverage < 0 || q.Coverage > 1 {
 			t.Fatalf("coverage %v", q.Coverage)
 		}

@@ -14,10 +14,10 @@ import (
 func Scale(f Forecast, from, until time.Time, factor float64) Forecast {
 	scaled := f
 	scaled.Mean = slices.Clone(f.Mean)
-	scaled.Upper = slices.Clone(f.Upper)
+	scaled.Quantiles = slices.Clone(f.Quantiles)
 	scaled.Weights = slices.Clone(f.Weights)
-	for i := range scaled.Upper {
-		scaled.Upper[i].Values = slices.Clone(f.Upper[i].Values)
+	for i := range scaled.Quantiles {
+		scaled.Quantiles[i].Values = slices.Clone(f.Quantiles[i].Values)
 	}
 	if !(factor >= 0) || math.IsInf(factor, 1) || !from.Before(until) {
 		return scaled
@@ -31,8 +31,8 @@ func Scale(f Forecast, from, until time.Time, factor float64) Forecast {
 			continue
 		}
 		scaled.Mean[h] = min(scaled.Mean[h]*factor, math.MaxFloat64)
-		for i := range scaled.Upper {
-			scaled.Upper[i].Values[h] = min(scaled.Upper[i].Values[h]*factor, math.MaxFloat64)
+		for i := range scaled.Quantiles {
+			scaled.Quantiles[i].Values[h] = min(scaled.Quantiles[i].Values[h]*factor, math.MaxFloat64)
 		}
 	}
 	return scaled

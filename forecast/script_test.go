@@ -170,7 +170,7 @@ func checkForecastLine(t *testing.T, f Forecast, l keyValue) {
 	case "error":
 		checkNumber(t, l.key, f.BacktestError, l.value)
 	case "coverage":
-		checkNumber(t, l.key, f.Upper[0].Coverage, l.value)
+		checkNumber(t, l.key, f.Quantiles[0].Coverage, l.value)
 	default:
 		t.Errorf("unknown line %q", l.key)
 	}

@@ -13,8 +13,8 @@ type Forecast struct {
 	Step time.Duration
 	// Mean is the point forecast.
 	Mean []float64
-	// Upper holds the upper quantiles, in ascending order of level; never below Mean.
-	Upper []Quantile
+	// Quantiles in ascending order of level. One of level 0.5 or more is never below Mean, one under 0.5 never above it.
+	Quantiles []Quantile
 	// Weights are the models that were used and their shares, which sum to 1.
 	Weights []Weight
 	// BacktestError is the mean absolute error on past data divided by the mean of that data; 0.2 is 20 %.
@@ -22,7 +22,7 @@ type Forecast struct {
 	BacktestError float64
 }
 
-// Quantile is one upper quantile of the demand.
+// Quantile is one quantile of the demand.
 type Quantile struct {
 	// Level between 0 and 1: the share of outcomes expected at or under the value.
 	Level float64
@@ -47,7 +47,7 @@ func (f Forecast) End() time.Time { return f.Start.Add(time.Duration(len(f.Mean)
 
 // Quantile returns the values of the given level, or false if the forecast does not hold it.
 func (f Forecast) Quantile(level float64) ([]float64, bool) {
-	for _, q := range f.Upper {
+	for _, q := range f.Quantiles {
 		if q.Level == level {
 			return q.Values, true
 		}

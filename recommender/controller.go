@@ -3,7 +3,6 @@ package recommender
 import (
 	"context"
 	"fmt"
-	"hash/fnv"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -52,7 +51,7 @@ func (r *Reconciler) reconcile(ctx context.Context, target Target) (reconcile.Re
 	now := r.Clock.Now().UTC().Truncate(time.Second) // as the API stores it
 	in, err := r.Engine.Gather(ctx, target, now)
 	if apierrors.IsNotFound(err) {
-		r.Engine.History.Forget(target)
+		r.Engine.forget(target)
 		return reconcile.Result{}, nil // the namespace is gone, and with it the Recommendation
 	}
 	if err != nil {
@@ -63,7 +62,7 @@ func (r *Reconciler) reconcile(ctx context.Context, target Target) (reconcile.Re
 		return reconcile.Result{}, err
 	}
 	if in.Settings.Mode == v1alpha1.ModeOff || in.TargetUID == "" {
-		r.Engine.History.Forget(target)
+		r.Engine.forget(target)
 		return r.retire(ctx, now, in, current)
 	}
 	if current == nil {
@@ -207,8 +206,5 @@ func retiredStatus(now time.Time, in Input, rec *v1alpha1.Recommendation) v1alph
 
 // nextVisit is Every plus the target's own part of the jitter.
 func (r *Reconciler) nextVisit(target Target) time.Duration {
-	hash := fnv.New32a()
-	_, _ = hash.Write([]byte(target.Namespace + "/" + target.Kind + "/" + target.Name)) // never fails
-	spread := float64(hash.Sum32()) / (1 << 32)
-	return r.Every + time.Duration(spread*r.JitterShare*float64(r.Every))
+	return r.Every + time.Duration(target.spread()*r.JitterShare*float64(r.Every))
 }

@@ -67,19 +67,16 @@ func gatherEvidence(now time.Time, in Input) advice.Evidence {
 	}
 }
 
-// forecastAll forecasts the CPU demand of each container.
+// forecastAll lets advice adjust the forecast of each container's CPU demand.
 func (p pass) forecastAll() []ContainerForecast {
 	result := make([]ContainerForecast, 0, len(p.in.Containers))
 	for _, container := range p.in.Containers {
-		usage := p.in.History.Containers[container.Name].CPUTotal
-		base := forecast.Predict(usage.HourlyMax, forecast.Options{
-			Now: p.now, Horizon: int(p.in.Cadence.Horizon / time.Hour), Levels: []float64{sizing.InPlaceLevel, sizing.ReplicaLevel}, Limit: sizing.MaxCores,
-		})
+		base := p.in.Forecasts[container.Name].CPU
 		result = append(result, ContainerForecast{
 			Container:    container.Name,
 			Base:         base,
 			Advised:      advice.Apply(base, p.counsel),
-			HistoryHours: usage.KnownHours(),
+			HistoryHours: p.in.History.Containers[container.Name].CPUTotal.KnownHours(),
 		})
 	}
 	return result

@@ -14,6 +14,8 @@ type Engine struct {
 	Client client.Reader
 	// History reads measurements.
 	History *Historian
+	// Forecaster makes forecasts of them.
+	Forecaster *Forecaster
 	// DefaultPolicy applies where a namespace has none; every field is set.
 	DefaultPolicy v1alpha1.SizingPolicySpec
 	Cadence       Cadence
@@ -21,7 +23,7 @@ type Engine struct {
 
 // NewEngine returns an engine that reads objects through reader and measurements through the history reader.
 func NewEngine(reader client.Reader, history HistoryReader, cfg config.Config) *Engine {
-	engine := &Engine{Client: reader, DefaultPolicy: cfg.Policy, Cadence: Cadence{
+	engine := &Engine{Client: reader, Forecaster: &Forecaster{}, DefaultPolicy: cfg.Policy, Cadence: Cadence{
 		Horizon: cfg.Recommender.Horizon.Duration, Confirm: cfg.Recommender.RefreshInterval.Duration, StaleAfter: cfg.Recommender.StaleAfter.Duration,
 	}}
 	engine.History = &Historian{
@@ -29,4 +31,10 @@ func NewEngine(reader client.Reader, history HistoryReader, cfg config.Config) *
 		Every: cfg.Recommender.SyncInterval.Duration, MaxBackoff: cfg.Recommender.RetryBackoffMax.Duration,
 	}
 	return engine
+}
+
+// forget drops everything that is kept of a target that is gone or opted out.
+func (e *Engine) forget(target Target) {
+	e.History.Forget(target)
+	e.Forecaster.Forget(target)
 }

@@ -43,7 +43,8 @@ func (e *Engine) Gather(ctx context.Context, target Target, now time.Time) (Inpu
 		in.HistoryProblem = err.Error()
 	}
 	in.History, _ = e.History.Get(target)
-	if in.OOMKills, err = e.kills(ctx, target, found.template); err != nil {
+	in.Forecasts = e.Forecaster.Forecasts(in, now)
+	if err := e.gatherPods(ctx, &in, found.template); err != nil {
 		return in, err
 	}
 	if in.NodeMax, err = e.largestNode(ctx); err != nil {
@@ -156,25 +157,25 @@ func podOwner(object client.Object) []string {
 	return nil
 }
 
-// kills collects out-of-memory kills from the status of the workload's pods. Containers that are not in the template, such
-// as injected side-cars, are never sized and do not count.
-func (e *Engine) kills(ctx context.Context, target Target, template corev1.PodSpec) ([]OOMKill, error) {
-	pods := &corev1.PodList{}
+// gatherPods collects from the status of the workload's pods the out-of-memory kills, and since when raises are pending.
+// Containers that are not in the template, such as injected side-cars, are never sized and do not count.
+func (e *Engine) gatherPods(ctx context.Context, in *Input, template corev1.PodSpec) error {
+	target, pods := in.Target, &corev1.PodList{}
 	err := e.Client.List(ctx, pods, client.InNamespace(target.Namespace),
 		client.MatchingFields{podOwnerIndex: target.Kind + "/" + target.Name}, client.UnsafeDisableDeepCopy)
 	if err != nil {
-		return nil, fmt.Errorf("list pods of %s %s/%s: %w", target.Kind, target.Namespace, target.Name, err)
+		return fmt.Errorf("list pods of %s %s/%s: %w", target.Kind, target.Namespace, target.Name, err)
 	}
-	var kills []OOMKill
 	for i := range pods.Items {
 		for _, kill := range OOMKills(&pods.Items[i]) {
 			if slices.ContainsFunc(template.Containers, func(c corev1.Container) bool { return c.Name == kill.Container }) {
-				kills = append(kills, kill)
+				in.OOMKills = append(in.OOMKills, kill)
 			}
 		}
+		in.PendingRaises = earliest(in.PendingRaises, pendingRaises(&pods.Items[i]))
 	}
-	slices.SortFunc(kills, compareKills)
-	return kills, nil
+	slices.SortFunc(in.OOMKills, compareKills)
+	return nil
 }
 
 // largestNode returns the largest allocatable CPU and the largest allocatable memory among schedulable nodes. A pod that

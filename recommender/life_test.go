@@ -75,6 +75,7 @@ func (l *life) uses(span time.Duration, cpu, memory testkit.Curve) *life {
 func (l *life) look() *life {
 	l.tb.Helper()
 	l.in.Spec = l.rec.Spec
+	l.in.Forecasts = (&Forecaster{}).Forecasts(l.in, l.now)
 	decision, memory := Decide(l.now, l.in, MemoryOf(l.rec.Status))
 	l.decision = decision
 	l.status = Publication{Now: l.now, Input: l.in, Decision: decision, Memory: memory, Previous: l.rec}.Status()

@@ -3,6 +3,7 @@ package recommender
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 	appsv1 "k8s.io/api/apps/v1"
@@ -113,7 +114,8 @@ func stripPod(object any) (any, error) {
 		spec.Containers = append(spec.Containers, corev1.Container{Name: c.Name, Resources: c.Resources})
 	}
 	pod.Spec = spec
-	pod.Status = corev1.PodStatus{Phase: pod.Status.Phase, ContainerStatuses: pod.Status.ContainerStatuses}
+	conditions := slices.DeleteFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool { return c.Type != corev1.PodResizePending })
+	pod.Status = corev1.PodStatus{Phase: pod.Status.Phase, ContainerStatuses: pod.Status.ContainerStatuses, Conditions: conditions}
 	return pod, nil
 }
 

@@ -106,6 +106,7 @@ func TestOtherKindsAreDecidedLikeDeployments(t *testing.T) {
 			t.Errorf("%v: %d replicas, %d containers, error %v", target, in.Replicas, len(in.Containers), err)
 		}
 		in.History = s.history.known["Deployment/checkout"]
+		in.Forecasts = (&Forecaster{}).Forecasts(in, noon)
 		decision, memory := Decide(noon, in, Memory{})
 		status := Publication{Now: noon, Input: in, Decision: decision, Memory: memory, Previous: &v1alpha1.Recommendation{}}.Status()
 		if hasNumber, wants := status.Candidate.Replicas != nil, target.Kind == kindStatefulSet; hasNumber != wants {

@@ -83,8 +83,8 @@ func forecastStatus(d Decision) []v1alpha1.ForecastStatus {
 			}
 		}
 		status.BacktestErrorPercent = percentOf(f.Base.BacktestError, 1000)
-		if n := len(f.Base.Upper); n > 0 {
-			status.CoveragePercent = percentOf(f.Base.Upper[n-1].Coverage, 1)
+		if n := len(f.Base.Quantiles); n > 0 {
+			status.CoveragePercent = percentOf(f.Base.Quantiles[n-1].Coverage, 1)
 		}
 		out = append(out, status)
 	}

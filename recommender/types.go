@@ -6,6 +6,7 @@
 package recommender
 
 import (
+	"hash/fnv"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -35,6 +36,13 @@ func (t Target) RecommendationKey() types.NamespacedName {
 	return types.NamespacedName{Namespace: t.Namespace, Name: v1alpha1.RecommendationName(t.Kind, t.Name)}
 }
 
+// spread returns a number from 0 to 1, 1 excluded, that is always the same for the same target.
+func (t Target) spread() float64 {
+	hash := fnv.New32a()
+	_, _ = hash.Write([]byte(t.Namespace + "/" + t.Kind + "/" + t.Name)) // never fails
+	return float64(hash.Sum32()) / (1 << 32)
+}
+
 // Input is all that a decision on one workload may depend on, besides Memory and the time.
 type Input struct {
 	Target Target
@@ -58,6 +66,10 @@ type Input struct {
 	HistoryProblem string
 	// OOMKills that the workload's pods report, of containers of the template.
 	OOMKills []OOMKill
+	// PendingRaises tells, by container, since when a running pod waits for CPU that its node does not give it.
+	PendingRaises map[string]time.Time
+	// Forecasts of each container's demand, by name, made from History; see Forecaster. A container that is missing has none.
+	Forecasts map[string]DemandForecast
 	// Annotations are the evidence that people wrote.
 	Annotations []advice.Annotation
 	// NodeMax is the allocatable of the largest schedulable node; zero if unknown.

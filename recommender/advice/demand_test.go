@@ -12,10 +12,10 @@ import (
 )
 
 func flat(hours int) forecast.Forecast {
-	f := forecast.Forecast{Start: now, Step: time.Hour, Upper: []forecast.Quantile{{Level: 0.95}}}
+	f := forecast.Forecast{Start: now, Step: time.Hour, Quantiles: []forecast.Quantile{{Level: 0.95}}}
 	for range hours {
 		f.Mean = append(f.Mean, 1)
-		f.Upper[0].Values = append(f.Upper[0].Values, 2)
+		f.Quantiles[0].Values = append(f.Quantiles[0].Values, 2)
 	}
 	return f
 }
@@ -35,7 +35,7 @@ func TestApplyRaisesTheStepsThatAWindowTouches(t *testing.T) {
 	if diff := cmp.Diff([]float64{1, 3, 3, 2, 2, 1}, got.Mean); diff != "" {
 		t.Errorf("mean (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]float64{2, 6, 6, 4, 4, 2}, got.Upper[0].Values); diff != "" {
+	if diff := cmp.Diff([]float64{2, 6, 6, 4, 4, 2}, got.Quantiles[0].Values); diff != "" {
 		t.Errorf("upper quantile (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(flat(6), plain); diff != "" {

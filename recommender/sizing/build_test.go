@@ -32,7 +32,7 @@ func usageOf(hourly []float32) forecast.Usage {
 // flat is a forecast of a constant for two days.
 func flat(cores float64) forecast.Forecast {
 	values := slices.Repeat([]float64{cores}, 48)
-	return forecast.Forecast{Start: now, Step: time.Hour, Mean: values, Upper: []forecast.Quantile{
+	return forecast.Forecast{Start: now, Step: time.Hour, Mean: values, Quantiles: []forecast.Quantile{
 		{Level: InPlaceLevel, Values: values}, {Level: ReplicaLevel, Values: values},
 	}}
 }

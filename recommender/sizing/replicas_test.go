@@ -15,8 +15,8 @@ import (
 func hours(cores ...float64) forecast.Forecast {
 	f := flat(0)
 	f.Mean = cores
-	for i := range f.Upper {
-		f.Upper[i].Values = cores
+	for i := range f.Quantiles {
+		f.Quantiles[i].Values = cores
 	}
 	return f
 }
