@@ -3,6 +3,7 @@ package apply
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -60,16 +61,20 @@ func (d Drift) format(amount int64) string {
 // an out-of-memory kill is at least 20 %, so it always counts.
 const limitTolerance = 10
 
-// Drifted returns in what a pod differs too much from v: requests outside their band, and limits that are too low.
-// Original is what the pod had before Loadline changed it (see Original), actual what its spec says now (see Present).
+// Drifted returns in what a pod differs too much from what v wants of pods of its tempo: requests that are too far from it, and
+// limits that are too low. How far is too far is in the bands. Original is what the pod had before Loadline changed it (see
+// Original), actual what its spec says now (see Present).
 //
-// A pod that equals Desired, for either tempo, has not drifted. Neither has a pod of class BestEffort: it can get requests
-// at admission only, and is not disturbed for it. The result is in the order of containers, CPU before memory, request before limit.
-func Drifted(v Values, original, actual map[string]Resources) []Drift {
+// The tempo is ForRunningPod where the pod can be resized, and ForNewPod where only another pod could take its place: a pod is
+// not replaced to come to a size that new pods do not get.
+//
+// A pod that equals Desired for the tempo has not drifted. Neither has a pod of class BestEffort: it can get requests at
+// admission only, and is not disturbed for it. The result is in the order of containers, CPU before memory, request before limit.
+func Drifted(v Values, original, actual map[string]Resources, tempo Tempo) []Drift {
 	if QOSClass(actual) == corev1.PodQOSBestEffort {
 		return nil
 	}
-	drifts := deviations(v, original, actual)
+	drifts := deviations(v, original, actual, tempo)
 	if len(drifts) == 0 {
 		return nil
 	}
@@ -77,7 +82,7 @@ func Drifted(v Values, original, actual map[string]Resources) []Drift {
 	if err != nil {
 		return drifts // No resize is possible, so none of them can be mended in place.
 	}
-	left := deviations(v, original, resized)
+	left := deviations(v, original, resized, tempo)
 	for i, d := range drifts {
 		drifts[i].InPlace = !slices.ContainsFunc(left, func(l Drift) bool {
 			return l.Container == d.Container && l.Resource == d.Resource && l.OfLimit == d.OfLimit
@@ -91,49 +96,57 @@ func DriftedReplicas(v Values, current int32) bool {
 	return v.Replicas != nil && *v.Replicas != current
 }
 
-func deviations(v Values, original, actual map[string]Resources) []Drift {
-	forNew, forRunning := Desired(v, original, ForNewPod), Desired(v, original, ForRunningPod)
+func deviations(v Values, original, actual map[string]Resources, tempo Tempo) []Drift {
+	desired := Desired(v, original, tempo)
 	var out []Drift
 	for _, c := range slices.SortedStableFunc(slices.Values(v.Containers), byName) {
 		have, exists := actual[c.Name]
-		one, wanted := forNew[c.Name]
+		want, wanted := desired[c.Name]
 		if !exists || !wanted {
 			continue
 		}
-		two := forRunning[c.Name]
+		target, inPlace := c.amounts(ForNewPod), c.amounts(ForRunningPod)
 		if c.Target.CPUMillis > 0 {
 			out = append(out, deviation{
-				container: c.Name, resource: corev1.ResourceCPU, band: c.CPUBand,
-				requests: [2]int64{one.Requests.CPUMillis, two.Requests.CPUMillis},
-				limits:   [2]int64{one.Limits.CPUMillis, two.Limits.CPUMillis},
+				container: c.Name, resource: corev1.ResourceCPU, request: want.Requests.CPUMillis, limit: want.Limits.CPUMillis,
+				accepted: c.CPUBand.around(want.Requests.CPUMillis, target.CPUMillis, inPlace.CPUMillis),
 			}.of(have.Requests.CPUMillis, have.Limits.CPUMillis)...)
 		}
 		if c.Target.MemoryBytes > 0 {
 			out = append(out, deviation{
-				container: c.Name, resource: corev1.ResourceMemory, band: c.MemoryBand,
-				requests: [2]int64{one.Requests.MemoryBytes, two.Requests.MemoryBytes},
-				limits:   [2]int64{one.Limits.MemoryBytes, two.Limits.MemoryBytes},
+				container: c.Name, resource: corev1.ResourceMemory, request: want.Requests.MemoryBytes, limit: want.Limits.MemoryBytes,
+				accepted: c.MemoryBand.around(want.Requests.MemoryBytes, target.MemoryBytes, inPlace.MemoryBytes),
 			}.of(have.Requests.MemoryBytes, have.Limits.MemoryBytes)...)
 		}
 	}
 	return out
 }
 
-// deviation compares one resource of one container with what is desired for new and for running pods.
+// around returns the interval about one of two requests that is as wide, relatively, as the band is about both.
+//
+// Example: target 1000, in place 800, band [727, 1250] → [909, 1250] around the target, [727, 1000] around in place.
+func (i Interval) around(request, target, inPlace int64) Interval {
+	smaller, larger := min(target, inPlace), max(target, inPlace)
+	if i == (Interval{}) || smaller <= 0 {
+		return Interval{Min: request, Max: request}
+	}
+	low := float64(request) / float64(smaller) * float64(i.Min)
+	high := float64(request) / float64(larger) * float64(i.Max)
+	// The band contains both requests by contract; this keeps that true for sizes that somebody edited.
+	return Interval{Min: min(int64(low), request), Max: max(int64(math.Ceil(high)), request)}
+}
+
+// deviation compares one resource of one container with what is desired.
 type deviation struct {
-	container        string
-	resource         corev1.ResourceName
-	band             Interval
-	requests, limits [2]int64
+	container      string
+	resource       corev1.ResourceName
+	request, limit int64
+	accepted       Interval
 }
 
 func (d deviation) of(request, limit int64) []Drift {
 	var out []Drift
-	// The band contains both requests by contract; widening it here keeps that true for sizes that somebody edited.
-	low, high := min(d.requests[0], d.requests[1]), max(d.requests[0], d.requests[1])
-	if d.band != (Interval{}) {
-		low, high = min(low, d.band.Min), max(high, d.band.Max)
-	}
+	low, high := d.accepted.Min, d.accepted.Max
 	if request < low || request > high {
 		direction := Up
 		if request > high {
@@ -141,7 +154,7 @@ func (d deviation) of(request, limit int64) []Drift {
 		}
 		out = append(out, Drift{Container: d.container, Resource: d.resource, Have: request, Min: low, Max: high, Direction: direction})
 	}
-	least := min(d.limits[0], d.limits[1])
+	least := d.limit
 	least -= least / (100 + limitTolerance) * limitTolerance
 	if d.resource == corev1.ResourceMemory {
 		least -= least % MiB

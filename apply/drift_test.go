@@ -19,7 +19,7 @@ func TestAPodEqualToDesiredHasNotDrifted(t *testing.T) {
 		for _, tempo := range []apply.Tempo{apply.ForNewPod, apply.ForRunningPod} {
 			actual := maps.Clone(original)
 			maps.Copy(actual, apply.Desired(v, original, tempo))
-			if drifts := apply.Drifted(v, original, actual); len(drifts) > 0 {
+			if drifts := apply.Drifted(v, original, actual, tempo); len(drifts) > 0 {
 				t.Fatalf("tempo %d: %v", tempo, drifts)
 			}
 		}
@@ -30,7 +30,7 @@ func TestAResizeMendsWhatDriftSaysItMends(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		original, actual := anyPod().Draw(t, "original"), anyPod().Draw(t, "actual")
 		v := anyValues().Draw(t, "values")
-		drifts := apply.Drifted(v, original, actual)
+		drifts := apply.Drifted(v, original, actual, apply.ForRunningPod)
 		resized, err := apply.Resize(v, original, actual)
 		if err != nil {
 			if !errors.Is(err, apply.ErrQOSChange) || resized != nil {
@@ -42,7 +42,7 @@ func TestAResizeMendsWhatDriftSaysItMends(t *testing.T) {
 			t.Fatalf("the class changes from %s to %s", apply.QOSClass(actual), apply.QOSClass(resized))
 		}
 		requireCautious(t, actual, resized)
-		left := apply.Drifted(v, original, resized)
+		left := apply.Drifted(v, original, resized, apply.ForRunningPod)
 		for _, l := range left {
 			if l.InPlace {
 				t.Fatalf("%s: a second resize would find more to do", l)
@@ -92,17 +92,29 @@ func TestDriftSaysWhatIsWrong(t *testing.T) {
 		name             string
 		values           apply.Values
 		original, actual map[string]apply.Resources
+		toReplace        bool
 		want             []string
 		wantNewPod       bool
 	}{
-		{name: "inside the band nothing drifts", values: sized(nil), original: with(2000, 0, 2000, 0), actual: with(727, 0, 1250, 0)},
+		{name: "a running pod at the lower edge", values: sized(nil), original: with(2000, 0, 2000, 0), actual: with(727, 0, 1250, 0)},
+		{name: "a running pod at the upper edge", values: sized(nil), original: with(2000, 0, 2000, 0), actual: with(1000, 0, 1250, 0)},
+		{name: "a pod to replace at the lower edge", values: sized(nil), original: with(2000, 0, 2000, 0), actual: with(908, 0, 1250, 0), toReplace: true},
+		{name: "a pod to replace at the upper edge", values: sized(nil), original: with(2000, 0, 2000, 0), actual: with(1250, 0, 1250, 0), toReplace: true},
+		{
+			name: "a running pod that gives back", values: sized(nil), original: with(2000, 0, 2000, 0), actual: with(1001, 0, 1000, 0),
+			want: []string{"container app: cpu request 1001m is over 1"},
+		},
+		{
+			name: "a pod to replace that has what running pods get", values: sized(nil), original: with(2000, 0, 2000, 0), actual: with(800, 0, 1000, 0), toReplace: true,
+			want: []string{"container app: cpu request 800m is under 908m"}, wantNewPod: true,
+		},
 		{
 			name: "a request under its band", values: sized(nil), original: with(2000, 0, 2000, 0), actual: with(700, 0, 1000, 0),
 			want: []string{"container app: cpu request 700m is under 727m"},
 		},
 		{
 			name: "requests over their bands", values: sized(nil), original: with(2000, 0, 2000, 0), actual: with(2000, 0, 2000, 0),
-			want: []string{"container app: cpu request 2 is over 1250m", "container app: memory request 2000Mi is over 1250Mi"},
+			want: []string{"container app: cpu request 2 is over 1", "container app: memory request 2000Mi is over 1250Mi"},
 		},
 		{
 			name: "a memory limit that is too low", values: sized(func(c *apply.Container) { c.MemoryLimit = apply.Limit{Policy: "Headroom", Value: 2200 * mib} }),
@@ -131,8 +143,12 @@ func TestDriftSaysWhatIsWrong(t *testing.T) {
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			tempo := apply.ForRunningPod
+			if test.toReplace {
+				tempo = apply.ForNewPod
+			}
 			var got []string
-			for _, d := range apply.Drifted(test.values, test.original, test.actual) {
+			for _, d := range apply.Drifted(test.values, test.original, test.actual, tempo) {
 				got = append(got, d.String())
 				if d.InPlace == test.wantNewPod {
 					t.Errorf("%s: InPlace = %t", d, d.InPlace)
@@ -158,7 +174,7 @@ func TestTheRaiseAfterAnOutOfMemoryKillAlwaysCounts(t *testing.T) {
 			MemoryBand: apply.Interval{Min: floor * 10 / 11, Max: floor * 10 / 8},
 		}}}
 		limitTooLow := false
-		for _, d := range apply.Drifted(v, original, original) {
+		for _, d := range apply.Drifted(v, original, original, apply.ForRunningPod) {
 			limitTooLow = limitTooLow || d.OfLimit && d.Resource == corev1.ResourceMemory && d.Direction == apply.Up && d.InPlace
 		}
 		if !limitTooLow {
@@ -184,7 +200,7 @@ func TestAResizeThatWouldChangeTheClassIsRefused(t *testing.T) {
 	if _, err := apply.Resize(v, original, original); !errors.Is(err, apply.ErrQOSChange) {
 		t.Errorf("error = %v, want ErrQOSChange: a cpu request equal to its limit would make this pod Guaranteed", err)
 	}
-	drifts := apply.Drifted(v, original, original)
+	drifts := apply.Drifted(v, original, original, apply.ForRunningPod)
 	if len(drifts) != 1 || drifts[0].InPlace {
 		t.Errorf("drift %v, want one that only a new pod mends", drifts)
 	}
@@ -202,10 +218,10 @@ func TestAGuaranteedPodAtTheLowerEdgeOfItsBandHasNotDrifted(t *testing.T) {
 		Name: "app", Target: target, InPlace: target, CPUBand: apply.Interval{Min: 400, Max: 600},
 		MemoryBand: apply.Interval{Min: edge, Max: 640 * apply.MiB},
 	}}}
-	if drifts := apply.Drifted(v, of(edge), of(edge)); len(drifts) != 0 {
+	if drifts := apply.Drifted(v, of(edge), of(edge), apply.ForRunningPod); len(drifts) != 0 {
 		t.Errorf("at the edge: %v", drifts)
 	}
-	if drifts := apply.Drifted(v, of(edge-apply.MiB), of(edge-apply.MiB)); len(drifts) != 2 {
+	if drifts := apply.Drifted(v, of(edge-apply.MiB), of(edge-apply.MiB), apply.ForRunningPod); len(drifts) != 2 {
 		t.Errorf("under it: %v, want request and limit", drifts)
 	}
 }

@@ -61,8 +61,8 @@ type ContainerValues struct {
 	// +optional
 	InPlace ResourceAmounts `json:"inPlace,omitempty"`
 
-	// band is the closed interval of requests, per resource, inside which a pod has not drifted. It contains target and
-	// inPlace.
+	// band is a closed interval around target and inPlace, per resource. A pod has drifted when its request is farther from
+	// the one it should have, relatively, than the band reaches beyond both.
 	// +optional
 	Band Band `json:"band,omitempty"`
 

@@ -160,7 +160,7 @@ func TestARaisedLimitReachesThePodThatWasKilled(t *testing.T) {
 	if err != nil || resized["app"].Limits.MemoryBytes != 1200*mib {
 		t.Errorf("resized to %+v, %v; want a memory limit of 1200Mi", resized, err)
 	}
-	if drifts := apply.Drifted(*out.Applicable, template, template); len(drifts) == 0 {
+	if drifts := apply.Drifted(*out.Applicable, template, template, apply.ForNewPod); len(drifts) == 0 {
 		t.Error("the pod that was killed has not drifted")
 	}
 	wantReason(t, out, "change", "memory limit 1000Mi → 1200Mi")

@@ -20,9 +20,21 @@ const (
 // drifted lists what a pod has too little or too much of, by what its spec asks for or by what it runs with: a resize that
 // the node has not carried out is still a drift. Stale sizes lower nothing.
 func drifted(w Workload, p Pod) []apply.Drift {
-	drifts := apply.Drifted(w.Values, p.Original, p.Present)
+	return driftedFrom(w, p, tempo(w, p))
+}
+
+// tempo is that of running pods where the pod may be resized, else that of its successor.
+func tempo(w Workload, p Pod) apply.Tempo {
+	if w.Updater == v1alpha1.UpdaterEvict || !p.ResizeSupported {
+		return apply.ForNewPod
+	}
+	return apply.ForRunningPod
+}
+
+func driftedFrom(w Workload, p Pod, tempo apply.Tempo) []apply.Drift {
+	drifts := apply.Drifted(w.Values, p.Original, p.Present, tempo)
 	if len(drifts) == 0 {
-		drifts = apply.Drifted(w.Values, p.Original, p.Actual)
+		drifts = apply.Drifted(w.Values, p.Original, p.Actual, tempo)
 	}
 	if !w.Stale {
 		return drifts
@@ -57,7 +69,11 @@ func (p *planner) choose(w Workload, pod Pod, drifts []apply.Drift) (Action, *Re
 	case w.Updater == v1alpha1.UpdaterInPlace:
 		return Action{}, obstacle
 	}
-	action.Reason += "; cannot be resized: " + obstacle.Message
+	// Its successor gets the size of new pods: that has to be worth a disruption.
+	if drifts = driftedFrom(w, pod, apply.ForNewPod); !slices.ContainsFunc(drifts, isUp) {
+		return Action{}, refuse(SkipCannotResize, "has too little for now, and its successor would not have more: %s", obstacle.Message)
+	}
+	action.Reason, action.shortage = describe(drifts)+"; cannot be resized: "+obstacle.Message, shortage(drifts)
 	return p.evict(w, pod, action)
 }
 
@@ -79,7 +95,7 @@ func inPlace(now time.Time, w Workload, p Pod) (map[string]apply.Resources, *Ref
 	case p.ResizeRefused != "":
 		return nil, refuse(SkipResizeRefused, "the API server refused: %s", p.ResizeRefused)
 	}
-	drifts := apply.Drifted(w.Values, p.Original, p.Present)
+	drifts := apply.Drifted(w.Values, p.Original, p.Present, apply.ForRunningPod)
 	if len(drifts) == 0 {
 		return nil, pending(now, p)
 	}

@@ -134,7 +134,7 @@ func checkResize(t *rapid.T, w plan.Workload, p plan.Pod, a plan.Action) {
 
 func checkEviction(t *rapid.T, w plan.Workload, p plan.Pod) {
 	resizable := p.ResizeSupported && p.ResizeRefused == "" && slices.ContainsFunc(
-		apply.Drifted(w.Values, p.Original, p.Present), func(d apply.Drift) bool { return d.InPlace })
+		apply.Drifted(w.Values, p.Original, p.Present, apply.ForRunningPod), func(d apply.Drift) bool { return d.InPlace })
 	if w.Updater != v1alpha1.UpdaterEvict && resizable && len(p.Fixed) == 0 && !w.Stale {
 		t.Fatalf("evicts a pod that can be resized: %+v", p)
 	}

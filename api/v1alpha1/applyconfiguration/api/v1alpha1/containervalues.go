@@ -14,8 +14,8 @@ type ContainerValuesApplyConfiguration struct {
 	// inPlace is the request that a running pod is resized to when it has drifted. It follows the next hour, and gives
 	// back at most maxGiveBackPercent below the target.
 	InPlace *ResourceAmountsApplyConfiguration `json:"inPlace,omitempty"`
-	// band is the closed interval of requests, per resource, inside which a pod has not drifted. It contains target and
-	// inPlace.
+	// band is a closed interval around target and inPlace, per resource. A pod has drifted when its request is farther from
+	// the one it should have, relatively, than the band reaches beyond both.
 	Band *BandApplyConfiguration `json:"band,omitempty"`
 	// limits says what happens to the limits.
 	Limits *LimitsApplyConfiguration `json:"limits,omitempty"`
