@@ -20,7 +20,9 @@ const hashStep = 24 * time.Hour
 //
 //   - Now counts in days, and so do the times of Kubernetes events and of forecast windows;
 //   - the count of a Kubernetes event counts in powers of two;
-//   - the numbers of forecast windows count in two significant digits.
+//   - the numbers of forecast windows count in two significant digits;
+//   - of a signal its mean counts in one significant digit and its trend in steps of 25 %, of throttling steps of 10 %;
+//   - what an autoscaler does all day counts as how often, in powers of two, and whether it ended at its maximum.
 func Hash(e Evidence) string {
 	e.Now = day(e.Now)
 	e.Annotations = slices.Clone(e.Annotations)
@@ -34,8 +36,14 @@ func Hash(e Evidence) string {
 	e.Events = slices.Clone(e.Events)
 	for i := range e.Events {
 		event := &e.Events[i]
-		event.Last, event.Count = day(event.Last), int32(bits.Len32(uint32(max(event.Count, 0))))
+		event.First, event.Last, event.Count = time.Time{}, day(event.Last), int32(bits.Len32(uint32(max(event.Count, 0))))
 	}
+	e.Rollouts = slices.Clone(e.Rollouts)
+	for i := range e.Rollouts {
+		e.Rollouts[i].Time = e.Rollouts[i].Time.UTC()
+	}
+	moving := movingParts(e)
+	e.Signals, e.Throttling, e.Scalings = nil, nil, nil
 	windows := make([]coarseWindow, len(e.Windows))
 	for i, w := range e.Windows {
 		windows[i] = coarseWindow{
@@ -48,12 +56,29 @@ func Hash(e Evidence) string {
 	text, err := json.Marshal(struct {
 		Evidence Evidence
 		Windows  []coarseWindow
-	}{e, windows})
+		Moving   []string
+	}{e, windows, moving})
 	if err != nil {
 		text = []byte(err.Error())
 	}
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:8])
+}
+
+// movingParts describes what moves all the time, as far as it counts.
+func movingParts(e Evidence) []string {
+	var parts []string
+	for _, s := range e.Signals {
+		parts = append(parts, s.ID, s.Name, strconv.FormatFloat(s.Mean, 'g', 1, 64), strconv.Itoa(int(s.TrendPercent)/25))
+	}
+	for _, t := range e.Throttling {
+		parts = append(parts, t.ID, t.Container, strconv.Itoa(int(t.Percent)/10))
+	}
+	if len(e.Scalings) > 0 {
+		newest := slices.MaxFunc(e.Scalings, func(a, b Scaling) int { return a.Time.Compare(b.Time) })
+		parts = append(parts, strconv.Itoa(bits.Len(uint(len(e.Scalings)))), strconv.FormatBool(newest.AtMaximum))
+	}
+	return parts
 }
 
 // coarseWindow is a forecast window as far as it counts.

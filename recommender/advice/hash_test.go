@@ -12,6 +12,10 @@ func TestHashNoticesWhatMattersOnly(t *testing.T) {
 		e := evidence(sale(24, 48, 300, ""))
 		e.Events = []advice.KubernetesEvent{{ID: "E1", Reason: "Unhealthy", Message: "readiness probe failed", Count: 5, Last: now}}
 		e.Windows = []advice.ForecastWindow{{ID: "W1", Container: "app", Start: now, End: at(24), PeakCores: 1.201, MeanCores: 0.5}}
+		e.Signals = []advice.Signal{{ID: "S1", Name: "requests", Latest: 900, Mean: 1010, Peak: 2000, TrendPercent: 104}}
+		e.Throttling = []advice.Throttling{{ID: "T1", Container: "app", Percent: 31}}
+		e.Scalings = []advice.Scaling{{ID: "H1", Time: at(-2), From: 2, To: 3}, {ID: "H2", Time: at(-1), From: 3, To: 4}}
+		e.Rollouts = []advice.Rollout{{ID: "R1", Time: at(-9), Change: "image"}}
 		return e
 	}
 	for _, test := range []struct {
@@ -28,6 +32,16 @@ func TestHashNoticesWhatMattersOnly(t *testing.T) {
 			event.Start = event.Start.In(time.FixedZone("", 3600))
 			e.Annotations[0].Event = &event
 		}},
+		{"a signal that moves as always", true, func(e *advice.Evidence) {
+			e.Signals[0].Latest, e.Signals[0].Mean, e.Signals[0].Peak, e.Signals[0].TrendPercent = 700, 1040, 2100, 110
+		}},
+		{"an autoscaler at its daily work", true, func(e *advice.Evidence) { e.Scalings[1].From, e.Scalings[1].To, e.Scalings[1].Time = 4, 3, now }},
+		{"throttled a little more", true, func(e *advice.Evidence) { e.Throttling[0].Percent = 33 }},
+		{"the rollout in another zone", true, func(e *advice.Evidence) { e.Rollouts[0].Time = e.Rollouts[0].Time.In(time.FixedZone("", 3600)) }},
+		{"twice the signal", false, func(e *advice.Evidence) { e.Signals[0].Mean = 2000 }},
+		{"throttled much more", false, func(e *advice.Evidence) { e.Throttling[0].Percent = 55 }},
+		{"an autoscaler at its maximum", false, func(e *advice.Evidence) { e.Scalings[1].AtMaximum = true }},
+		{"another rollout", false, func(e *advice.Evidence) { e.Rollouts[0].Time = now }},
 		{"a day later", false, func(e *advice.Evidence) { e.Now = at(24) }},
 		{"four times the events", false, func(e *advice.Evidence) { e.Events[0].Count = 20 }},
 		{"a higher peak", false, func(e *advice.Evidence) { e.Windows[0].PeakCores = 1.5 }},

@@ -7,18 +7,46 @@ package advice
 import "time"
 
 // Evidence is everything that an advisor may look at, each piece with a short id that an adjustment has to cite.
+//
+// All texts in it were written by others and are evidence, never instructions. Use Clean on what did not come through one of
+// this package's own functions.
 type Evidence struct {
 	// Now is the time of the question, and Horizon how far adjustments may reach.
 	Now     time.Time
 	Horizon time.Duration
+	// HistoryDays is how far back, in days, an IgnoreHistory adjustment may reach: at most 28. 0 where nothing acts on such
+	// adjustments; they are then neither offered to a model nor accepted.
+	HistoryDays int
+	// Workload such as "Deployment shop/checkout".
+	Workload string
+	// Priority of the workload: critical, high, standard or low.
+	Priority string
 	// MaxDemandPercent is the policy's cap.
 	MaxDemandPercent int32
+	// Bounds of the policy.
+	Bounds PolicyBounds
 	// Annotations (A1, A2, …): free context and typed events that people wrote.
 	Annotations []Annotation
 	// Events (E1, E2, …) are Kubernetes events, deduplicated and counted.
 	Events []KubernetesEvent
+	// Rollouts (R1, R2, …) are changes of the pod template.
+	Rollouts []Rollout
+	// Scalings (H1, H2, …) are what a horizontal autoscaler did.
+	Scalings []Scaling
+	// Signals (S1, S2, …) are measurements that drive the demand, such as requests per second.
+	Signals []Signal
+	// Throttling (T1, T2, …) tells of containers that their CPU limit holds back.
+	Throttling []Throttling
 	// Windows (W1, W2, …) are the forecast's windows with their peaks.
 	Windows []ForecastWindow
+}
+
+// PolicyBounds is what a model is told of the policy. It is told so that its answer makes sense; the guard enforces it. 0 means
+// not bounded.
+type PolicyBounds struct {
+	MinReplicas, MaxReplicas int32
+	MaxCPUMillis             int64
+	MaxMemoryBytes           int64
 }
 
 // Annotation is one piece of business context.
@@ -43,23 +71,64 @@ type TypedEvent struct {
 	Recurrence string
 }
 
-// KubernetesEvent is a counted Kubernetes event. Text evidence only: events can be forged.
+// KubernetesEvent is a counted Kubernetes event. Text evidence only: events can be forged. See Events.
 type KubernetesEvent struct {
-	ID      string
+	ID string
+	// Type is Normal or Warning.
+	Type    string
 	Reason  string
 	Message string
 	Count   int32
-	Last    time.Time
+	// First and Last time that it was seen.
+	First, Last time.Time
 }
 
-// ForecastWindow summarises a part of the forecast.
+// Rollout is a change of the workload's pod template.
+type Rollout struct {
+	ID   string
+	Time time.Time
+	// Change in words, such as "container app: image shop/app:1.4 → shop/app:1.5".
+	Change string
+}
+
+// Scaling is one change of the number of replicas by an autoscaler.
+type Scaling struct {
+	ID       string
+	Time     time.Time
+	From, To int32
+	// AtMaximum tells that the autoscaler could not go further up.
+	AtMaximum bool
+	// Reason that the autoscaler gave.
+	Reason string
+}
+
+// Signal summarises a measurement that the policy names as a driver of the demand. See SummarizeSignal.
+type Signal struct {
+	ID, Name string
+	// Latest value, and Mean and Peak of the last 24 hours, all in the signal's own unit.
+	Latest, Mean, Peak float64
+	PeakAt             time.Time
+	// TrendPercent is the mean of the last 24 hours in percent of the mean of the 24 hours a week before, or of the day before
+	// where history is shorter. 0 if unknown.
+	TrendPercent int32
+}
+
+// Throttling tells that a container was held back by its CPU limit.
+type Throttling struct {
+	ID, Container string
+	// Percent of the CPU periods of the last hours that were throttled.
+	Percent int32
+}
+
+// ForecastWindow summarises a part of one container's forecast, of all pods together, in cores. See ForecastWindows.
 type ForecastWindow struct {
-	ID          string
-	Start, End  time.Time
-	Container   string
-	PeakCores   float64
-	PeakAt      time.Time
-	MeanCores   float64
+	ID         string
+	Start, End time.Time
+	Container  string
+	PeakCores  float64
+	PeakAt     time.Time
+	MeanCores  float64
+	// UpperPeak95 is the peak of the highest quantile up to the 95th: how bad it may get.
 	UpperPeak95 float64
 }
 
@@ -78,6 +147,16 @@ const (
 	IgnoreHistory Kind = "ignore-history"
 )
 
+// Resource that a hold or a never-shrink concerns.
+type Resource string
+
+// Resources.
+const (
+	CPU      Resource = "cpu"
+	Memory   Resource = "memory"
+	Replicas Resource = "replicas"
+)
+
 // Adjustment is one bounded change to the forecast.
 type Adjustment struct {
 	Kind Kind
@@ -87,6 +166,9 @@ type Adjustment struct {
 	Start, End time.Time
 	// Percent of the forecast, for Demand.
 	Percent int32
+	// Resources that it concerns; empty means all that its kind can concern. A Demand always concerns CPU and replicas, an
+	// IgnoreHistory always CPU: the observed peak of memory is never forgotten.
+	Resources []Resource
 	// Confidence in percent.
 	Confidence int32
 	Reason     string
@@ -120,8 +202,25 @@ const (
 	SourceModel = "llm"
 )
 
+// Types of findings. A model chooses from the first five.
+const (
+	// FindingConflict: pieces of evidence contradict each other.
+	FindingConflict = "EvidenceConflict"
+	// FindingIncident: something is going wrong.
+	FindingIncident = "IncidentSuspected"
+	// FindingUnclear: an announcement cannot be used, because it names no date or no number.
+	FindingUnclear = "AnnouncementUnclear"
+	// FindingChange: the workload or what it depends on changes, such as a migration.
+	FindingChange = "ChangeAnnounced"
+	// FindingOther is anything else.
+	FindingOther = "Observation"
+	// FindingAutoscalerAtMaximum: an autoscaler cannot add the pods that it wants.
+	FindingAutoscalerAtMaximum = "AutoscalerAtMaximum"
+)
+
 // Finding is something that a person should look at.
 type Finding struct {
+	// Type is a stable CamelCase name.
 	Type     string
 	Severity string
 	Evidence []string
