@@ -1,121 +1,123 @@
 package forecast
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
-// A back-test repeats the forecast at earlier times, its origins, and compares it with what came. Origins are whole days
-// before the end, so that each is at the same hour as the forecast to come, and none has less history than half of all.
-const maxOrigins = 10
+// A back-test repeats the forecast at earlier times, its origins, which lie whole short seasons apart, so that each is at
+// the same time of the day as the forecast to come. None has less than half of the history before it.
+const mostOrigins = 10
 
-// backtest holds what each model predicted at each origin.
-type backtest struct {
-	models []Model
-	// actual is what came after each origin, NaN where nothing was measured; at most as long as the horizon.
-	actual [][]float64
-	// predicted by model and origin.
-	predicted [][][]float64
+// blocksPerSeason is how many parts of the short season have weights and spreads of their own.
+const blocksPerSeason = 4
+
+// plan says what is back-tested.
+type plan struct {
+	// origins in ascending order, without the end of the history.
+	origins []int
+	// steps that are predicted from each origin.
+	steps int
+	// block is a quarter of the short season: the steps of the horizon that share weights.
+	block int
+	// season is the short season.
+	season int
 }
 
-// runBacktest lets every model that has enough history at the oldest origin predict from each origin. Without any origin
-// the result has no models.
-func runBacktest(p past, pool []Model, steps int) backtest {
-	origins := min(maxOrigins, p.len()/2/max(1, p.day))
-	var b backtest
-	if origins == 0 {
-		return b
+// newPlan returns what to test: two short seasons ahead, or up to two days if the horizon is as long, and one short season
+// where that would be more than a quarter of the history. Without any origin there is too little to test.
+func newPlan(h *history, horizon int) plan {
+	m, n := h.short, h.len()
+	if m == 0 {
+		return plan{}
 	}
-	oldest := p.len() - origins*p.day
-	for _, m := range pool {
-		if m.MinLen() <= oldest {
-			b.models = append(b.models, m)
+	steps := max(2*m, min(horizon, 2*h.day))
+	if steps > n/4 {
+		steps = m
+	}
+	result := plan{steps: steps, block: max(1, m/blocksPerSeason), season: m}
+	least := max(n/2, m)
+	for k := mostOrigins - 1; k >= 0; k-- {
+		if origin := n - steps - k*m; origin >= least {
+			result.origins = append(result.origins, origin)
 		}
 	}
-	b.predicted = make([][][]float64, len(b.models))
-	for k := 1; k <= origins; k++ {
-		origin := p.len() - k*p.day
-		seen := p.values[:origin]
-		count := min(steps, p.len()-origin)
-		b.actual = append(b.actual, p.measurements(origin, count))
-		limits := newBounds(seen)
-		for i, m := range b.models {
-			predicted := m.Predict(seen, count)
-			limits.hold(predicted)
-			b.predicted[i] = append(b.predicted[i], predicted)
+	return result
+}
+
+// blockOf returns the block of a step of any horizon. Steps after the back-tested ones are those a season, or several,
+// before.
+func (p plan) blockOf(step int) int {
+	if step >= p.steps {
+		step = p.steps - p.season + (step-p.steps)%p.season
+	}
+	return step / p.block
+}
+
+// blocks returns the number of blocks.
+func (p plan) blocks() int { return (p.steps + p.block - 1) / p.block }
+
+// backtest is what the models of the pool predicted at each origin, and what came.
+type backtest struct {
+	plan
+	models []model
+	// fitted are the models with their parameters from the whole history.
+	fitted []predictor
+	// predicted by model, origin and step.
+	predicted [][][]float64
+	// actual by origin and step; NaN where nothing was measured.
+	actual [][]float64
+	// scale is the mean absolute difference between values one short season apart.
+	scale float64
+}
+
+// runBacktest lets every model that has enough history at the oldest origin predict from each origin.
+func runBacktest(h *history, todo plan) *backtest {
+	t := &training{history: h, origins: append(slices.Clip(todo.origins), h.len())}
+	for _, n := range t.origins {
+		t.profiles = append(t.profiles, learnProfile(h, n))
+	}
+	b := &backtest{plan: todo, scale: seasonalError(h)}
+	for _, origin := range todo.origins {
+		b.actual = append(b.actual, h.actual[origin:origin+todo.steps])
+	}
+	for _, m := range pool() {
+		if m.least(h.seasons) > t.origins[0] {
+			continue
 		}
+		predictors := m.fit(t)
+		last := len(predictors) - 1
+		b.models, b.fitted = append(b.models, m), append(b.fitted, predictors[last])
+		predicted := make([][]float64, last)
+		for k, predictor := range predictors[:last] {
+			predicted[k] = predictWithin(h, t.origins[k], predictor, todo.steps)
+		}
+		b.predicted = append(b.predicted, predicted)
 	}
 	return b
 }
 
-// measurements returns count values from index i on, NaN where nothing was measured.
-func (p past) measurements(i, count int) []float64 {
-	result := make([]float64, count)
-	for j := range result {
-		result[j] = math.NaN()
-		if p.measured[i+j] {
-			result[j] = p.values[i+j]
-		}
+// predictWithin returns what a predictor expects after the first n values, held within limits and never negative.
+func predictWithin(h *history, n int, m predictor, steps int) []float64 {
+	out := make([]float64, steps)
+	m.predict(h, n, out)
+	within := limitsOf(h.values[:n])
+	within.low = max(0, within.low)
+	for i, v := range out {
+		out[i] = within.hold(v)
 	}
-	return result
+	return out
 }
 
-// relativeError returns the mean absolute error over all origins divided by the mean of what was measured: 0.2 is 20 %.
-// NaN if nothing was measured or all of it was zero.
-func relativeError(actual, predicted [][]float64) float64 {
-	misses, total := 0.0, 0.0
-	for k, truth := range actual {
-		for h, y := range truth {
-			if !math.IsNaN(y) {
-				misses += math.Abs(y - predicted[k][h])
-				total += y
-			}
+// seasonalError returns the mean absolute difference between measured values one short season apart, at least a
+// millionth of a unit.
+func seasonalError(h *history) float64 {
+	sum, n := 0.0, 0.0
+	for t := h.short; t < h.len(); t++ {
+		if e := math.Abs(h.actual[t] - h.actual[t-h.short]); !math.IsNaN(e) {
+			sum += e
+			n++
 		}
 	}
-	if total == 0 {
-		return math.NaN()
-	}
-	return misses / total
-}
-
-// shares gives each model a share in proportion to its relative error to the power of −4, leaves out those with less than
-// 5 %, and makes the rest sum to 1. Errors below one in a million count as that. Models with an unknown error share
-// equally if all are unknown.
-func shares(errors []float64) []float64 {
-	const power, floor, least = -4, 1e-6, 0.05
-	result := make([]float64, len(errors))
-	total := 0.0
-	for i, e := range errors {
-		result[i] = 1
-		if !math.IsNaN(e) {
-			result[i] = math.Pow(max(e, floor), power)
-		}
-		total += result[i]
-	}
-	kept := 0.0
-	for i := range result {
-		if result[i] /= total; result[i] < least {
-			result[i] = 0
-		}
-		kept += result[i]
-	}
-	for i := range result {
-		result[i] /= kept
-	}
-	return result
-}
-
-// combine adds the predictions of the models by their shares, origin by origin.
-func (b backtest) combine(weights []float64) [][]float64 {
-	result := make([][]float64, len(b.actual))
-	for k := range result {
-		result[k] = make([]float64, len(b.actual[k]))
-		for i, share := range weights {
-			addScaled(result[k], share, b.predicted[i][k])
-		}
-	}
-	return result
-}
-
-func addScaled(sum []float64, factor float64, values []float64) {
-	for h, v := range values {
-		sum[h] += factor * v
-	}
+	return max(1e-6, sum/max(1, n))
 }

@@ -2,50 +2,69 @@ package forecast
 
 import "math"
 
-// Model is one way of predicting. A model keeps no state: the same history gives the same answer.
-type Model interface {
-	// Name is stable and appears in a Recommendation's status.
-	Name() string
-	// MinLen is the number of values below which the model cannot predict.
-	MinLen() int
-	// Predict fits the model to the history, which holds at least MinLen finite values that are not negative, and returns
-	// the expected values of the steps that follow. The caller bounds what comes out.
-	Predict(history []float64, steps int) []float64
+// model is one way of predicting.
+type model interface {
+	// name is stable and appears in a Recommendation's status.
+	name() string
+	// least is the number of values below which the model cannot be fitted to a series with such seasons.
+	least(s seasons) int
+	// fit learns from what was known at each origin, and returns one predictor per origin.
+	fit(t *training) []predictor
 }
 
-// models returns those that take part, in a fixed order, for a series with the given number of steps in a day. The first
-// one can predict from a single value.
-func models(day int) []Model {
-	pool := []Model{Level{HalfLife: float64(day)}}
-	if day < 2 {
-		return pool
+// predictor is a model with its parameters.
+type predictor interface {
+	// predict sets out to the expected values of the steps after the first n of h, in the unit of h. The caller bounds them.
+	predict(h *history, n int, out []float64)
+}
+
+// training is what models learn from: a history, and the earlier times at which it is looked at.
+type training struct {
+	*history
+	// origins are numbers of known values in ascending order. The last one is all of them.
+	origins []int
+	// profiles by origin.
+	profiles []*seasonalProfile
+}
+
+// pool returns all models, in a fixed order. Each one is different in kind: near copies of a good model make the mixture
+// worse.
+func pool() []model {
+	return []model{
+		autoregression{},
+		differences{seasonal: true},
+		differences{},
+		holtWinters{},
+		profileRemainder{},
+		cycleMedian{},
+		seasonalNaive{},
+		level{},
 	}
-	return append(pool,
-		SeasonalNaive{Label: "seasonal-naive-day", Period: day},
-		SeasonalNaive{Label: "seasonal-naive-week", Period: 7 * day},
-		HoltWinters{Period: day},
-	)
 }
 
-// bounds is what a forecast is held within: half of the observed range beyond the observed values, and never negative.
-// A model that runs away in its recursion does no harm.
-type bounds struct{ low, high float64 }
+// limits is what a recursion is held within: half of the observed range beyond what was observed. A model that runs away
+// does no harm.
+type limits struct{ low, high float64 }
 
-func newBounds(history []float64) bounds {
-	low, high := math.Inf(1), math.Inf(-1)
-	for _, v := range history {
-		low, high = min(low, v), max(high, v)
+func limitsOf(values []float64) limits {
+	low, high := values[0], values[0]
+	for _, v := range values {
+		if v < low {
+			low = v
+		}
+		if v > high {
+			high = v
+		}
 	}
 	half := (high - low) / 2
-	return bounds{low: max(0, low-half), high: high + half}
+	return limits{low: low - half, high: high + half}
 }
 
-// hold brings each value inside, in place; NaN becomes the upper bound, because too much is safer than too little.
-func (b bounds) hold(values []float64) {
-	for i, v := range values {
-		if math.IsNaN(v) {
-			v = b.high
-		}
-		values[i] = min(max(v, b.low), b.high)
+// hold returns v if it is inside, otherwise the bound that is nearer. NaN gives the upper one, because too much is safer than
+// too little.
+func (l limits) hold(v float64) float64 {
+	if math.IsNaN(v) {
+		return l.high
 	}
+	return min(max(v, l.low), l.high)
 }

@@ -6,107 +6,100 @@ import (
 	"time"
 )
 
-// Options say what to predict. The zero Options ask for two days of hours and the default levels.
-type Options struct {
-	// Now is the present: later values do not count, and the forecast starts with the interval that contains it. The zero
-	// time means the end of the series.
-	Now time.Time
-	// Horizon in steps; 0 means 48.
-	Horizon int
-	// Levels of the upper quantiles, between 0 and 1, both excluded; others are left out. None means 0.85 and 0.95.
-	Levels []float64
-	// Limit above which a value is corrupt; 0 means Implausible.
-	Limit float64
-}
-
 // capOverSeason is how far an upper quantile may lie over everything that was observed. Without a cap, the errors of a
 // bursty workload ask for many times what it ever used.
 const capOverSeason = 1.05
 
-// Predict forecasts a series, which may have holes, corrupt values, or next to no history.
-//
-// The mean is that of several models, weighted by how well they did in a back-test. The upper quantiles lie over it by as
-// much as past forecasts were too low, bounded by 1.05 times the largest value observed. With less than two days there
-// is no back-test: the mean is the decayed median, every upper quantile the largest value observed, and Coverage and
-// BacktestError are NaN.
-//
-// The Forecast is empty if no usable value is left (NaN is missing; negative, infinite and values over the limit are
-// corrupt), if the last one is more than a week older than Now, or if the step is not positive or longer than a day.
-// Constant series give that constant. The result does not depend on anything but the arguments.
+// Predict is Fit followed by Fitted.Predict on the same series. The result depends on nothing but the arguments.
 func Predict(s Series, o Options) Forecast { return Fit(s, o).Predict(s, o.Now) }
 
-func predict(s Series, o Options) Forecast {
-	horizon := o.Horizon
-	if horizon <= 0 {
-		horizon = 48
-	}
+// Predict forecasts s, the series that f was fitted to or a newer part of it, as known at the time now; the zero time means
+// the end of s. Nothing is learned anew, which makes it cheap: the models start from the newest values with the parameters
+// that they have, also if the level has shifted since. If s does not fit f, because its steps are of another length or it
+// is too short, the result is that of a new Fit.
+//
+// The mean is that of several models, weighted by how well they did in a back-test. The quantiles lie over or under it by as
+// much as past forecasts were off; upper ones are bounded by 1.05 times the largest value observed. With less than two
+// days, or two seasons, there is no back-test: the mean is the decayed median, upper and lower quantiles are the largest and
+// the smallest value observed, and Coverage and BacktestError are NaN.
+//
+// The Forecast is empty if no usable value is left (NaN is missing; negative, infinite and values over the limit are
+// corrupt), if the last one is more than a week older than now, or if the step is not positive or longer than a day.
+// Constant series give that constant.
+func (f *Fitted) Predict(s Series, now time.Time) Forecast {
+	o := f.options
+	o.Now = now
 	p := newPast(s, o)
 	if p.len() == 0 {
 		return Forecast{}
 	}
-	pool := models(p.day)
-	limits := newBounds(p.values)
-	ceiling := p.largest() * capOverSeason
-	f := Forecast{Start: p.end(), Step: p.step, Mean: make([]float64, horizon)}
-
-	b := runBacktest(p, pool, horizon)
-	if len(b.models) == 0 {
-		f.Mean = pool[0].Predict(p.values, horizon)
-		f.Weights = []Weight{{Model: pool[0].Name(), Share: 1}}
-		f.BacktestError = math.NaN()
-		for _, level := range levels(o.Levels) {
-			f.Quantiles = append(f.Quantiles, untested(f.Mean, level, p.largest()))
+	if !f.fits(p) {
+		return Predict(s, o)
+	}
+	result := Forecast{Start: p.end(), Step: p.step, Weights: slices.Clone(f.weights), BacktestError: f.backtestError}
+	if len(f.models) == 0 {
+		f.predictLevel(p, &result)
+		return result
+	}
+	h := newHistory(p, f.unit)
+	h.seasons = f.seasons
+	h.rebase(h.findShift(f.settled))
+	h.dropOneOffs(f.profile)
+	predicted := make([][]float64, len(f.models))
+	for m, model := range f.models {
+		predicted[m] = predictWithin(h, h.len(), model, o.Horizon)
+	}
+	result.Mean = f.shares.combine(f.plan, predicted)
+	ceiling := p.largest() / f.unit * capOverSeason
+	for _, l := range f.levels {
+		q := Quantile{Level: l.level, Coverage: l.coverage, Pinball: l.pinball, Values: make([]float64, o.Horizon)}
+		for i, mean := range result.Mean {
+			q.Values[i] = min(quantileAt(mean, l.factor*f.spread[f.plan.blockOf(i)]), max(mean, ceiling)) * f.unit
 		}
-		return f
+		result.Quantiles = append(result.Quantiles, q)
 	}
-	errors := make([]float64, len(b.models))
-	for i := range b.models {
-		errors[i] = relativeError(b.actual, b.predicted[i])
+	for i := range result.Mean {
+		result.Mean[i] *= f.unit
 	}
-	weights := shares(errors)
-	for i, m := range b.models {
-		if weights[i] == 0 {
-			continue
-		}
-		predicted := m.Predict(p.values, horizon)
-		limits.hold(predicted)
-		addScaled(f.Mean, weights[i], predicted)
-		f.Weights = append(f.Weights, Weight{Model: m.Name(), Share: weights[i]})
-	}
-	combined := b.combine(weights)
-	f.BacktestError = relativeError(b.actual, combined)
-	c := newCalibration(p, b.actual, combined, horizon)
-	for _, level := range levels(o.Levels) {
-		f.Quantiles = append(f.Quantiles, c.upper(f.Mean, level, ceiling))
-	}
-	return f
+	return result
 }
 
-// levels returns the usable ones in ascending order, each once.
-func levels(asked []float64) []float64 {
-	if len(asked) == 0 {
-		return []float64{0.85, 0.95}
-	}
-	usable := slices.DeleteFunc(slices.Clone(asked), func(l float64) bool { return !(l > 0 && l < 1) })
-	slices.Sort(usable)
-	return slices.Compact(usable)
+// fits reports whether f can predict from p.
+func (f *Fitted) fits(p past) bool {
+	return p.step == f.step && p.len() >= f.least
 }
 
-// untested is the upper quantile where there is too little history to know the errors: the largest value observed.
-func untested(mean []float64, level, largest float64) Quantile {
-	values := make([]float64, len(mean))
-	for h, m := range mean {
-		values[h] = max(m, largest)
+// quantileAt returns what lies the given logarithmic distance over a forecast, under it if negative.
+func quantileAt(mean, distance float64) float64 {
+	if distance == 0 {
+		return mean
 	}
-	return Quantile{Level: level, Coverage: math.NaN(), Pinball: math.NaN(), Values: values}
+	v := max(mean, logFloor) * math.Exp(distance)
+	if distance > 0 {
+		return min(max(v, mean), math.MaxFloat64)
+	}
+	return min(v, mean)
 }
 
-func (p past) largest() float64 {
-	largest := 0.0
-	for i, v := range p.values {
-		if p.measured[i] {
-			largest = max(largest, v)
+// predictLevel is the forecast from too little history for a back-test: the decayed median, with the largest value observed
+// as every upper and the smallest as every lower quantile.
+func (f *Fitted) predictLevel(p past, result *Forecast) {
+	result.Mean = constant(decayedMedian(p.values, float64(stepsOf(dayLength, p.step))), f.options.Horizon)
+	for _, l := range f.levels {
+		v := p.largest()
+		if l.level < 0.5 {
+			v = p.smallest()
 		}
+		result.Quantiles = append(result.Quantiles, Quantile{
+			Level: l.level, Coverage: l.coverage, Pinball: l.pinball, Values: constant(v, f.options.Horizon),
+		})
 	}
-	return largest
+}
+
+func constant(v float64, steps int) []float64 {
+	values := make([]float64, steps)
+	for i := range values {
+		values[i] = v
+	}
+	return values
 }

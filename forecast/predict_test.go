@@ -96,11 +96,3 @@ func TestAtFindsTheIntervalThatContainsATime(t *testing.T) {
 		}
 	}
 }
-
-func BenchmarkPredict28Days(b *testing.B) {
-	s := shop(28, 0.2, 1)
-	b.ReportAllocs()
-	for b.Loop() {
-		Predict(s, Options{})
-	}
-}

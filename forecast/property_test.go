@@ -42,7 +42,7 @@ func TestAForecastIsSoundWhateverTheHistory(t *testing.T) {
 		s := anything(t)
 		before := slices.Clone(s.Values)
 		horizon := rapid.IntRange(1, 60).Draw(t, "horizon")
-		f := Predict(s, Options{Horizon: horizon, Levels: []float64{0.95, 0.5, 0.85}})
+		f := Predict(s, Options{Horizon: horizon, Levels: []float64{0.95, 0.5, 0.85, 0.025}})
 		if !slices.EqualFunc(s.Values, before, func(a, b float32) bool { return math.Float32bits(a) == math.Float32bits(b) }) {
 			t.Fatal("the history was written to")
 		}
@@ -64,11 +64,16 @@ func TestAForecastIsSoundWhateverTheHistory(t *testing.T) {
 
 func checkSound(t *rapid.T, f Forecast, horizon int) {
 	t.Helper()
-	if len(f.Mean) != horizon || len(f.Quantiles) != 3 {
+	if len(f.Mean) != horizon || len(f.Quantiles) != 4 {
 		t.Fatalf("got %d steps and %d quantiles", len(f.Mean), len(f.Quantiles))
 	}
+	for h, v := range f.Quantiles[0].Values {
+		if !(v >= 0) || v > f.Mean[h] {
+			t.Fatalf("step %d: p%v is %v over the mean %v", h, f.Quantiles[0].Level, v, f.Mean[h])
+		}
+	}
 	lower := f.Mean
-	for _, q := range f.Quantiles {
+	for _, q := range f.Quantiles[1:] {
 		if q.Coverage < 0 || q.Coverage > 1 {
 			t.Fatalf("coverage %v", q.Coverage)
 		}

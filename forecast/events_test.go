@@ -1,0 +1,113 @@
+package forecast
+
+import (
+	"math"
+	"slices"
+	"testing"
+	"time"
+)
+
+// relativeMiss is the mean absolute error of a forecast against what comes, divided by the mean of that.
+func relativeMiss(f Forecast, truth []float32) float64 {
+	miss, total := 0.0, 0.0
+	for h, mean := range f.Mean {
+		miss += math.Abs(mean - float64(truth[h]))
+		total += float64(truth[h])
+	}
+	return miss / total
+}
+
+// fourWeeks returns four weeks of a shop, and the two days that follow.
+func fourWeeks(seed uint64) (history Series, truth []float32) {
+	s := shop(30, 0.1, seed)
+	history = Series{Start: s.Start, Step: s.Step, Values: slices.Clone(s.Values[:28*24])}
+	return history, s.Values[28*24:]
+}
+
+func TestAHolidayIsNotRepeatedAWeekLater(t *testing.T) {
+	quiet, truth := fourWeeks(1)
+	undisturbed := relativeMiss(Predict(quiet, Options{}), truth)
+	holiday, _ := fourWeeks(1)
+	for i := 21 * 24; i < 22*24; i++ { // The Monday before the one to come.
+		holiday.Values[i] *= 0.3
+	}
+	if got := relativeMiss(Predict(holiday, Options{}), truth); got > undisturbed+0.03 {
+		t.Errorf("error %.3f after a holiday, %.3f without", got, undisturbed)
+	}
+}
+
+func TestALevelThatShiftedIsFollowedOnceItHeldForTwoDays(t *testing.T) {
+	for _, factor := range []float32{0.4, 2, 4} {
+		for _, days := range []int{2, 3, 5, 9, 13} {
+			history, truth := fourWeeks(2)
+			for i := (28 - days) * 24; i < 28*24; i++ {
+				history.Values[i] *= factor
+			}
+			shifted := slices.Clone(truth)
+			for i := range shifted {
+				shifted[i] *= factor
+			}
+			if got := relativeMiss(Predict(history, Options{}), shifted); got > 0.15 {
+				t.Errorf("%g times the demand for %d days: error %.3f", factor, days, got)
+			}
+		}
+	}
+}
+
+func TestAFittedForecastFollowsALevelThatShiftedLater(t *testing.T) {
+	history, truth := fourWeeks(3)
+	fitted := Fit(Series{Start: history.Start, Step: history.Step, Values: history.Values[:25*24]}, Options{})
+	for i := 25 * 24; i < 28*24; i++ {
+		history.Values[i] *= 3
+	}
+	for i := range truth {
+		truth[i] *= 3
+	}
+	if got := relativeMiss(fitted.Predict(history, time.Time{}), truth); got > 0.15 {
+		t.Errorf("error %.3f", got)
+	}
+}
+
+func TestAFaultyValueHasNoEcho(t *testing.T) {
+	history, truth := fourWeeks(4)
+	history.Values[len(history.Values)-24] = 500 // Exactly a day before the first step.
+	f := Predict(history, Options{})
+	if f.Mean[0] > 2*float64(truth[0]) {
+		t.Errorf("got %.2f, want about %.2f", f.Mean[0], truth[0])
+	}
+}
+
+func TestAJobThatBeganToRunEveryNightStays(t *testing.T) {
+	history, _ := fourWeeks(5)
+	for i := range history.Values {
+		if i%24 == 3 && i/24 >= 22 {
+			history.Values[i] = 20
+		}
+	}
+	f := Predict(history, Options{Horizon: 24})
+	if f.Mean[3] < 15 || f.Mean[4] > 5 {
+		t.Errorf("got %.2f while the job runs and %.2f after it, want about 20 and 1", f.Mean[3], f.Mean[4])
+	}
+}
+
+func TestHolesDoLittleHarm(t *testing.T) {
+	missing := float32(math.NaN())
+	for name, hole := range map[string]func(i int) bool{
+		"one hour in ten":               func(i int) bool { return i%10 == 3 },
+		"three days in the middle":      func(i int) bool { return i/24 >= 12 && i/24 < 15 },
+		"the last Monday":               func(i int) bool { return i/24 == 21 },
+		"the last five hours":           func(i int) bool { return i >= 28*24-5 },
+		"every night":                   func(i int) bool { return i%24 < 5 },
+		"everything but the last weeks": func(i int) bool { return i < 10*24 },
+	} {
+		history, truth := fourWeeks(6)
+		for i := range history.Values {
+			if hole(i) {
+				history.Values[i] = missing
+			}
+		}
+		if got := relativeMiss(Predict(history, Options{Now: history.End()}), truth); got > 0.2 {
+			t.Errorf("%s missing: error %.3f", name, got)
+		}
+	}
+}

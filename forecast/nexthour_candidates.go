@@ -1,0 +1,103 @@
+package forecast
+
+import (
+	"math"
+	"slices"
+)
+
+// The candidates for the maximum of an hour, all of them logarithms and NaN where there is too little before the hour:
+//
+//   - regressed: a linear regression on earlier maxima and means, see regression;
+//   - recent, sixHours: the largest of the last 3 and of the last 6 hours;
+//   - profile: the mean of the same hour of the last 7 days, plus the gap to that mean of the last hours (an exponential
+//     average in which each hour counts half of what is left);
+//   - highest: the largest of the same hour of the last 7 days;
+//   - weekly: the mean of the same hour of the last 2 weeks.
+const (
+	regressed = iota
+	recent
+	sixHours
+	profile
+	highest
+	weekly
+	candidateCount
+)
+
+const (
+	day  = 24
+	week = 7 * day
+)
+
+// candidates returns what each candidate predicts for the hours from index from on, the last of which is the one that
+// follows the history.
+func candidates(h hours, regressions []regression, from int) [candidateCount][]float64 {
+	from = max(from, 0)
+	n := len(h.log) + 1 - from
+	buffer := make([]float64, candidateCount*n)
+	var all [candidateCount][]float64
+	for k := range all {
+		all[k] = buffer[k*n : (k+1)*n : (k+1)*n]
+	}
+	h.profiles(all[profile], from)
+	for j := range n {
+		i := from + j
+		all[regressed][j] = h.regress(regressions, i)
+		all[recent][j] = largestOf(h.log, i-3, i)
+		all[sixHours][j] = largestOf(h.log, i-6, i)
+		all[highest][j] = h.highestOfHour(i)
+		all[weekly][j] = h.weekly(i)
+	}
+	return all
+}
+
+// largestOf returns the largest of the values from index from until index until, or NaN if from lies before the first.
+func largestOf(values []float64, from, until int) float64 {
+	if from < 0 {
+		return math.NaN()
+	}
+	return slices.Max(values[from:until])
+}
+
+// profiles fills in the profile of the hours from index from on. The gap starts as 0 with the second day.
+func (h hours) profiles(out []float64, from int) {
+	gap := 0.0
+	for i := range from + len(out) {
+		mean := h.meanOfHour(i)
+		if i >= from {
+			out[i-from] = mean + gap
+		}
+		if i >= day && i < len(h.log) {
+			gap += (h.log[i] - mean - gap) / 2
+		}
+	}
+}
+
+// meanOfHour is the mean of the same hour of up to 7 days before hour i, NaN in the first day.
+func (h hours) meanOfHour(i int) float64 {
+	sum, n := 0.0, 0
+	for j := i - day; j >= 0 && j >= i-week; j -= day {
+		sum += h.log[j]
+		n++
+	}
+	return sum / float64(n)
+}
+
+func (h hours) highestOfHour(i int) float64 {
+	largest := math.NaN()
+	for j := i - day; j >= 0 && j >= i-week; j -= day {
+		if !(h.log[j] <= largest) {
+			largest = h.log[j]
+		}
+	}
+	return largest
+}
+
+func (h hours) weekly(i int) float64 {
+	switch {
+	case i < week:
+		return math.NaN()
+	case i < 2*week:
+		return h.log[i-week]
+	}
+	return (h.log[i-week] + h.log[i-2*week]) / 2
+}
