@@ -18,6 +18,7 @@ func rules() []rule {
 		shortHistory,  // less history never lowers memory
 		jvm,           // a Java heap is sized from its limit
 		step,          // not too far at once
+		pressure,      // running pods that use more than they have
 		cooldown,      // not too often
 		threshold,     // not for a trifle
 		giveBack,      // running pods close to the target

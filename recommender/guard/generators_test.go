@@ -103,7 +103,7 @@ func addContainer(t *rapid.T, in *Input, name string) {
 	c := Container{
 		Name: name, Image: rapid.SampledFrom([]string{"app:1", "app:2"}).Draw(t, "image"), Excluded: name == "excluded",
 		PeakMemoryBytes: rapid.Int64Range(0, 3000).Draw(t, "peak") * mib / 2,
-		JVM:             rapid.Bool().Draw(t, "jvm"),
+		JVM:             rapid.Bool().Draw(t, "jvm"), RaisePendingSince: anyTime().Draw(t, "raise pending"),
 	}
 	c.Current.Requests = sizing.Amounts{CPUMillis: sane(1).Draw(t, "request"), MemoryBytes: sane(mib/2).Draw(t, "memory request")}
 	if limit := sane(1).Draw(t, "limit"); limit > 0 {
@@ -118,6 +118,7 @@ func addContainer(t *rapid.T, in *Input, name string) {
 	in.Containers = append(in.Containers, c)
 	in.Memory.Containers[name] = ContainerMemory{
 		Image: "app:1", ImageSince: anyTime().Draw(t, "image since"),
+		CPUInPlaceMoved: anyTime().Draw(t, "in place moved"), GiveBackLockedUntil: anyTime().Draw(t, "give-back locked"),
 		CPURaised: anyTime().Draw(t, "cpu raised"), MemoryLowered: anyTime().Draw(t, "memory lowered"),
 		MemoryHistoryHours: rapid.IntRange(0, 700).Draw(t, "hours behind"),
 	}
@@ -125,11 +126,12 @@ func addContainer(t *rapid.T, in *Input, name string) {
 		return
 	}
 	in.Proposal.Containers = append(in.Proposal.Containers, sizing.ContainerProposal{
-		Name:     name,
-		Target:   sizing.Amounts{CPUMillis: anyAmount(1).Draw(t, "cpu"), MemoryBytes: anyAmount(mib/2).Draw(t, "memory")},
-		InPlace:  sizing.Amounts{CPUMillis: anyAmount(1).Draw(t, "cpu in place"), MemoryBytes: anyAmount(mib/2).Draw(t, "memory in place")},
-		Peak:     sizing.Amounts{CPUMillis: anyAmount(1).Draw(t, "cpu peak"), MemoryBytes: c.PeakMemoryBytes},
-		CPUHours: rapid.IntRange(0, 700).Draw(t, "cpu hours"), MemoryHours: rapid.IntRange(0, 700).Draw(t, "memory hours"),
+		Name:       name,
+		Target:     sizing.Amounts{CPUMillis: anyAmount(1).Draw(t, "cpu"), MemoryBytes: anyAmount(mib/2).Draw(t, "memory")},
+		InPlace:    sizing.Amounts{CPUMillis: anyAmount(1).Draw(t, "cpu in place"), MemoryBytes: anyAmount(mib/2).Draw(t, "memory in place")},
+		Peak:       sizing.Amounts{CPUMillis: anyAmount(1).Draw(t, "cpu peak"), MemoryBytes: c.PeakMemoryBytes},
+		UsedMillis: anyAmount(1).Draw(t, "used"),
+		CPUHours:   rapid.IntRange(0, 700).Draw(t, "cpu hours"), MemoryHours: rapid.IntRange(0, 700).Draw(t, "memory hours"),
 		OOMRaised: c.OOMFloorBytes > 0,
 	})
 }

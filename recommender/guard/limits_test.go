@@ -56,10 +56,24 @@ func TestALimitThatHardlyChangesKeepsItsValue(t *testing.T) {
 	}
 }
 
-func TestTheBandIsOneThresholdAroundTheRequests(t *testing.T) {
+func TestTheBandIsHalfAThresholdAroundTheRequests(t *testing.T) {
 	out := workload().app(func(_ *Container, p *sizing.ContainerProposal) { p.InPlace.CPUMillis = 800 }).decide()
 	got := container(out.Candidate, "app")
-	if got.CPUBand != (apply.Interval{Min: 727, Max: 1250}) || got.MemoryBand != (apply.Interval{Min: 909 * mib, Max: 1250 * mib}) {
-		t.Errorf("bands %+v and %+v, want 800 ÷ 1.1 to 1000 ÷ 0.8, memory outwards to MiB", got.CPUBand, got.MemoryBand)
+	if got.CPUBand != (apply.Interval{Min: 762, Max: 1111}) || got.MemoryBand != (apply.Interval{Min: 952 * mib, Max: 1112 * mib}) {
+		t.Errorf("bands %+v and %+v, want 800 ÷ 1.05 to 1000 ÷ 0.9, memory outwards to MiB", got.CPUBand, got.MemoryBand)
+	}
+}
+
+// TestAMoveThatOnlyJustPassesAThresholdIsMade raises by a hair more than 10 %, and lowers by a hair more than 20 %.
+func TestAMoveThatOnlyJustPassesAThresholdIsMade(t *testing.T) {
+	for _, to := range []int64{1101, 799} {
+		out := workload().inForce(1000, 1000).proposes(to, 1000).decide()
+		wantTarget(t, out, to, 1000)
+		pod := map[string]apply.Resources{"app": {Requests: apply.Amounts{CPUMillis: 1000, MemoryBytes: 1000 * mib}}}
+		for _, tempo := range []apply.Tempo{apply.ForNewPod, apply.ForRunningPod} {
+			if drifts := apply.Drifted(*out.Candidate, pod, pod, tempo); len(drifts) != 1 {
+				t.Errorf("%dm for tempo %v: drifts %v", to, tempo, drifts)
+			}
+		}
 	}
 }

@@ -35,6 +35,10 @@ func (d *draft) rememberContainer(s *size) ContainerMemory {
 	case lowered:
 		m.CPULowered = d.in.Now
 	}
+	if s.cpu.target > 0 && s.cpu.inPlace != s.cpu.before.inPlace {
+		m.CPUInPlaceMoved = d.in.Now
+	}
+	m.GiveBackLockedUntil = d.giveBackLockedUntil(s.container)
 	switch s.memory.direction() {
 	case raised:
 		m.MemoryRaised = d.in.Now

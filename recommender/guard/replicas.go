@@ -3,6 +3,7 @@ package guard
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // sizeReplicas decides the number of pods. Like requests it goes up sooner than down:
@@ -25,7 +26,8 @@ func sizeReplicas(d *draft) {
 		return
 	}
 	d.replicas = p.Target
-	for _, w := range d.openWindows() {
+	open := slices.DeleteFunc(d.openWindows(), func(w Window) bool { return !w.concerns(replicasName) })
+	for _, w := range open {
 		if w.Freeze && d.replicas != present {
 			d.because("", "window", fmt.Sprintf("replicas %d → %d: %s", d.replicas, present, w.Reason))
 			d.replicas = present
@@ -33,7 +35,7 @@ func sizeReplicas(d *draft) {
 	}
 	d.stepReplicas()
 	if d.replicas < present {
-		d.keepReplicas(hours)
+		d.keepReplicas(hours, open)
 	}
 	if d.replicas != present {
 		d.because("", "change", fmt.Sprintf("replicas %d → %d", present, d.replicas))
@@ -55,8 +57,8 @@ func (d *draft) stepReplicas() {
 	d.replicas = bounded
 }
 
-// keepReplicas takes a lower number back where it is too early for it.
-func (d *draft) keepReplicas(hours int) {
+// keepReplicas takes a lower number back where it is too early for it, or one of the open windows forbids it.
+func (d *draft) keepReplicas(hours int, open []Window) {
 	previous := d.in.CurrentReplicas
 	if d.in.Previous != nil && d.in.Previous.Replicas != nil {
 		previous = min(previous, *d.in.Previous.Replicas)
@@ -67,8 +69,8 @@ func (d *draft) keepReplicas(hours int) {
 	switch {
 	case hours < hoursToLowerCPU:
 		rule, why = "ladder", fmt.Sprintf("there are %d h of history, %d are needed to lower it", hours, hoursToLowerCPU)
-	case len(d.openWindows()) > 0:
-		rule, why = "window", d.openWindows()[0].Reason
+	case len(open) > 0:
+		rule, why = "window", open[0].Reason
 	case d.replicas < previous && !last.IsZero() && (!d.in.Now.After(last) || d.in.Now.Before(last.Add(wait))):
 		keep, rule, why = previous, "cooldown", fmt.Sprintf("it was lowered less than %s ago", wait)
 	default:

@@ -277,7 +277,8 @@ func TestCooldown(t *testing.T) {
 	}
 	check(t, []given{
 		{name: "too soon to lower again", workload: moved(workload().inForce(800, 800).proposes(500, 500), time.Hour), wantCPU: 800, wantMemory: 800, wantRule: "cooldown", wantWords: "it moved 1h0m0s ago"},
-		{name: "late enough", workload: moved(workload().inForce(800, 800).proposes(500, 500), 3*time.Hour), wantCPU: 500, wantMemory: 500},
+		{name: "late enough after a lowering, too soon after a raise", workload: moved(workload().inForce(800, 800).proposes(500, 500), 3*time.Hour), wantCPU: 500, wantMemory: 800, wantRule: "cooldown", wantWords: "waits until 48h0m0s are over"},
+		{name: "two days after a raise", workload: moved(workload().inForce(800, 800).proposes(500, 500), 48*time.Hour), wantCPU: 500, wantMemory: 500},
 		{name: "raising does not wait", workload: moved(workload().inForce(800, 800).proposes(1500, 1500), time.Hour), wantCPU: 1500, wantMemory: 1500},
 		{name: "but not twice at the same instant", workload: moved(workload().inForce(800, 800).proposes(1500, 1500), 0), wantCPU: 800, wantMemory: 800},
 	})
@@ -299,6 +300,74 @@ func TestGiveBack(t *testing.T) {
 		{name: "a quarter at most", workload: workload().app(quiet), wantCPU: 1000, wantMemory: 1000, wantInPlaceCPU: 750, wantRule: "give-back", wantWords: "cpu in place 200m → 750m: running pods give back at most 25 %"},
 		{name: "nothing under manual approval", workload: workload().app(quiet).with(func(in *Input) { in.Manual = true }), wantCPU: 1000, wantMemory: 1000, wantInPlaceCPU: 1000, wantShownOnly: true},
 	})
+}
+
+func TestNothingIsGivenBackAfterARaiseThatWasNotToBeHad(t *testing.T) {
+	quiet := workload().app(func(c *Container, p *sizing.ContainerProposal) {
+		p.InPlace.CPUMillis, c.RaisePendingSince = 200, now.Add(-time.Hour)
+	})
+	wantInPlace(t, quiet.decide(), 750)
+	late := quiet.app(func(c *Container, _ *sizing.ContainerProposal) { c.RaisePendingSince = now.Add(-61 * time.Minute) })
+	out := late.decide()
+	wantInPlace(t, out, 1000)
+
+	in := again(late.in, out)
+	in.Containers[0].RaisePendingSince = time.Time{}
+	in.Now = now.Add(23 * time.Hour)
+	out = Decide(in)
+	wantInPlace(t, out, 1000)
+	wantReason(t, out, "give-back", "a raise was not to be had for more than an hour")
+	in = again(in, out)
+	in.Now = now.Add(24 * time.Hour)
+	wantInPlace(t, Decide(in), 750)
+}
+
+func wantInPlace(t *testing.T, out Decision, cpu int64) {
+	t.Helper()
+	if got := container(out.Candidate, "app").InPlace.CPUMillis; got != cpu {
+		t.Errorf("%dm in place, want %dm; trail:\n%s", got, cpu, story(out))
+	}
+}
+
+// hour decides at a time after now for an in-place proposal, and remembers it.
+func hour(in *Input, after time.Duration, inPlace, used int64) Decision {
+	in.Now = now.Add(after)
+	in.Proposal.Containers[0].InPlace.CPUMillis, in.Proposal.Containers[0].UsedMillis = inPlace, used
+	out := Decide(*in)
+	*in = again(*in, out)
+	return out
+}
+
+func TestRunningPodsAreRaisedAtOnceAndLoweredAnHourLater(t *testing.T) {
+	in := workload().inForce(1000, 1000).in
+	wantInPlace(t, hour(&in, 0, 1300, 0), 1300)
+	wantInPlace(t, hour(&in, 5*time.Minute, 1500, 0), 1500)
+	out := hour(&in, 64*time.Minute, 800, 0)
+	wantInPlace(t, out, 1500)
+	wantReason(t, out, "cooldown", "running pods are lowered after 1h0m0s")
+	wantInPlace(t, hour(&in, 65*time.Minute, 800, 0), 800)
+	wantTarget(t, hour(&in, 70*time.Minute, 800, 0), 1000, 1000) // The target never moved.
+}
+
+func TestRunningPodsThatUseMoreThanTheyHaveAreRaisedAtOnce(t *testing.T) {
+	check(t, []given{
+		{name: "a little more: one threshold", workload: pressed(1020), wantCPU: 1000, wantMemory: 1000, wantInPlaceCPU: 1100, wantRule: "pressure", wantWords: "uses 1020m of its 1"},
+		{name: "much more: five percent on top", workload: pressed(2000), wantCPU: 1000, wantMemory: 1000, wantInPlaceCPU: 2100, wantRule: "pressure"},
+		{name: "as much as they have", workload: pressed(1000), wantCPU: 1000, wantMemory: 1000, wantInPlaceCPU: 1000},
+	})
+	in := workload().inForce(1000, 1000).in
+	wantInPlace(t, hour(&in, 0, 750, 900), 1000) // Lowering to 900m, what is used, would be a trifle.
+	hour(&in, 0, 1000, 1020)
+	wantInPlace(t, hour(&in, 5*time.Minute, 1020, 1020), 1100) // The same use is no pressure any more, and it is too early to lower.
+	pod := map[string]apply.Resources{"app": {Requests: apply.Amounts{CPUMillis: 1000, MemoryBytes: 1000 * mib}}}
+	if len(apply.Drifted(*in.Applicable, pod, pod, apply.ForRunningPod)) == 0 {
+		t.Error("the pod that has too little has not drifted")
+	}
+}
+
+// pressed is a workload whose pods have 1000m and used so much of it.
+func pressed(used int64) *build {
+	return workload().inForce(1000, 1000).app(func(_ *Container, p *sizing.ContainerProposal) { p.UsedMillis = used })
 }
 
 func TestBrokenProposalsAreIgnored(t *testing.T) {

@@ -45,7 +45,7 @@ func (d *draft) newSize(c Container, forNew, forRunning apply.Resources) *size {
 		},
 		before:      beforeOr(before.Target.CPUMillis, before.InPlace.CPUMillis, template.CPUMillis),
 		beforeLimit: before.CPULimit,
-		last:        movedAt{memory.CPURaised, memory.CPULowered},
+		last:        movedAt{memory.CPURaised, memory.CPULowered, memory.CPUInPlaceMoved},
 	}
 	s.memory = &amount{
 		container: c.Name, name: memoryName, policy: in.Policy.Memory, hours: s.proposal.MemoryHours,
@@ -57,7 +57,7 @@ func (d *draft) newSize(c Container, forNew, forRunning apply.Resources) *size {
 		},
 		before:      beforeOr(before.Target.MemoryBytes, before.InPlace.MemoryBytes, template.MemoryBytes),
 		beforeLimit: before.MemoryLimit,
-		last:        movedAt{memory.MemoryRaised, memory.MemoryLowered},
+		last:        movedAt{raised: memory.MemoryRaised, lowered: memory.MemoryLowered},
 	}
 	s.memory.observed = roundUp(memoryName, max(s.memory.peak, s.memory.oomFloor))
 	s.cpu.bound(in.NodeMax.CPUMillis)

@@ -55,6 +55,8 @@ type Container struct {
 	OOMFloorBytes   int64
 	// Excluded says that the container is left alone. It is here because it has a part in the pod's QoS class.
 	Excluded bool
+	// RaisePendingSince is since when a running pod waits for CPU that its node does not give it; zero if none does.
+	RaisePendingSince time.Time
 	// JVM says that the image or its environment looks like a Java virtual machine, which sizes its heap from its limit.
 	JVM bool
 }
@@ -84,7 +86,9 @@ type Window struct {
 	Start, End time.Time
 	// NeverShrink allows raising only; Freeze allows nothing but an out-of-memory raise.
 	NeverShrink, Freeze bool
-	Reason              string
+	// Resources that it concerns, of cpu, memory and replicas; empty means all.
+	Resources []string
+	Reason    string
 }
 
 // Memory is what the next decision has to remember.
@@ -99,6 +103,10 @@ type ContainerMemory struct {
 	Image                                              string
 	ImageSince                                         time.Time
 	CPURaised, CPULowered, MemoryRaised, MemoryLowered time.Time
+	// CPUInPlaceMoved is when the CPU request of running pods last moved.
+	CPUInPlaceMoved time.Time
+	// GiveBackLockedUntil is how long running pods give no CPU back, because it was not to be had when it was needed again.
+	GiveBackLockedUntil time.Time
 	// MemoryHistoryHours is the history behind the present memory target: less never lowers it.
 	MemoryHistoryHours int
 }

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/loadline-dev/loadline/apply"
 )
@@ -42,14 +43,15 @@ func (d *draft) values() apply.Values {
 	return apply.Sorted(out)
 }
 
-// band is the interval of requests that are close enough: a pod outside it would have to move by more than a threshold to
-// come to Target or InPlace.
+// band is the interval of requests that are close enough: half a threshold about Target and InPlace. A move that was decided
+// is at least a whole threshold long, so a pod that has the size from before lies outside and follows; about a whole threshold, a move
+// that only just passed it would be decided and never made.
 //
-// Example: target 1000m, in place 800m, thresholds 10 % up and 20 % down → [800 ÷ 1.1, 1000 ÷ 0.8] = [727m, 1250m].
+// Example: target 1000m, in place 800m, thresholds 10 % up and 20 % down → [800 ÷ 1.05, 1000 ÷ 0.9] = [762m, 1111m].
 func (d *draft) band(a *amount) apply.Interval {
-	low := float64(min(a.target, a.inPlace)) / (1 + share(d.in.Behavior.Up.Threshold, maxThresholdUp))
-	high := float64(max(a.target, a.inPlace)) / (1 - share(d.in.Behavior.Down.Threshold, maxThresholdDown))
-	out := apply.Interval{Min: max(int64(low), 1), Max: int64(high)}
+	low := float64(min(a.target, a.inPlace)) / (1 + share(d.in.Behavior.Up.Threshold, maxThresholdUp)/2)
+	high := float64(max(a.target, a.inPlace)) / (1 - share(d.in.Behavior.Down.Threshold, maxThresholdDown)/2)
+	out := apply.Interval{Min: max(int64(math.Ceil(low)), 1), Max: int64(high)}
 	if a.name == memoryName {
 		// Outwards to whole MiB, for people who read it.
 		out.Min = max(out.Min/apply.MiB*apply.MiB, 1)

@@ -33,15 +33,20 @@ func usageOf(hourly []float32) forecast.Usage {
 func flat(cores float64) forecast.Forecast {
 	values := slices.Repeat([]float64{cores}, 48)
 	return forecast.Forecast{Start: now, Step: time.Hour, Mean: values, Quantiles: []forecast.Quantile{
-		{Level: InPlaceLevel, Values: values}, {Level: ReplicaLevel, Values: values},
+		{Level: ReplicaLevel, Values: values},
 	}}
+}
+
+// bound is a bound of the hour that runs.
+func bound(cores float64) forecast.HourBound {
+	return forecast.HourBound{Start: now, Level: InPlaceLevel, Coverage: 0.9, Upper: cores}
 }
 
 // container is an unremarkable container: 0.8 cores over two pods, 1 GiB each.
 func container() ContainerInput {
 	return ContainerInput{
 		Name: "app", CPUTotal: usage(0.8), CPUHottest: usage(0.4), MemoryHottest: usage(gib),
-		CPUForecast: flat(0.8), BaseForecast: flat(0.8),
+		CPUForecast: flat(0.8), BaseForecast: flat(0.8), NextHour: bound(0.8),
 		Current: Resources{Requests: Amounts{CPUMillis: 500, MemoryBytes: 2 * gib}},
 	}
 }

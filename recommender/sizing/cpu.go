@@ -8,15 +8,19 @@ import (
 	"github.com/loadline-dev/loadline/forecast"
 )
 
-// pressureHeadroom is what a pod that went over its size within the last hour gets on top of what it used.
-const pressureHeadroom = 1.05
+// recently is how far back the use of CPU counts as that of the present: two 5-minute values, so that none is missed.
+const recently = 10 * time.Minute
 
 // cpuSize is the CPU of one container.
 type cpuSize struct {
 	container ContainerInput
+	demand    demand
+	// cores that a pod gets without advice, margin included.
+	cores float64
 	// targetMillis includes what advice adds, plainMillis does not.
 	targetMillis, plainMillis int64
 	inPlaceMillis, peakMillis int64
+	usedMillis                int64
 	summary                   string
 	trail                     []string
 }
@@ -25,7 +29,7 @@ type cpuSize struct {
 type demand struct {
 	// average is the policy's quantile of all pods divided by their number; NaN if the number is not known.
 	average float64
-	// hottest is hottestQuantile of the busiest pod; NaN if it was not measured.
+	// hottest is hottestQuantile of the busiest pod; NaN if it was not measured, or is not more than average.
 	hottest         float64
 	hottestQuantile float64
 	// perPod is the larger of both.
@@ -37,13 +41,13 @@ type demand struct {
 // size all; without it, a pod that does more than its share would starve.
 func measure(c ContainerInput, q float64, pods forecast.Usage, now time.Time) demand {
 	d := demand{hottestQuantile: max(0.5, 2*q-1)}
-	d.average = forecast.WeightedQuantile(weighted(c.CPUTotal, countPods(pods), now), q)
+	d.average = weightedQuantile(weighted(c.CPUTotal, &pods, now), q)
 	if math.IsNaN(d.average) {
 		d.hottestQuantile = q
 	}
-	d.hottest = forecast.WeightedQuantile(weighted(c.CPUHottest, onePod, now), d.hottestQuantile)
+	d.hottest = quantileAbove(weighted(c.CPUHottest, nil, now), d.hottestQuantile, d.average)
 	d.perPod = d.average
-	if math.IsNaN(d.average) || d.hottest > d.average {
+	if !math.IsNaN(d.hottest) {
 		d.perPod = d.hottest
 	}
 	return d
@@ -58,35 +62,33 @@ func (d demand) imbalance(pods float64) float64 {
 	return 1
 }
 
-func sizeCPU(in Input, c ContainerInput, pods forecast.Usage) cpuSize {
+// measureCPU computes what a pod needs by the history alone.
+func measureCPU(in Input, c ContainerInput, pods forecast.Usage) cpuSize {
 	size := cpuSize{container: c}
 	if highest, ok := peak(c.CPUHottest); ok {
 		size.peakMillis = int64(math.Ceil(highest * 1000))
 	}
 	policy := in.Policy.CPU
-	d := measure(c, policy.Quantile, pods, in.Now)
-	if math.IsNaN(d.perPod) {
+	size.demand = measure(c, policy.Quantile, pods, in.Now)
+	if math.IsNaN(size.demand.perPod) {
 		size.trail = []string{"CPU: no usable history, so nothing is proposed."}
 		return size
 	}
-	cores := d.perPod * (1 + policy.Margin)
-	size.plainMillis = max(1, atLeast(cores*1000)) // Zero would mean no proposal.
-	size.targetMillis = size.plainMillis
-	size.summary = fmt.Sprintf("a pod uses %dm of CPU (p%.4g), plus %s", atLeast(d.perPod*1000), policy.Quantile*100, percent(policy.Margin))
-	size.trail = append(size.trail, d.sentence(policy, size.plainMillis, knownHours(c.CPUTotal)))
-	if in.DemandPercent > 100 {
-		size.targetMillis = max(size.plainMillis, atLeast(cores*1000*float64(in.DemandPercent)/100))
-		size.trail = append(size.trail, fmt.Sprintf("CPU: raised to %d %% of that, %dm: %s",
-			in.DemandPercent, size.targetMillis, in.DemandReason))
-	}
-	size.sizeInPlace(in, d, pods)
+	size.setCores(size.demand.perPod * (1 + policy.Margin))
+	size.summary = fmt.Sprintf("a pod uses %dm of CPU (p%.4g), plus %s", atLeast(size.demand.perPod*1000), policy.Quantile*100, percent(policy.Margin))
+	size.trail = append(size.trail, size.demand.sentence(policy, size.plainMillis, knownHours(c.CPUTotal)))
 	return size
+}
+
+// setCores sets what a pod gets without advice.
+func (s *cpuSize) setCores(cores float64) {
+	s.cores, s.plainMillis = cores, max(1, atLeast(cores*1000)) // Zero would mean no proposal.
 }
 
 func (d demand) sentence(policy ResourcePolicy, millis int64, hours int) string {
 	history := fmt.Sprintf("of the last %s, recent days weighing more (half-life 24 h), is %.3f cores", span(hours), d.perPod)
 	who := fmt.Sprintf("p%.4g %s per pod", policy.Quantile*100, history)
-	if math.IsNaN(d.average) || d.hottest > d.average {
+	if !math.IsNaN(d.hottest) {
 		who = fmt.Sprintf("p%.4g of the busiest pod %s", d.hottestQuantile*100, history)
 		if !math.IsNaN(d.average) {
 			who += fmt.Sprintf(", more than the p%.4g of the average pod, %.3f", policy.Quantile*100, d.average)
@@ -95,34 +97,38 @@ func (d demand) sentence(policy ResourcePolicy, millis int64, hours int) string 
 	return fmt.Sprintf("CPU: %s; plus %s margin: %dm.", who, percent(policy.Margin), millis)
 }
 
-// sizeInPlace follows the next hour, gives back at most the policy's share of the target, and answers demand of the last
-// hour that was over the size at once.
-func (s *cpuSize) sizeInPlace(in Input, d demand, pods forecast.Usage) {
-	s.inPlaceMillis = s.targetMillis
-	expected, ok := nextHour(s.container.CPUForecast, in.Now)
-	if !ok {
-		s.trail = append(s.trail, "CPU in place: no forecast, so running pods get the target.")
+// decide settles target and in-place size once it is known how many pods share the demand; 0 means as many as there were.
+func (s *cpuSize) decide(in Input, pods forecast.Usage, sharedBy float64) {
+	if s.plainMillis == 0 {
 		return
 	}
-	running := podsNow(in, pods)
-	perPod := expected / running * d.imbalance(running)
-	giveBack := min(max(in.Policy.MaxGiveBack, 0), 1)
-	least := atLeast((1 - giveBack) * float64(s.targetMillis))
-	s.inPlaceMillis = max(1, least, atLeast(perPod*1000))
-	s.trail = append(s.trail, fmt.Sprintf("CPU in place: the next hour needs at most %.3f cores per pod (p%.4g of the forecast); "+
-		"giving back at most %s of the target: %dm.", perPod, InPlaceLevel*100, percent(giveBack), s.inPlaceMillis))
-
-	used := s.lastHour(in.Now, pods) * d.imbalance(running)
-	if atLeast(used*1000) > s.inPlaceMillis {
-		s.inPlaceMillis = atLeast(used * pressureHeadroom * 1000)
-		s.trail = append(s.trail, fmt.Sprintf("CPU in place: %.3f cores per pod were used within the last hour; plus %s: %dm.",
-			used, percent(pressureHeadroom-1), s.inPlaceMillis))
+	s.share(in, sharedBy)
+	s.targetMillis = s.plainMillis
+	if in.DemandPercent > 100 {
+		s.targetMillis = max(s.plainMillis, atLeast(s.cores*1000*float64(in.DemandPercent)/100))
+		s.trail = append(s.trail, fmt.Sprintf("CPU: raised to %d %% of that, %dm: %s", in.DemandPercent, s.targetMillis, in.DemandReason))
 	}
+	s.sizeInPlace(in, pods)
 }
 
-// nextHour returns the largest demand that is expected within an hour from now, at InPlaceLevel.
-func nextHour(f forecast.Forecast, now time.Time) (float64, bool) {
-	return highest(f, InPlaceLevel, now, now.Add(time.Hour))
+// sizeInPlace follows the hour that runs and gives back at most the policy's share of the target. Advice is provided for by
+// the target: the bound is raised by it, but not beyond the target.
+func (s *cpuSize) sizeInPlace(in Input, pods forecast.Usage) {
+	running := podsNow(in, pods)
+	imbalance := s.demand.imbalance(running)
+	s.inPlaceMillis = s.targetMillis
+	if bound := s.container.NextHour; bound.Known() && in.Now.Before(bound.Start.Add(2*time.Hour)) {
+		perPod := bound.Upper / running * imbalance
+		expected := atLeast(perPod * 1000)
+		advised := min(atLeast(perPod*1000*float64(in.DemandPercent)/100), s.targetMillis)
+		giveBack := min(max(in.Policy.MaxGiveBack, 0), 1)
+		s.inPlaceMillis = max(1, atLeast((1-giveBack)*float64(s.targetMillis)), expected, advised)
+		s.trail = append(s.trail, fmt.Sprintf("CPU in place: this hour needs at most %.3f cores per pod (p%.4g); "+
+			"giving back at most %s of the target: %dm.", perPod, bound.Level*100, percent(giveBack), s.inPlaceMillis))
+	} else {
+		s.trail = append(s.trail, "CPU in place: there is no bound for this hour, so running pods get the target.")
+	}
+	s.usedMillis = atLeast(s.usedRecently(in.Now, &pods) * imbalance * 1000)
 }
 
 // highest returns the largest value of an upper quantile in the steps that overlap the window; of the mean if the forecast
@@ -132,14 +138,25 @@ func highest(f forecast.Forecast, level float64, from, until time.Time) (float64
 	if !ok {
 		values = f.Mean
 	}
-	largest, found := 0.0, false
-	for i, v := range values {
-		start := f.Start.Add(time.Duration(i) * f.Step)
-		if start.Before(until) && start.Add(f.Step).After(from) {
-			largest, found = max(largest, v), true
-		}
+	if f.Step <= 0 || !from.Before(until) {
+		return 0, false
 	}
-	return largest, found
+	first := max(0, int(floorDiv(from.Sub(f.Start), f.Step)))
+	last := min(len(values)-1, int(floorDiv(until.Sub(f.Start)-1, f.Step)))
+	largest := 0.0
+	for i := first; i <= last; i++ {
+		largest = max(largest, values[i])
+	}
+	return largest, first <= last
+}
+
+// floorDiv divides and rounds down.
+func floorDiv(a, b time.Duration) time.Duration {
+	q := a / b
+	if a%b < 0 {
+		q--
+	}
+	return q
 }
 
 // podsNow returns how many pods run, at least 1.
@@ -148,13 +165,13 @@ func podsNow(in Input, pods forecast.Usage) float64 {
 	return max(1, known(n, float64(in.CurrentReplicas)))
 }
 
-// lastHour returns the largest 5-minute demand of one pod, on average over all, that began within the last hour.
-func (s *cpuSize) lastHour(now time.Time, pods forecast.Usage) float64 {
-	count := countPods(pods)
-	recent := s.container.CPUTotal.Recent.Since(now.Add(-time.Hour))
+// usedRecently returns the largest 5-minute demand of one pod, on average over all, that began a moment ago.
+func (s *cpuSize) usedRecently(now time.Time, pods *forecast.Usage) float64 {
+	recent := s.container.CPUTotal.Recent.Since(now.Add(-recently))
+	count := newPodCount(pods, recent)
 	largest := 0.0
 	for i, v := range recent.Values {
-		if x := float64(v) / count(recent.TimeAt(i)); x > largest {
+		if x := float64(v) / count.at(i); x > largest {
 			largest = x
 		}
 	}

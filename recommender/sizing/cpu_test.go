@@ -52,7 +52,7 @@ func TestAPodThatDoesMoreThanItsShareIsCovered(t *testing.T) {
 	got := propose(t, input(leader))
 	checkMillis(t, "target", got.Target.CPUMillis, 805) // 0.7 × 1.15.
 	checkTrail(t, got.Trail, "p90 of the busiest pod")
-	// The forecast, 0.4 per pod, is scaled by 0.7 ÷ 0.4 too: giving back is bounded by 75 % of the target.
+	// The bound, 0.4 per pod, is scaled by 0.7 ÷ 0.4, too.
 	checkMillis(t, "in place", got.InPlace.CPUMillis, 700)
 }
 
@@ -82,7 +82,7 @@ func TestAdviceRaisesTheTargetAndNeverLowersIt(t *testing.T) {
 	checkMillis(t, "target at 50 %", propose(t, in).Target.CPUMillis, 460)
 }
 
-func TestRunningPodsFollowTheNextHourButGiveBackOnlySoMuch(t *testing.T) {
+func TestRunningPodsFollowTheHourButGiveBackOnlySoMuch(t *testing.T) {
 	for _, test := range []struct {
 		name     string
 		expected float64
@@ -94,45 +94,45 @@ func TestRunningPodsFollowTheNextHourButGiveBackOnlySoMuch(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := with(func(c *ContainerInput) {
-				c.CPUForecast = flat(test.expected)
-				c.CPUTotal.Recent.Values = c.CPUTotal.Recent.Values[:23*valuesPerHour] // No pressure in the last hour.
+				c.NextHour = bound(test.expected)
+				c.CPUTotal.Recent.Values = c.CPUTotal.Recent.Values[:23*valuesPerHour] // Nothing is known of the last minutes.
 			})
 			checkMillis(t, "in place", propose(t, input(c)).InPlace.CPUMillis, test.want)
 		})
 	}
 }
 
-func TestTheNextHourReachesIntoTheFollowingStep(t *testing.T) {
-	c := with(func(c *ContainerInput) {
-		f := flat(0.2)
-		values, _ := f.Quantile(InPlaceLevel)
-		values[1] = 1.2
-		c.CPUForecast = f
-	})
+func TestTheUseOfTheLastMinutesIsTold(t *testing.T) {
+	c := with(func(c *ContainerInput) { c.CPUTotal.Recent.Values[24*valuesPerHour-2] = 1.4 })
+	checkMillis(t, "used", propose(t, input(c)).UsedMillis, 700) // 1.4 ÷ 2.
 	in := input(c)
-	checkMillis(t, "at the full hour", propose(t, in).InPlace.CPUMillis, 420) // Pressure: 0.4 used × 1.05.
-	in.Now = now.Add(time.Minute)
-	checkMillis(t, "a minute later", propose(t, in).InPlace.CPUMillis, 600)
+	in.Now = now.Add(5 * time.Minute)
+	checkMillis(t, "ten minutes later", propose(t, in).UsedMillis, 400)
 }
 
-func TestUseOverTheSizeIsAnsweredAtOnceForAnHour(t *testing.T) {
-	c := with(func(c *ContainerInput) { c.CPUTotal.Recent.Values[24*valuesPerHour-3] = 1.4 })
-	got := propose(t, input(c))
-	checkMillis(t, "in place", got.InPlace.CPUMillis, 735) // 1.4 ÷ 2 × 1.05.
-	checkTrail(t, got.Trail, "0.700 cores per pod were used within the last hour; plus 5 %: 735m.")
-	in := input(c)
-	in.Now = now.Add(time.Hour)
-	checkMillis(t, "an hour later", propose(t, in).InPlace.CPUMillis, 400)
+func TestWithoutABoundNothingIsGivenBack(t *testing.T) {
+	for name, c := range map[string]ContainerInput{
+		"none":       with(func(c *ContainerInput) { c.NextHour = forecast.HourBound{} }),
+		"hours old":  with(func(c *ContainerInput) { c.NextHour.Start = now.Add(-2 * time.Hour) }),
+		"no history": with(func(c *ContainerInput) { c.NextHour, c.CPUTotal = forecast.HourBound{}, forecast.Usage{} }),
+	} {
+		got := propose(t, input(c))
+		if got.InPlace.CPUMillis != got.Target.CPUMillis || got.Target.CPUMillis == 0 {
+			t.Errorf("%s: %+v in place, target %+v", name, got.InPlace, got.Target)
+		}
+	}
 }
 
-func TestWithoutAForecastNothingIsGivenBack(t *testing.T) {
-	c := with(func(c *ContainerInput) { c.CPUForecast = forecast.Forecast{} })
-	got := propose(t, input(c))
-	checkMillis(t, "in place", got.InPlace.CPUMillis, got.Target.CPUMillis)
+func TestAdviceRaisesRunningPodsUpToTheTarget(t *testing.T) {
+	in := input(with(func(c *ContainerInput) { c.NextHour = bound(1.2) }))
+	in.DemandPercent, in.DemandReason = 150, "sale"
+	checkMillis(t, "the bound raised to 150 %, no more than the target", propose(t, in).InPlace.CPUMillis, 690) // 460 × 1.5.
+	in.Containers[0].NextHour = bound(0.7)
+	checkMillis(t, "no more than the announced demand", propose(t, in).InPlace.CPUMillis, 525) // 0.35 × 1.5; three quarters of 690 are less.
 }
 
 func TestAnIdleContainerIsNotLeftWithoutAProposal(t *testing.T) {
-	c := with(func(c *ContainerInput) { c.CPUTotal, c.CPUHottest, c.CPUForecast = usage(0), usage(0), flat(0) })
+	c := with(func(c *ContainerInput) { c.CPUTotal, c.CPUHottest, c.NextHour = usage(0), usage(0), bound(0) })
 	checkMillis(t, "target", propose(t, input(c)).Target.CPUMillis, 1)
 }
 

@@ -46,14 +46,13 @@ func findLeak(u forecast.Usage) leak {
 	if n < leakDays {
 		return leak{}
 	}
-	tau, slope := trend(floors)
 	first, middle, last := floors[0], floors[n/2], floors[n-1]
 	rise := last - first
-	suspected := tau >= leakTau &&
-		rise >= leakRise*first && rise > 0 &&
-		last-middle >= leakSteady*rise &&
-		last >= floats.Max(floors)
-	return leak{suspected: suspected, days: n, bytesPerDay: slope}
+	if rise <= 0 || rise < leakRise*first || last-middle < leakSteady*rise || last < floats.Max(floors) {
+		return leak{}
+	}
+	tau, slope := trend(floors)
+	return leak{suspected: tau >= leakTau, days: n, bytesPerDay: slope}
 }
 
 // dailyFloors returns the smallest hourly mean of each day, counted back from the end of the history, oldest first. It

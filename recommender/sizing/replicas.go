@@ -24,18 +24,24 @@ const (
 
 // podGroup is what is needed to count pods for one container.
 type podGroup struct {
-	size cpuSize
+	size *cpuSize
+	// forecast that is answered by pods: after advice where pods answer it, else before.
+	forecast forecast.Forecast
 	// usableCores is what one pod should use at the peak, by the larger of the template's request and the plain target:
-	// the target alone would shrink whenever pods are added, and ask for more of them without end.
+	// the target alone would shrink whenever pods are added, and ask for more of them without end. Under joint sizing, where
+	// pods are really added, it is by the template's request alone.
 	usableCores float64
-	// sizedCores is the same by the plain target, which is what a pod gets once it is sized.
+	// most is how many pods are asked for at most. Under joint sizing a pod that needs more than its template asks for is made
+	// larger, and no more of them are added.
+	most float64
+	// sizedCores is what one pod should use by the plain target, which is what a pod gets once it is sized.
 	sizedCores float64
 }
 
 // sizeReplicas counts the pods that carry the expected demand of all together.
 //
-// It answers the plain forecast with the plain request: what advice adds is answered by the request alone, so that an event
-// is not provided for twice.
+// Where the number is Loadline's to change, pods answer what advice adds, too, and each request is for its share. Elsewhere the
+// plain forecast is answered, and advice by the request alone, so that an event is not provided for twice.
 func sizeReplicas(in Input, sizes []cpuSize) ReplicaProposal {
 	policy := in.Policy.Replicas
 	if policy.Mode == modeOff || policy.Mode == "" {
@@ -44,7 +50,7 @@ func sizeReplicas(in Input, sizes []cpuSize) ReplicaProposal {
 	if in.CurrentReplicas <= 0 {
 		return ReplicaProposal{Trail: []string{"Replicas: the workload asks for none, so none are proposed."}}
 	}
-	groups := podGroups(policy, sizes)
+	groups := podGroups(in, sizes)
 	if len(groups) == 0 {
 		return ReplicaProposal{Trail: []string{"Replicas: no container has both a CPU request and a forecast, so no number is proposed."}}
 	}
@@ -76,19 +82,38 @@ func (p *ReplicaProposal) say(format string, args ...any) {
 }
 
 // podGroups returns the containers that count.
-func podGroups(policy ReplicaPolicy, sizes []cpuSize) []podGroup {
+func podGroups(in Input, sizes []cpuSize) []podGroup {
 	var groups []podGroup
-	for _, s := range sizes {
+	usable := in.Policy.Replicas.TargetUtilization / 1000
+	for i := range sizes {
+		s := &sizes[i]
 		request := s.container.Current.Requests.CPUMillis
-		if request <= 0 || s.plainMillis == 0 || s.container.plainForecast().Empty() || !(policy.TargetUtilization > 0) {
+		plain := s.container.plainForecast()
+		if request <= 0 || s.plainMillis == 0 || plain.Empty() || !(usable > 0) {
 			continue
 		}
-		usable := policy.TargetUtilization / 1000
-		groups = append(groups, podGroup{
-			size: s, usableCores: float64(max(request, s.plainMillis)) * usable, sizedCores: float64(s.plainMillis) * usable,
-		})
+		g := podGroup{
+			size: s, forecast: plain, most: math.Inf(1),
+			usableCores: float64(max(request, s.plainMillis)) * usable, sizedCores: float64(s.plainMillis) * usable,
+		}
+		if joint(in) {
+			g = g.shared(in, request)
+		}
+		groups = append(groups, g)
 	}
 	return groups
+}
+
+// shared is the group as pods are counted where their number and size are decided together.
+func (g podGroup) shared(in Input, request int64) podGroup {
+	g.usableCores = float64(request) * in.Policy.Replicas.TargetUtilization / 1000
+	if g.size.plainMillis > request {
+		g.most = float64(in.CurrentReplicas)
+	}
+	if advised := g.size.container.CPUForecast; !advised.Empty() {
+		g.forecast = advised
+	}
+	return g
 }
 
 func replicaBounds(policy ReplicaPolicy, current int32) (least, most int32) {
@@ -106,7 +131,7 @@ func (p *ReplicaProposal) clamp(n float64) int32 {
 }
 
 // pods returns how many pods carry so many cores.
-func (g podGroup) pods(cores float64) float64 { return podsFor(cores, g.usableCores) }
+func (g podGroup) pods(cores float64) float64 { return min(podsFor(cores, g.usableCores), g.most) }
 
 // podsFor returns how many pods carry so many cores if each carries some. A relative 1e-7 is taken for rounding of float32.
 func podsFor(cores, each float64) float64 {
@@ -116,7 +141,7 @@ func podsFor(cores, each float64) float64 {
 
 // expected returns the most cores that are expected in a window.
 func (g podGroup) expected(from, until time.Time) float64 {
-	cores, _ := highest(g.size.container.plainForecast(), ReplicaLevel, from, until)
+	cores, _ := highest(g.forecast, ReplicaLevel, from, until)
 	return cores
 }
 
@@ -124,7 +149,7 @@ func (g podGroup) expected(from, until time.Time) float64 {
 // reaches the window.
 func needed(groups []podGroup, from, until time.Time) (pods float64, most podGroup, ok bool) {
 	for _, g := range groups {
-		cores, found := highest(g.size.container.plainForecast(), ReplicaLevel, from, until)
+		cores, found := highest(g.forecast, ReplicaLevel, from, until)
 		if n := g.pods(cores); found && (!ok || n > pods) {
 			pods, most, ok = n, g, true
 		}

@@ -82,6 +82,81 @@ func TestReplicasCarryTheExpectedDemandAtTheWantedUtilisation(t *testing.T) {
 	}
 }
 
+// auto is the usual workload where the number of pods is Loadline's to change.
+func auto(change func(*Input)) Input {
+	in := input(container())
+	in.Policy.Replicas.Mode = "auto"
+	change(&in)
+	return in
+}
+
+func TestNumberAndSizeOfThePodsAreDecidedTogether(t *testing.T) {
+	sale := func(in *Input) {
+		in.DemandPercent, in.DemandReason = 300, "sale"
+		in.Containers[0].CPUForecast = flat(2.4)
+	}
+	for _, test := range []struct {
+		name     string
+		in       Input
+		replicas int32
+		target   int64
+	}{
+		{"pods to come carry nothing yet: two are sized for all", auto(func(*Input) {}), 3, 460},
+		{"once there are three, each is for a third", auto(func(in *Input) { in.CurrentReplicas = 3 }), 3, 307},
+		{"pods to go will carry nothing: those that stay are sized before", auto(func(in *Input) {
+			in.CurrentReplicas, in.Policy.Replicas.Max, in.Pods = 8, 4, usage(8)
+			in.Containers[0].CPUHottest = usage(0.1)
+		}), 4, 230},
+		{"an event is answered by pods, and by requests until they are there", auto(sale), 7, 1380},
+		{"when they are there, each is for its share of the event", auto(func(in *Input) {
+			sale(in)
+			in.CurrentReplicas = 7
+		}), 7, 395}, // 0.8 × 1.15 × 3 ÷ 7.
+		{"pods that need more than their template asks for become larger, not more", auto(func(in *Input) {
+			in.Containers[0].Current.Requests.CPUMillis = 50
+		}), 2, 460},
+		{"where the number is not to be changed, the request alone answers", auto(func(in *Input) {
+			sale(in)
+			in.ReplicasFixed = true
+		}), 3, 1380},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := Propose(test.in)
+			if got.Replicas.Target != test.replicas {
+				t.Errorf("%d pods, want %d: %v", got.Replicas.Target, test.replicas, got.Replicas.Trail)
+			}
+			checkMillis(t, "target", got.Containers[0].Target.CPUMillis, test.target)
+		})
+	}
+}
+
+// TestJointSizingComesToRest follows its own advice: demand that stays the same must not drive number and size in a circle.
+func TestJointSizingComesToRest(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		cores := rapid.Float32Range(0.05, 20).Draw(t, "cores")
+		in := auto(func(in *Input) {
+			in.Containers[0].CPUTotal, in.Containers[0].BaseForecast = usage(cores), flat(float64(cores))
+			in.Containers[0].CPUForecast = in.Containers[0].BaseForecast
+			in.Containers[0].Current.Requests.CPUMillis = rapid.Int64Range(50, 4000).Draw(t, "template")
+			in.Policy.Replicas.Max = 1000
+		})
+		replicas := rapid.Int32Range(1, 60).Draw(t, "replicas")
+		var before int32
+		for range 12 { // A day of history goes by between two moves.
+			in.CurrentReplicas, in.Pods = replicas, usage(float32(replicas))
+			in.Containers[0].CPUHottest = usage(cores / float32(replicas))
+			before, replicas = replicas, Propose(in).Replicas.Target
+		}
+		if before != replicas {
+			t.Fatalf("after 12 days it still goes from %d to %d pods", before, replicas)
+		}
+		total := float64(replicas) * float64(Propose(in).Containers[0].Target.CPUMillis)
+		if want := float64(cores) * 1150; total < want*(1-1e-6) || total > want+float64(replicas) {
+			t.Fatalf("%d pods get %.0fm together, want %.0fm", replicas, total, want)
+		}
+	})
+}
+
 func TestTheScheduleTellsTheWindowsToCome(t *testing.T) {
 	in := input(container())
 	in.Containers[0].BaseForecast = hours(0.8, 0.8, 2.4, 2.4, 0.8)

@@ -9,8 +9,8 @@ import (
 
 // What sizing reads from a forecast, and the half-life of what it remembers.
 const (
-	// InPlaceLevel is the upper quantile of the CPU forecast that running pods follow.
-	InPlaceLevel = 0.85
+	// InPlaceLevel is the share of hours whose largest CPU demand running pods should cover.
+	InPlaceLevel = 0.875
 	// ReplicaLevel is the upper quantile of the CPU forecast that the number of pods follows.
 	ReplicaLevel = 0.95
 	// HalfLife after which a measurement of CPU counts half.
@@ -24,28 +24,33 @@ const (
 // request. A container without usable history gets zero amounts and a sentence that says so. Containers keep their order.
 func Propose(in Input) Proposal {
 	var p Proposal
-	sizes := make([]cpuSize, 0, len(in.Containers))
+	sizes := make([]cpuSize, len(in.Containers))
+	corrupt := make([]corruption, len(in.Containers))
 	pods, corruptPods := cleanUsage(in.Pods, maxPods)
-	for _, container := range in.Containers {
-		c, corrupt := cleanContainer(container)
-		cpu := sizeCPU(in, c, pods)
-		memory := sizeMemory(in, c, corrupt.memory)
-		sizes = append(sizes, cpu)
+	for i, container := range in.Containers {
+		container, corrupt[i] = cleanContainer(container)
+		sizes[i] = measureCPU(in, container, pods)
+	}
+	p.Replicas = sizeReplicas(in, sizes)
+	for i := range sizes {
+		cpu, c := &sizes[i], sizes[i].container
+		cpu.decide(in, pods, p.Replicas.sharedBy(in))
+		memory := sizeMemory(in, c, corrupt[i].memory)
 		p.Containers = append(p.Containers, ContainerProposal{
 			Name:        c.Name,
 			Target:      Amounts{CPUMillis: cpu.targetMillis, MemoryBytes: memory.targetBytes},
 			InPlace:     Amounts{CPUMillis: cpu.inPlaceMillis, MemoryBytes: memory.targetBytes},
 			Peak:        Amounts{CPUMillis: cpu.peakMillis, MemoryBytes: memory.peakBytes},
+			UsedMillis:  cpu.usedMillis,
 			CPUHours:    knownHours(c.CPUTotal),
 			MemoryHours: knownHours(c.MemoryHottest),
 			OOMRaised:   memory.oomRaised,
 			Summary:     cpu.summary,
 			Trail:       append(cpu.trail, memory.trail...),
 		})
-		p.Findings = append(p.Findings, findings(in, corrupt, cpu, memory, podsNow(in, pods))...)
+		p.Findings = append(p.Findings, findings(in, corrupt[i], *cpu, memory, podsNow(in, pods))...)
 	}
 	p.Findings = append(p.Findings, podFindings(corruptPods)...)
-	p.Replicas = sizeReplicas(in, sizes)
 	return p
 }
 

@@ -22,6 +22,9 @@ type Input struct {
 	DemandPercent int32
 	// DemandReason says why DemandPercent is not 100.
 	DemandReason string
+	// ReplicasFixed says that the number of pods is not Loadline's to change at present, whatever the policy says: an
+	// autoscaler owns it, or a person has yet to approve.
+	ReplicasFixed bool
 }
 
 // ContainerInput is the history and forecast of one container.
@@ -33,9 +36,10 @@ type ContainerInput struct {
 	MemoryHottest forecast.Usage
 	// Throttled is the share of CFS periods that were throttled, 0 to 1, of the worst pod.
 	Throttled forecast.Usage
-	// CPUForecast is the forecast of CPUTotal.HourlyMax with the levels InPlaceLevel and ReplicaLevel, after advice;
-	// BaseForecast before it.
+	// CPUForecast is the forecast of CPUTotal.HourlyMax with the level ReplicaLevel, after advice; BaseForecast before it.
 	CPUForecast, BaseForecast forecast.Forecast
+	// NextHour bounds CPUTotal in the hour that runs, at InPlaceLevel, before advice.
+	NextHour forecast.HourBound
 	// Current is what the workload's template asks for.
 	Current Resources
 	// OOMFloorBytes is the least memory after an out-of-memory kill; 0 if there was none.
@@ -107,7 +111,9 @@ type ContainerProposal struct {
 	Target, InPlace Amounts
 	// Peak is the largest demand of one pod that was observed: cores in millicores rounded up, memory in bytes.
 	Peak Amounts
-	// HistoryHours with a CPU measurement and with a memory measurement.
+	// UsedMillis is the most CPU that one pod used within the last minutes; it is 0 if that is not known.
+	UsedMillis int64
+	// CPUHours and MemoryHours count the hours with a measurement.
 	CPUHours, MemoryHours int
 	// OOMRaised says that MemoryBytes was raised by an out-of-memory kill.
 	OOMRaised bool
