@@ -4,14 +4,14 @@ import (
 	"fmt"
 	"time"
 
-	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/loadline-dev/loadline/config"
 	"github.com/loadline-dev/loadline/recommender/history"
 )
 
-// newHistoryReader turns the configuration into a reader of Prometheus' history.
-func newHistoryReader(cfg config.Prometheus) (*history.Reader, error) {
+// newHistoryClient turns the configuration into a client of Prometheus.
+func newHistoryClient(cfg config.Prometheus) (history.Querier, error) {
 	client, err := history.NewClient(history.ClientOptions{
 		URL:             cfg.URL,
 		BearerTokenFile: cfg.Auth.BearerTokenFile, User: cfg.Auth.User, PasswordFile: cfg.Auth.PasswordFile,
@@ -22,10 +22,20 @@ func newHistoryReader(cfg config.Prometheus) (*history.Reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("prepare the Prometheus client: %w", err)
 	}
+	return client, nil
+}
+
+// newHistoryReader turns the configuration into a reader of Prometheus' history, whose own metrics the registerer takes; nil
+// is none.
+func newHistoryReader(cfg config.Prometheus, registerer prometheus.Registerer) (*history.Reader, error) {
+	client, err := newHistoryClient(cfg)
+	if err != nil {
+		return nil, err
+	}
 	reader, err := history.New(history.Options{
 		Querier: client, Queries: history.Queries(cfg.Queries), Labels: history.Labels(cfg.Labels), ExtraMatchers: cfg.ExtraMatchers,
 		RateWindow: cfg.RateWindow.Duration, Backfill: time.Duration(cfg.BackfillDays) * 24 * time.Hour, Chunk: cfg.Chunk.Duration, Overlap: cfg.Overlap.Duration,
-		Timeout: cfg.Timeout.Duration, ParallelQueries: cfg.ParallelQueries, Registerer: metrics.Registry,
+		Timeout: cfg.Timeout.Duration, ParallelQueries: cfg.ParallelQueries, Registerer: registerer,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("prepare the history reader: %w", err)

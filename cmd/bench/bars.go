@@ -1,0 +1,66 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+)
+
+// bar is one of the numbers that Loadline wants to reach.
+type bar struct {
+	What     string `json:"what"`
+	Measured string `json:"measured"`
+	Must     string `json:"must"`
+	Aim      string `json:"aim"`
+	// Verdict is "aim", "must", "missed" or "not measured".
+	Verdict string `json:"verdict"`
+}
+
+// limit is a closed range; an end that is infinite is open.
+type limit struct{ low, high float64 }
+
+func (l limit) holds(value float64) bool { return l.low <= value && value <= l.high }
+
+func (l limit) text(format string) string {
+	if math.IsInf(l.low, -1) {
+		return "≤ " + fmt.Sprintf(format, l.high)
+	}
+	return fmt.Sprintf(format, l.low) + " to " + fmt.Sprintf(format, l.high)
+}
+
+// scale is how a bar's numbers are compared and shown.
+type scale struct {
+	must, aim limit
+	// format such as "%.3f" or "%+.1f points".
+	format string
+}
+
+// atMost is a scale on which less is better.
+func atMost(must, aim float64, format string) scale {
+	open := math.Inf(-1)
+	return scale{must: limit{open, must}, aim: limit{open, aim}, format: format}
+}
+
+// judge compares one number with what is wanted. NaN is not measured.
+func (s scale) judge(what string, value float64) bar {
+	b := bar{What: what, Must: s.must.text(s.format), Aim: s.aim.text(s.format), Measured: fmt.Sprintf(s.format, value)}
+	switch {
+	case math.IsNaN(value):
+		b.Measured, b.Verdict = "–", "not measured"
+	case s.aim.holds(value):
+		b.Verdict = "aim"
+	case s.must.holds(value):
+		b.Verdict = "must"
+	default:
+		b.Verdict = "missed"
+	}
+	return b
+}
+
+func writeBars(w io.Writer, bars []bar) {
+	t := table{header: []string{"wanted", "measured", "must", "aim", "reached"}}
+	for _, b := range bars {
+		t.add(b.What, b.Measured, b.Must, b.Aim, b.Verdict)
+	}
+	t.write(w)
+}

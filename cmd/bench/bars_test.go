@@ -1,0 +1,55 @@
+package main
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestABarSaysWhatWasReached(t *testing.T) {
+	s := atMost(-5, -10, points)
+	for _, c := range []struct {
+		value             float64
+		measured, verdict string
+	}{
+		{-10, "-10.0 points", "aim"},
+		{-9.99, "-10.0 points", "must"},
+		{-5, "-5.0 points", "must"},
+		{-4.9, "-4.9 points", "missed"},
+		{math.NaN(), "–", "not measured"},
+	} {
+		want := bar{What: "slack", Measured: c.measured, Must: "≤ -5.0 points", Aim: "≤ -10.0 points", Verdict: c.verdict}
+		if diff := cmp.Diff(want, s.judge("slack", c.value)); diff != "" {
+			t.Errorf("at %g (-want +got):\n%s", c.value, diff)
+		}
+	}
+}
+
+func TestARangeHoldsItsEndsOnly(t *testing.T) {
+	s := scale{must: limit{93, 97}, aim: limit{93, 97}, format: "%.0f %%"}
+	for value, verdict := range map[float64]string{92.9: "missed", 93: "aim", 97: "aim", 97.1: "missed"} {
+		b := s.judge("coverage", value)
+		if b.Verdict != verdict || b.Must != "93 % to 97 %" {
+			t.Errorf("%g: %+v, want %s", value, b, verdict)
+		}
+	}
+}
+
+func TestTablesAreMarkdownThatCanBeReadAsItIs(t *testing.T) {
+	var out strings.Builder
+	tab := table{header: []string{"a", "größe"}}
+	tab.add("long name", "1")
+	tab.add("b", "1000000")
+	tab.write(&out)
+	want := `| a         |   größe |
+| --------- | ------: |
+| long name |       1 |
+| b         | 1000000 |
+
+`
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

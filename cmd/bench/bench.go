@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// bench is one run over a folder of recordings.
+type bench struct {
+	options
+	// out takes the tables, as Markdown; progress what shall not be kept.
+	out, progress io.Writer
+}
+
+// results are everything that was measured.
+type results struct {
+	Machine string         `json:"machine"`
+	Seconds float64        `json:"seconds"`
+	M4      *m4Result      `json:"m4,omitempty"`
+	Traces  []*traceResult `json:"traces,omitempty"`
+	Bars    []bar          `json:"bars"`
+}
+
+func (b bench) run(ctx context.Context, found recordings) error {
+	started := time.Now()
+	r := results{Machine: fmt.Sprintf("%s %s/%s, %d cores", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0))}
+	b.printf("Measured with %s.\n\n", r.Machine)
+	if found.m4Train != "" {
+		measured, err := b.runM4(ctx, found)
+		if err != nil {
+			return err
+		}
+		r.M4 = measured
+		r.Bars = append(r.Bars, measured.bars()...)
+	}
+	for _, files := range found.traces {
+		measured, err := b.runTrace(ctx, files)
+		if err != nil {
+			return err
+		}
+		r.Traces = append(r.Traces, measured)
+		r.Bars = append(r.Bars, measured.bars()...)
+	}
+	b.printf("## Bars\n\n")
+	writeBars(b.out, r.Bars)
+	r.Seconds = time.Since(started).Seconds()
+	b.printf("The whole run took %.0f s.\n", r.Seconds)
+	if err := b.save(r); err != nil {
+		return err
+	}
+	if r.M4 != nil && r.M4.Harness != "" && r.M4.Harness != harnessRight {
+		return errors.New("the M4 harness is wrong, see above")
+	}
+	return nil
+}
+
+func (b bench) printf(format string, args ...any) {
+	_, _ = fmt.Fprintf(b.out, format, args...) // the results are also saved
+}
+
+func (b bench) save(r results) error {
+	if b.options.out == "" {
+		return nil
+	}
+	encoded, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode the results: %w", err)
+	}
+	if err := os.WriteFile(b.options.out, append(encoded, '\n'), 0o644); err != nil {
+		return fmt.Errorf("save the results: %w", err)
+	}
+	return nil
+}
+
+// each runs do for 0 to n−1 on all cores and stops at the first error.
+func (b bench) each(ctx context.Context, what string, n int, do func(i int) error) error {
+	p := newProgress(b.progress, what, n)
+	defer p.finish()
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.GOMAXPROCS(0))
+	for i := range n {
+		group.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			defer p.add(1)
+			return do(i)
+		})
+	}
+	return group.Wait()
+}

@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/loadline-dev/loadline/config"
+	"github.com/loadline-dev/loadline/internal/widecsv"
+	"github.com/loadline-dev/loadline/replay"
+)
+
+// gridEvery is which workloads the grid of settings is replayed on: every fifth. The grid shows how settings compare; on all
+// workloads it would take four times as long as everything else.
+const gridEvery = 5
+
+// bytesPerGB is what a unit of the recorded memory stands for.
+const bytesPerGB = 1e9
+
+// traceResult is what the policies did with one trace.
+type traceResult struct {
+	Name  string       `json:"name"`
+	Split replay.Split `json:"split"`
+	// Rows of every policy at its defaults, those that change pods in place also with refused raises.
+	Rows []replay.PolicyResult `json:"rows"`
+	// VPA at several quantiles, which the others are compared with.
+	VPA replay.Curve `json:"vpa"`
+	// Memory is nil where memory was not recorded.
+	Memory *memoryResult `json:"memory,omitempty"`
+	// Grid is nil in a quick run.
+	Grid *grid `json:"grid,omitempty"`
+}
+
+// memoryResult is what memory is compared with VPA's by: Loadline in place at its defaults, with 5 % of raises refused for an
+// hour. If no quantile of VPA has as much slack or as few kills as that, it is Loadline with the largest smaller margin.
+type memoryResult struct {
+	MarginPercent int32               `json:"marginPercent"`
+	Row           replay.PolicyResult `json:"row"`
+}
+
+// grid is Loadline in place, with and without forecast, for several amounts to give back and chances of a raise.
+type grid struct {
+	Workloads int                   `json:"workloads"`
+	Rows      []replay.PolicyResult `json:"rows"`
+	VPA       replay.Curve          `json:"vpa"`
+}
+
+func (b bench) runTrace(ctx context.Context, files traceFiles) (*traceResult, error) {
+	workloads, err := b.readTrace(files)
+	if err != nil {
+		return nil, err
+	}
+	if b.quick {
+		workloads = everyNth(workloads, 3)
+	}
+	r := &traceResult{Name: files.name}
+	result, err := b.replay(ctx, files.name+", defaults", workloads, replay.Options{
+		Refused: []float64{0, 0.05}, RefusedFor: []time.Duration{time.Hour, 24 * time.Hour},
+	})
+	if err != nil {
+		return nil, err
+	}
+	r.Split, r.Rows = result.Split, result.Policies
+	if r.VPA, err = b.sweepVPA(ctx, files.name, workloads); err != nil {
+		return nil, err
+	}
+	if r.Memory, err = b.compareMemory(ctx, workloads, r); err != nil {
+		return nil, err
+	}
+	r.write(b)
+	if b.quick {
+		return r, nil
+	}
+	some := everyNth(workloads, gridEvery)
+	shipped := float64(*config.Default().Policy.MaxGiveBackPercent) / 100
+	result, err = b.replay(ctx, files.name+", grid", some, replay.Options{
+		Policies:    []string{replay.LoadlineInPlace, replay.LoadlineNoForecast},
+		MaxGiveBack: []float64{0, shipped, 1}, Refused: []float64{0, 0.05, 0.20},
+		RefusedFor: []time.Duration{5 * time.Minute, time.Hour, 24 * time.Hour},
+	})
+	if err != nil {
+		return nil, err
+	}
+	r.Grid = &grid{Workloads: len(some), Rows: result.Policies}
+	if r.Grid.VPA, err = b.sweepVPA(ctx, files.name, some); err != nil {
+		return nil, err
+	}
+	r.Grid.write(b)
+	return r, nil
+}
+
+// compareMemory looks for the margin at which Loadline can be compared with VPA.
+func (b bench) compareMemory(ctx context.Context, workloads []replay.Workload, r *traceResult) (*memoryResult, error) {
+	const less = 10
+	policy := config.Default().Policy
+	m := &memoryResult{MarginPercent: *policy.Memory.MarginPercent, Row: r.row(replay.LoadlineInPlace, time.Hour)}
+	if m.Row.Memory == nil {
+		return nil, nil
+	}
+	for math.IsNaN(memoryVersus(m.Row, r.VPA)) && m.MarginPercent >= less {
+		m.MarginPercent -= less
+		policy.Memory.MarginPercent = new(m.MarginPercent)
+		// Both tempos size memory alike, and evict takes less time.
+		result, err := b.replay(ctx, fmt.Sprintf("%s, memory margin %d %%", r.Name, m.MarginPercent), workloads, replay.Options{
+			Policies: []string{replay.LoadlineEvict}, Policy: &policy,
+		})
+		if err != nil {
+			return nil, err
+		}
+		m.Row = result.Policies[0]
+	}
+	return m, nil
+}
+
+// replay runs policies over the workloads and keeps the totals only.
+func (b bench) replay(ctx context.Context, what string, workloads []replay.Workload, o replay.Options) (replay.Result, error) {
+	p := newProgress(b.progress, what, len(workloads))
+	defer p.finish()
+	o.Seed = seed
+	o.Progress = func(int, int) { p.add(1) }
+	result, err := replay.Run(ctx, workloads, o)
+	if err != nil {
+		return replay.Result{}, fmt.Errorf("replay %s: %w", what, err)
+	}
+	for i := range result.Policies {
+		result.Policies[i].Workloads = nil
+	}
+	return result, nil
+}
+
+// sweepVPA replays VPA at several quantiles.
+func (b bench) sweepVPA(ctx context.Context, name string, workloads []replay.Workload) (replay.Curve, error) {
+	p := newProgress(b.progress, name+", VPA at several quantiles", len(workloads))
+	defer p.finish()
+	result, err := replay.Sweep(ctx, workloads, replay.Options{
+		Policies: []string{replay.VPAPolicy}, Progress: func(int, int) { p.add(1) },
+	})
+	if err != nil {
+		return replay.Curve{}, fmt.Errorf("replay VPA on %s: %w", name, err)
+	}
+	return result.Sweeps[0], nil
+}
+
+// readTrace reads the tables of a trace. Each workload of the CPU table takes the column of the same name from the others.
+func (b bench) readTrace(files traceFiles) ([]replay.Workload, error) {
+	cpu, err := b.readTable(files.cpu)
+	if err != nil {
+		return nil, err
+	}
+	workloads := make([]replay.Workload, len(cpu.Names))
+	for i, name := range cpu.Names {
+		workloads[i] = replay.Workload{Name: name, CPU: cpu.Columns[i]}
+	}
+	err = b.join(files.memory, cpu, func(i int, values []float32) {
+		for t := range values {
+			values[t] *= bytesPerGB
+		}
+		workloads[i].Memory = values
+	})
+	return workloads, err
+}
+
+func (b bench) readTable(name string) (*widecsv.Table, error) {
+	table, err := widecsv.ReadFile(filepath.Join(b.data, name), nil)
+	if err != nil {
+		return nil, err // names the file
+	}
+	if table.Step != 0 && table.Step != replay.Step {
+		return nil, fmt.Errorf("%s: rows are %s apart; want %s", name, table.Step, replay.Step)
+	}
+	return table, nil
+}
+
+// join reads a further table of a trace, if there is one, and hands out its columns. It has to have the rows and names of the
+// table of CPU.
+func (b bench) join(name string, cpu *widecsv.Table, give func(i int, values []float32)) error {
+	if name == "" {
+		return nil
+	}
+	table, err := b.readTable(name)
+	if err != nil {
+		return err
+	}
+	if table.Rows != cpu.Rows || len(table.Names) != len(cpu.Names) {
+		return fmt.Errorf("%s: %d rows of %d series; the table of CPU has %d of %d", name, table.Rows, len(table.Names), cpu.Rows, len(cpu.Names))
+	}
+	for i, series := range cpu.Names {
+		j := slices.Index(table.Names, series)
+		if j < 0 {
+			return fmt.Errorf("%s: there is no series %s, which the table of CPU has", name, series)
+		}
+		give(i, table.Columns[j])
+	}
+	return nil
+}

@@ -1,0 +1,239 @@
+package main
+
+import (
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/loadline-dev/loadline/internal/widecsv"
+	"github.com/loadline-dev/loadline/replay"
+)
+
+// replayFiles are the files that a recording is read from.
+type replayFiles struct {
+	cpu, memory, current string
+	unit, step, start    string
+}
+
+func (f *replayFiles) bind(set *pflag.FlagSet) {
+	f.unit = "B"
+	set.StringVar(&f.cpu, "cpu", "", "CSV file with the mean CPU use of each step, in cores")
+	set.StringVar(&f.memory, "memory", "", "CSV file with the memory use of each step")
+	set.StringVar(&f.unit, "memory-unit", f.unit, "unit of --memory: B, MiB, GiB or GB")
+	set.StringVar(&f.current, "current", "", "CSV file with what is requested today: the header workload,cpu,memory and rows such as web,500m,1Gi")
+	set.StringVar(&f.step, "step", "", "time between rows: 5m, or what divides it into equal parts, such as 1m; needed unless the files have times")
+	set.StringVar(&f.start, "start", "", "time of the first row (RFC 3339); a Monday at midnight if neither this nor the files say it")
+}
+
+// units of memory in bytes.
+func memoryUnit(name string) (float64, error) {
+	switch name {
+	case "B":
+		return 1, nil
+	case "MiB":
+		return 1 << 20, nil
+	case "GiB":
+		return 1 << 30, nil
+	case "GB":
+		return 1e9, nil
+	default:
+		return 0, usageError("--memory-unit %q: legal are B, MiB, GiB and GB", name)
+	}
+}
+
+func (f *replayFiles) read(ctx context.Context, stdin io.Reader) (recording, error) {
+	unit, err := memoryUnit(f.unit)
+	if err != nil {
+		return recording{}, err
+	}
+	cpu, err := readTable(ctx, f.cpu, stdin)
+	if err != nil {
+		return recording{}, err
+	}
+	perStep, start, err := f.timing(cpu)
+	if err != nil {
+		return recording{}, err
+	}
+	r := recording{start: start, workloads: make([]replay.Workload, len(cpu.Names))}
+	for i, values := range cpu.Columns {
+		r.workloads[i] = replay.Workload{Name: cpu.Names[i], CPU: reduce(values, perStep, mean)}
+	}
+	if err := f.readBeside(ctx, f.memory, cpu, stdin, func(i int, values []float32) {
+		inBytes := reduce(values, perStep, highest)
+		for j := range inBytes {
+			inBytes[j] = float32(float64(inBytes[j]) * unit)
+		}
+		r.workloads[i].Memory = inBytes
+	}); err != nil {
+		return recording{}, err
+	}
+	if f.current != "" {
+		r.currentKnown = true
+		err = f.readCurrent(stdin, r.workloads)
+	}
+	return r, err
+}
+
+// timing returns how many rows make a step of the replay, and when the first row was; zero if that is not known.
+func (f *replayFiles) timing(table *widecsv.Table) (perStep int, start time.Time, err error) {
+	asked := forecastFlags{step: f.step, start: f.start}
+	if err := asked.parseTiming(); err != nil {
+		return 0, time.Time{}, err
+	}
+	t, err := asked.timing(table)
+	if err != nil {
+		return 0, time.Time{}, err
+	}
+	switch {
+	case t.step > replay.Step || replay.Step%t.step != 0:
+		return 0, time.Time{}, usageError("step %s: legal are %s and what divides it into equal parts, such as 1m", model.Duration(t.step), model.Duration(replay.Step))
+	case !t.start.Equal(t.start.Truncate(replay.Step)):
+		return 0, time.Time{}, usageError("the first row is of %s: it must be at a multiple of %s", t.start.Format(time.RFC3339), model.Duration(replay.Step))
+	}
+	return int(replay.Step / t.step), t.start, nil
+}
+
+// readBeside reads a file with the same columns and rows as another; nothing if the path is empty.
+func (f *replayFiles) readBeside(ctx context.Context, path string, first *widecsv.Table, stdin io.Reader, take func(i int, values []float32)) error {
+	if path == "" {
+		return nil
+	}
+	table, err := readTable(ctx, path, stdin)
+	if err != nil {
+		return err
+	}
+	if table.Rows != first.Rows {
+		return fmt.Errorf("%s has %d rows and %s has %d: they must be of the same times", path, table.Rows, f.cpu, first.Rows)
+	}
+	if !table.Start.Equal(first.Start) || table.Step != first.Step {
+		return fmt.Errorf("%s begins at %s in steps of %s, and %s at %s in steps of %s: they must be of the same times",
+			path, table.Start.Format(time.RFC3339), table.Step, f.cpu, first.Start.Format(time.RFC3339), first.Step)
+	}
+	for i, name := range first.Names {
+		at := slices.Index(table.Names, name)
+		if at < 0 {
+			return fmt.Errorf("%s has no column %q, which %s has: both need the same workloads", path, name, f.cpu)
+		}
+		take(i, table.Columns[at])
+	}
+	if len(table.Names) != len(first.Names) {
+		for i, name := range table.Names {
+			if !slices.Contains(first.Names, name) {
+				return fmt.Errorf("%s, column %d: there is no workload %q in %s: both need the same workloads", path, i+1, name, f.cpu)
+			}
+		}
+	}
+	return nil
+}
+
+// reduce makes one value of every n, NaN where none of them is known. What is left over at the end is dropped.
+func reduce(values []float32, n int, of func([]float32) float32) []float32 {
+	if n == 1 {
+		return values
+	}
+	out := make([]float32, 0, len(values)/n)
+	for part := range slices.Chunk(values[:len(values)/n*n], n) {
+		out = append(out, of(part))
+	}
+	return out
+}
+
+func mean(values []float32) float32 {
+	sum, n := 0.0, 0
+	for _, v := range values {
+		if x := float64(v); !math.IsNaN(x) {
+			sum, n = sum+x, n+1
+		}
+	}
+	return float32(sum / float64(n))
+}
+
+func highest(values []float32) float32 {
+	most := float32(math.NaN())
+	for _, v := range values {
+		if !(v <= most) && !math.IsNaN(float64(v)) {
+			most = v
+		}
+	}
+	return most
+}
+
+// readCurrent reads what is requested today. Every workload needs a row; an empty cell is not known.
+func (f *replayFiles) readCurrent(stdin io.Reader, workloads []replay.Workload) error {
+	file, err := widecsv.Open(f.current, stdin)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }() // It was only read.
+	rows := csv.NewReader(file)
+	rows.FieldsPerRecord, rows.TrimLeadingSpace = len(currentHeader()), true
+	left := make(map[string]*replay.Workload, len(workloads))
+	for i := range workloads {
+		left[workloads[i].Name] = &workloads[i]
+	}
+	for line := 0; ; line++ {
+		cells, err := rows.Read()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w; legal are a header workload,cpu,memory and rows such as web,500m,1Gi", f.current, err)
+		}
+		if line == 0 {
+			if !slices.Equal(cells, currentHeader()) {
+				return fmt.Errorf("%s: line 1: the header is %q: legal is workload,cpu,memory", f.current, strings.Join(cells, ","))
+			}
+			continue
+		}
+		if err := takeCurrent(cells, left); err != nil {
+			row, _ := rows.FieldPos(0)
+			return fmt.Errorf("%s: line %d, %w", f.current, row, err)
+		}
+	}
+	for _, w := range workloads {
+		if left[w.Name] != nil {
+			return fmt.Errorf("%s: workload %q of %s has no row", f.current, w.Name, f.cpu)
+		}
+	}
+	return nil
+}
+
+func currentHeader() []string { return []string{"workload", "cpu", "memory"} }
+
+// takeCurrent gives the row of a workload to it, and takes the workload from those that are left.
+func takeCurrent(cells []string, left map[string]*replay.Workload) error {
+	w := left[cells[0]]
+	if w == nil {
+		return fmt.Errorf("column 1: the recording has no workload %q, or it has a row already", cells[0])
+	}
+	delete(left, cells[0])
+	return parseCurrent(cells, &w.Current)
+}
+
+func parseCurrent(cells []string, into *replay.Amounts) error {
+	for i, cell := range cells[1:] {
+		if cell == "" {
+			continue
+		}
+		q, err := resource.ParseQuantity(cell)
+		if err != nil || q.Sign() < 0 {
+			return fmt.Errorf("column %d: %q is not a quantity; legal are such as 500m or 1Gi, and an empty cell", i+2, cell)
+		}
+		if i == 0 {
+			into.CPUMillis = q.MilliValue()
+		} else {
+			into.MemoryBytes = q.Value()
+		}
+	}
+	return nil
+}

@@ -1,0 +1,167 @@
+package replay
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
+	"github.com/loadline-dev/loadline/forecast"
+)
+
+func TestKRRTakesThePercentileOfTwoWeeksAndTheirMaximum(t *testing.T) {
+	w := constant("web", 20, 0.1, gib)
+	w.CPU[0], w.Memory[0] = 9, 9*gib // Too long ago to count.
+	for i := range 14 * keptSteps / 10 {
+		w.CPU[5*keptSteps+i] = 1 // A tenth of what counts.
+	}
+	w.Memory[6*keptSteps] = 2 * gib
+	got := newKRR(krrQuantile)(newTrace(&w, monday), 19*keptSteps).want(19*keptSteps, pod{have: Amounts{1, 1}})
+	if want := (Amounts{CPUMillis: 1000, MemoryBytes: wholeMiB(2 * gib * 1.15)}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+func TestKRRIsAppliedOnceADayAndNotForATrifle(t *testing.T) {
+	w := daily("web", 8, 1)
+	for i := 5 * keptSteps; i < len(w.CPU); i++ {
+		w.CPU[i] *= 3
+	}
+	kept, _ := record(&w, KRRPolicy, Options{Warmup: 48 * time.Hour})
+	for i := range kept.wants {
+		if kept.wants[i] != kept.have[i] && i%krrEvery != 0 {
+			t.Errorf("changed %d steps after midnight", i%krrEvery)
+		}
+		if kept.wants[i] != kept.have[i] && !moved(kept.have[i], kept.wants[i], krrLeastShare) {
+			t.Errorf("changed from %+v to %+v", kept.have[i], kept.wants[i])
+		}
+	}
+}
+
+func TestTheOracleFollowsTheClock(t *testing.T) {
+	w := daily("web", 3, 1)
+	o := Options{Warmup: 24 * time.Hour, Start: monday.Add(20 * time.Minute)}
+	kept, _ := record(&w, OraclePolicy, o)
+	for i := range kept.wants {
+		at := o.Start.Add(12*time.Hour + time.Duration(i)*Step)
+		if kept.wants[i] != kept.have[i] && i > 0 && at.Minute() != 0 {
+			t.Errorf("changed at %s", at.Format(time.TimeOnly))
+		}
+	}
+}
+
+// What Loadline sees must be what recommender/history stores: hours are whole and aligned to the clock, 28 days of them, the
+// running one included in the count, and the steps of 24 hours.
+func TestLoadlineSeesWhatWouldBeStored(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		steps := rapid.IntRange(2*keptSteps, 31*keptSteps).Draw(t, "steps")
+		w := anyWorkload(t, "any", steps)
+		tr := newTrace(&w, monday.Add(time.Duration(rapid.IntRange(0, 30).Draw(t, "offset"))*Step))
+		i := rapid.IntRange(stepsPerHour, steps).Draw(t, "step")
+		l := newLoadline(loadlineOptions{})(tr, keptSteps).(*loadline)
+		l.look(i)
+		until := tr.at(i)
+		got := l.containers[container]
+		oldest := until.Add(-Step).Truncate(time.Hour).Add(-(keptHours - 1) * time.Hour)
+		first := tr.start
+		if oldest.After(first) {
+			first = oldest
+		}
+		if !l.input.History.From.Equal(first) || !l.input.History.Until.Equal(until) {
+			t.Fatalf("from %s to %s, want %s to %s", l.input.History.From, l.input.History.Until, first, until)
+		}
+		want := stored(tr, w.CPU, first, until)
+		if diff := cmp.Diff(want, got.CPUTotal, cmpopts.EquateNaNs()); diff != "" {
+			t.Fatalf("CPU (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff(stored(tr, w.Memory, first, until), got.WorkingSet, cmpopts.EquateNaNs()); diff != "" {
+			t.Fatalf("memory (-want +got):\n%s", diff)
+		}
+		if l.input.History.Pods.HourlyMax.Len() != want.HourlyMax.Len() || l.input.History.Pods.Recent.Len() != want.Recent.Len() {
+			t.Fatal("the number of pods covers another time than their use")
+		}
+	})
+}
+
+// stored computes from the samples what is stored of them.
+func stored(tr *trace, values []float32, first, until time.Time) forecast.Usage {
+	hour := first.Truncate(time.Hour)
+	u := forecast.Usage{
+		HourlyMean: forecast.Series{Start: hour, Step: time.Hour, Values: []float32{}},
+		HourlyMax:  forecast.Series{Start: hour, Step: time.Hour, Values: []float32{}},
+	}
+	for ; !hour.Add(time.Hour).After(until); hour = hour.Add(time.Hour) {
+		sum, n, most := 0.0, 0, math.NaN()
+		for i, v := range values {
+			if at := tr.at(i); !at.Before(hour) && at.Before(hour.Add(time.Hour)) && v == v {
+				sum, n, most = sum+float64(v), n+1, math.Max(float64(v), orZero(most))
+			}
+		}
+		u.HourlyMean.Values = append(u.HourlyMean.Values, float32(sum/float64(n)))
+		u.HourlyMax.Values = append(u.HourlyMax.Values, float32(most))
+	}
+	recent := until.Add(-24 * time.Hour)
+	if recent.Before(tr.start) {
+		recent = tr.start
+	}
+	from, to := int(recent.Sub(tr.start)/Step), int(until.Sub(tr.start)/Step)
+	u.Recent = forecast.Series{Start: recent, Step: Step, Values: values[from:to]}
+	return u
+}
+
+func orZero(v float64) float64 {
+	if math.IsNaN(v) {
+		return 0
+	}
+	return v
+}
+
+func TestLoadlineLearnsFromAKill(t *testing.T) {
+	w := constant("leak", 16, 0.5, gib)
+	for i := 15 * keptSteps; i < len(w.Memory); i++ {
+		w.Memory[i] = 2 * gib
+	}
+	o := Options{Policies: []string{LoadlineInPlace}, Warmup: 14 * 24 * time.Hour, CurrentKnown: true}
+	w.Current = Amounts{CPUMillis: 1000, MemoryBytes: wholeMiB(1.5 * gib)}
+	kept, _ := record(&w, LoadlineInPlace, o)
+	last := kept.wants[len(kept.wants)-1]
+	if last.MemoryBytes < 2*gib {
+		t.Errorf("a day after the kill at 1.5 GiB the request is %d", last.MemoryBytes)
+	}
+}
+
+func TestLoadlineIsToldOfARaiseThatIsPending(t *testing.T) {
+	w := daily("web", 4, 1)
+	l := newLoadline(loadlineOptions{})(newTrace(&w, monday), keptSteps).(*loadline)
+	if got := l.pending(pod{pendingSince: -1}); got != nil {
+		t.Errorf("nothing is pending and it is told of %v", got)
+	}
+	if got := l.pending(pod{pendingSince: 12}); !got[container].Equal(monday.Add(time.Hour)) {
+		t.Errorf("pending since an hour after the start: %v", got)
+	}
+}
+
+func TestARowDoesNotDependOnTheOtherRows(t *testing.T) {
+	w := daily("web", 5, 1)
+	o := Options{Warmup: 72 * time.Hour, Cadence: time.Hour}
+	all := replayed(t, o, w)
+	for _, want := range all.Policies {
+		o.Policies = []string{want.Policy}
+		if diff := cmp.Diff(want, replayed(t, o, w).Policies[0]); diff != "" {
+			t.Errorf("%s beside the others and alone:\n%s", want.Policy, diff)
+		}
+	}
+}
+
+func TestLoadlineWithoutForecastHasNone(t *testing.T) {
+	w := daily("web", 5, 1)
+	for name, want := range map[string]bool{LoadlineInPlace: true, LoadlineEvict: true, LoadlineNoForecast: false} {
+		kept, _ := record(&w, name, Options{Warmup: 96 * time.Hour})
+		if got := len(kept.policy.(*loadline).input.Forecasts) > 0; got != want {
+			t.Errorf("%s forecasts: %v", name, got)
+		}
+	}
+}

@@ -1,0 +1,150 @@
+// Package replay shows what would have happened: it runs sizing policies over the recorded use of workloads, each decision
+// from what was known by then, and scores what they requested against what was used.
+//
+// Loadline's policies are not a model of Loadline: they call recommender.Decide and package apply on the history that would
+// have been stored, and remember what would have been stored. VPA and KRR are written anew from their published constants.
+// The package reads no files and no network; docs/replay.md explains every number.
+package replay
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"sync"
+	"time"
+)
+
+// Run replays the policies over the workloads. All must have as many samples as the first; missing ones are NaN.
+//
+// It fails if the options or workloads are not usable, and with the context's cause when that ends. The result does not
+// depend on the number of workers.
+func Run(ctx context.Context, workloads []Workload, o Options) (Result, error) {
+	resolved, err := resolve(o)
+	if err != nil {
+		return Result{}, err
+	}
+	return run(ctx, workloads, resolved, resolved.variants())
+}
+
+func run(ctx context.Context, workloads []Workload, o *Options, variants []variant) (Result, error) {
+	split, err := newSplit(workloads, o)
+	if err != nil {
+		return Result{}, err
+	}
+	scores, err := playAll(ctx, workloads, o, variants)
+	if err != nil {
+		return Result{}, err
+	}
+	result := Result{Split: split, Notes: notes(split, o)}
+	names := make([]string, len(workloads))
+	for i := range workloads {
+		names[i] = workloads[i].Name
+	}
+	for v := range variants {
+		row := make([]played, len(workloads))
+		for w := range workloads {
+			row[w] = scores[w][v]
+		}
+		result.Policies = append(result.Policies, score(variants[v], names, row, o, split.End.Sub(split.Scored)))
+	}
+	return result, nil
+}
+
+// playAll replays every workload under every variant, as many workloads at a time as there are workers. The scores are in
+// the order of the workloads and, for each, of the variants.
+func playAll(ctx context.Context, workloads []Workload, o *Options, variants []variant) ([][]played, error) {
+	workers := o.Workers
+	if workers <= 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	scores := make([][]played, len(workloads))
+	next := make(chan int)
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	done := 0
+	for range min(workers, len(workloads)) {
+		wg.Go(func() {
+			for w := range next {
+				scores[w] = playOne(&workloads[w], o, variants, ctx.Err)
+				mu.Lock()
+				if done++; o.Progress != nil {
+					o.Progress(done, len(workloads)-done)
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	for w := range workloads {
+		select {
+		case next <- w:
+		case <-ctx.Done():
+		}
+	}
+	close(next)
+	wg.Wait()
+	return scores, context.Cause(ctx)
+}
+
+// playOne replays one workload under every variant. It ends early, with fewer scores, when stop has an answer.
+func playOne(w *Workload, o *Options, variants []variant, stop func() error) []played {
+	t := newTrace(w, o.Start)
+	g := game{
+		trace: t, scored: int(o.Warmup / Step), cadence: int(o.Cadence / Step), seed: o.Seed, chartPoints: o.ChartPoints,
+	}
+	g.from = g.scored - int(min(settle, o.Warmup/2)/Step)
+	scores := make([]played, 0, len(variants))
+	for _, v := range variants {
+		g.variant = v
+		score, stopped := g.play(stop)
+		if stopped {
+			break
+		}
+		scores = append(scores, score)
+	}
+	return scores
+}
+
+// newSplit checks the workloads and says which part of their history counts.
+func newSplit(workloads []Workload, o *Options) (Split, error) {
+	if len(workloads) == 0 {
+		return Split{}, fmt.Errorf("there is no workload to replay")
+	}
+	steps := len(workloads[0].CPU)
+	split := Split{
+		Workloads: len(workloads), StepSeconds: seconds(Step), Start: o.Start, Scored: o.Start.Add(o.Warmup),
+		End: o.Start.Add(time.Duration(steps) * Step), CurrentKnown: o.CurrentKnown, Prices: o.Prices,
+	}
+	if !split.End.After(split.Scored) {
+		return Split{}, fmt.Errorf("the history of %s is not longer than the warm-up of %s, so nothing is left to score",
+			shortDuration(split.End.Sub(split.Start)), shortDuration(o.Warmup))
+	}
+	seen := make(map[string]bool, len(workloads))
+	for i := range workloads {
+		w := &workloads[i]
+		if err := w.check(steps); err != nil {
+			return Split{}, err
+		}
+		if seen[w.Name] {
+			return Split{}, fmt.Errorf("two workloads are named %s", w.Name)
+		}
+		seen[w.Name] = true
+		split.HasMemory = split.HasMemory || len(w.Memory) > 0
+	}
+	return split, nil
+}
+
+// notes say what was assumed.
+func notes(s Split, o *Options) []string {
+	var out []string
+	if !s.CurrentKnown {
+		out = append(out, "What is requested today is not known: every policy starts from, and current keeps, the most that each workload "+
+			"used before the scored part began.")
+	}
+	if !s.HasMemory {
+		out = append(out, "There is no memory in the input, so memory is not replayed.")
+	}
+	if o.Cadence != Step {
+		out = append(out, fmt.Sprintf("Decisions are made every %s instead of every %s.", shortDuration(o.Cadence), shortDuration(Step)))
+	}
+	return out
+}

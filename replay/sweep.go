@@ -1,0 +1,156 @@
+package replay
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+)
+
+// knobs are the values of a policy's one knob that a sweep tries: the quantile that the policy aims at.
+func knobs(name string) []float64 {
+	switch name {
+	case LoadlineInPlace, LoadlineEvict, LoadlineNoForecast:
+		return []float64{0.85, 0.9, 0.95, 0.98, 0.99}
+	case VPAPolicy:
+		return []float64{0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999}
+	case KRRPolicy:
+		return []float64{0.9, 0.95, 0.97, 0.99, 0.995, 0.999}
+	default:
+		return nil
+	}
+}
+
+// turned is the shipped policy with its knob at a quantile. Loadline covers the maximum of memory and no quantile of it, so
+// there the margin, in percent, is turned along, to give a curve as well.
+func turned(shipped v1alpha1.SizingPolicySpec, knob float64) v1alpha1.SizingPolicySpec {
+	shipped.CPU.QuantilePercent = new(percent(knob))
+	switch {
+	case knob < 0.9:
+		shipped.Memory.MarginPercent = new(int32(0))
+	case knob < 0.95:
+		shipped.Memory.MarginPercent = new(int32(5))
+	case knob >= 0.99:
+		shipped.Memory.MarginPercent = new(int32(50))
+	case knob > 0.95:
+		shipped.Memory.MarginPercent = new(int32(30))
+	}
+	return shipped
+}
+
+// shippedKnob is the value of the knob by default.
+func (o *Options) shippedKnob(name string) float64 {
+	switch name {
+	case LoadlineInPlace, LoadlineEvict, LoadlineNoForecast:
+		return float64(*o.Policy.CPU.QuantilePercent) / 100
+	case VPAPolicy:
+		return vpaTarget
+	case KRRPolicy:
+		return krrQuantile
+	default:
+		return 0
+	}
+}
+
+// Sweep is Run, and beside it replays every policy with other values of its knob. Each curve is compared with that of VPA,
+// if VPA is among the policies.
+func Sweep(ctx context.Context, workloads []Workload, o Options) (Result, error) {
+	resolved, err := resolve(o)
+	if err != nil {
+		return Result{}, err
+	}
+	shipped := resolved.variants()
+	all := slices.Clone(shipped)
+	for _, v := range shipped {
+		for _, knob := range knobs(v.policy) {
+			if knob == resolved.shippedKnob(v.policy) || !slices.Contains(resolved.Turn, v.policy) {
+				continue
+			}
+			s := v.setting
+			s.Knob = knob
+			other := resolved.variant(v.policy, s)
+			other.noChart = true
+			all = append(all, other)
+		}
+	}
+	result, err := run(ctx, workloads, resolved, all)
+	if err != nil {
+		return Result{}, err
+	}
+	result.Sweeps = curves(resolved, shipped, result.Policies)
+	result.Policies = result.Policies[:len(shipped)]
+	return result, nil
+}
+
+// curves collects the rows that differ in their knob only.
+func curves(o *Options, shipped []variant, rows []PolicyResult) []Curve {
+	var out []Curve
+	for _, v := range shipped {
+		c := Curve{Policy: v.policy, Label: v.label}
+		for _, row := range rows {
+			s := row.Setting
+			s.Knob = 0
+			if row.Policy != v.policy || s != v.setting {
+				continue
+			}
+			p := pointOf(row)
+			if p.Shipped = row.Setting.Knob == 0; p.Shipped {
+				p.Knob = o.shippedKnob(v.policy)
+			}
+			c.Points = append(c.Points, p)
+		}
+		slices.SortStableFunc(c.Points, func(a, b Point) int { return cmp.Compare(a.Knob, b.Knob) })
+		out = append(out, c)
+	}
+	if i := slices.IndexFunc(out, func(c Curve) bool { return c.Policy == VPAPolicy }); i >= 0 {
+		for j := range out {
+			if j != i {
+				out[j].Versus = versus(out[j].Points, out[i].Points)
+			}
+		}
+	}
+	return out
+}
+
+func pointOf(row PolicyResult) Point {
+	p := Point{
+		Knob: row.Setting.Knob, Slack: row.CPU.Slack, Violation: row.CPU.Violation, Violation95: row.CPU.Violation95,
+		Unmet: row.CPU.Unmet, RequestedPerUsed: row.CPU.RequestedPerUsed, ChangesPerWeek: row.ChangesPerWeek,
+	}
+	if row.Memory != nil {
+		p.MemorySlack, p.OOMPerWeek = row.Memory.Slack, row.Memory.OOMPerWeek
+	}
+	return p
+}
+
+func versus(points, reference []Point) []Versus {
+	slack := func(p Point) float64 { return p.Slack }
+	memorySlack := func(p Point) float64 { return p.MemorySlack }
+	out := make([]Versus, len(points))
+	for i, p := range points {
+		v := Versus{Knob: p.Knob}
+		v.AtEqualViolation = difference(p, reference, slack, func(p Point) float64 { return p.Violation })
+		v.AtEqualUnmet = difference(p, reference, slack, func(p Point) float64 { return p.Unmet })
+		if p.MemorySlack > 0 {
+			v.AtEqualOOM = difference(p, reference, memorySlack, func(p Point) float64 { return p.OOMPerWeek })
+		}
+		out[i] = v
+	}
+	return out
+}
+
+// difference is how much more slack p has than the reference where that does the same harm: linear between the two points of
+// the reference on either side, nil where there are none.
+func difference(p Point, reference []Point, slack, harm func(Point) float64) *float64 {
+	byHarm := slices.SortedStableFunc(slices.Values(reference), func(a, b Point) int { return cmp.Compare(harm(a), harm(b)) })
+	for i := range len(byHarm) - 1 {
+		below, above := byHarm[i], byHarm[i+1]
+		if harm(p) < harm(below) || harm(p) > harm(above) {
+			continue
+		}
+		way := ratio(harm(p)-harm(below), harm(above)-harm(below))
+		return new(slack(p) - (slack(below) + way*(slack(above)-slack(below))))
+	}
+	return nil
+}
