@@ -25,7 +25,7 @@ GENERATED := api/v1alpha1/zz_generated.deepcopy.go api/v1alpha1/applyconfigurati
 ## RUN             e2e, test-full: only the scenarios whose name matches this regular expression
 RUN ?=
 
-## DATA            test, e2e: a folder with recorded usage, which takes the place of generated history
+## DATA            test, e2e: a folder with recorded usage, which takes the place of generated history; bench: what to measure
 DATA ?=
 override DATA := $(abspath $(DATA))
 
@@ -37,6 +37,13 @@ BENCH ?= .
 
 ## COUNT           bench: how often each benchmark runs (default: 6)
 COUNT ?= 6
+
+## QUICK           bench with DATA: 1 takes a third of the series, and no grid of settings
+QUICK ?=
+
+## BENCH_OUT       bench with DATA: a file for the results as JSON
+BENCH_OUT ?=
+override BENCH_OUT := $(abspath $(BENCH_OUT))
 
 ## FUZZTIME        fuzz: how long each fuzz test looks for a failing input (default: 30s)
 FUZZTIME ?= 30s
@@ -95,7 +102,7 @@ verify: ## Fail if generated files, go.mod or go.sum are out of date, or if go v
 	for path in $(GENERATED); do \
 		diff -ru "$$before/$$path" "$$path" || { echo "$$path is out of date: run make generate" >&2; exit 1; }; \
 	done
-	@for module in $(MODULES) tools; do $(phase) "go mod tidy -diff in $$module" go -C $$module mod tidy -diff; done
+	@for module in $(MODULES) e2e/ollama tools; do $(phase) "go mod tidy -diff in $$module" go -C $$module mod tidy -diff; done
 	@for module in $(MODULES); do \
 		(cd $$module && $(compile) "$$module" -test ./... && $(phase) "go vet in $$module" go vet ./...); \
 	done
@@ -122,11 +129,12 @@ e2e: ## Run the scenarios alone: real API server, scheduler and Prometheus, simu
 		-p 1 -count=1 -shuffle=on -timeout=30m $(if $(RUN),-run '$(RUN)') ./...
 
 .PHONY: test-full
-test-full: ## Run the scenarios behind the build tag full, where there are any
-	@if ! grep -rqE --include='*_test.go' '^//go:build .*\bfull\b' e2e; then echo "No scenario has the build tag full."; exit 0; fi; \
-	cd e2e && $(compile) "the full scenarios" -tags full -test ./... && \
+test-full: ## Run the scenarios behind the build tag full, such as those with a real model server
+	@cd e2e && $(phase) "control plane, Prometheus and Ollama" go run ./cmd/binaries -full
+	@cd e2e && packages=$$(grep -rlE --include='*_test.go' '^//go:build .*\bfull\b' . | xargs -n 1 dirname | sort -u) && \
+	$(compile) "the full scenarios" -tags full -test $$packages && \
 	$(phase) "full scenarios" $(tool) gotestsum --format standard-verbose -- \
-		-tags full -p 1 -count=1 -shuffle=on -timeout=60m $(if $(RUN),-run '$(RUN)') ./...
+		-tags full -p 1 -count=1 -shuffle=on -timeout=60m $(if $(RUN),-run '$(RUN)') $$packages
 
 .PHONY: fuzz
 fuzz: ## Look for inputs that break a parser, FUZZTIME for each fuzz test
@@ -136,10 +144,20 @@ fuzz: ## Look for inputs that break a parser, FUZZTIME for each fuzz test
 	done
 
 .PHONY: bench
-bench: ## Run the benchmarks and compare them with the run before
+bench: $(if $(DATA),measure,benchmarks) ## Run the benchmarks and compare them with the run before; with DATA, score forecasts and sizes on it
+
+.PHONY: benchmarks
+benchmarks:
 	@mkdir -p dist; if [[ -f dist/bench.txt ]]; then mv dist/bench.txt dist/bench.before.txt; fi
 	@go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./... | tee dist/bench.txt
 	@$(tool) benchstat $$(ls dist/bench.before.txt 2>/dev/null || true) dist/bench.txt
+
+.PHONY: measure
+measure:
+	@if [[ ! -d "$(DATA)" ]]; then echo "DATA=$(DATA): no such folder" >&2; exit 1; fi
+	@$(compile) "the measurements" ./cmd/bench
+	@go build -o bin/ ./cmd/bench
+	@$(phase) "scores on $(DATA)" bin/bench -data "$(DATA)" $(if $(QUICK),-quick) $(if $(BENCH_OUT),-out "$(BENCH_OUT)")
 
 ##@ Ship
 .PHONY: build

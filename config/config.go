@@ -43,6 +43,7 @@ type Config struct {
 
 	Recommender Recommender `json:"recommender"`
 	Prometheus  Prometheus  `json:"prometheus"`
+	Advisor     Advisor     `json:"advisor"`
 	Webhook     Webhook     `json:"webhook"`
 	Updater     Updater     `json:"updater"`
 

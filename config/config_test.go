@@ -128,6 +128,15 @@ func TestValidate(t *testing.T) {
 			func(c *config.Config) { c.Prometheus.URL = "" },
 			"prometheus.url: Required value: there is no other source of history yet",
 		},
+		"no model":                        {func(c *config.Config) { c.Advisor.URL = "" }, ""},
+		"a local model":                   {func(c *config.Config) { c.Advisor.URL = "http://127.0.0.1:11434" }, ""},
+		"a model's key in its URL":        {func(c *config.Config) { c.Advisor.URL = "https://u:p@host" }, "advisor.url: "},
+		"an unknown protocol":             {func(c *config.Config) { c.Advisor.API = "grpc" }, "advisor.api: "},
+		"a model without a name":          {func(c *config.Config) { c.Advisor.Model = "" }, "advisor.model: "},
+		"a context that the answer fills": {func(c *config.Config) { c.Advisor.ContextTokens, c.Advisor.AnswerTokens = 2048, 1620 }, "advisor.answerTokens: "},
+		"a model's key in a header": {func(c *config.Config) {
+			c.Advisor.Headers = map[string]string{"authorization": "Bearer x"}
+		}, "advisor.headers[authorization]: Forbidden"},
 		"metrics switched off":      {func(c *config.Config) { c.MetricsAddress = "0" }, ""},
 		"both servers switched off": {func(c *config.Config) { c.MetricsAddress, c.HealthAddress = "0", "0" }, ""},
 		"a probe that is never admitted": {

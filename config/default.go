@@ -27,6 +27,7 @@ func Default() Config {
 		Kubernetes:         Kubernetes{QPS: 50, Burst: 100},
 		Recommender:        defaultRecommender(),
 		Prometheus:         defaultPrometheus(),
+		Advisor:            defaultAdvisor(),
 		Webhook:            defaultWebhook(),
 		Updater:            defaultUpdater(),
 		Policy:             defaultPolicy(),
@@ -66,6 +67,21 @@ func defaultPrometheus() Prometheus {
 			ThrottledPeriods: `max by ($by) (rate(container_cpu_cfs_throttled_periods_total{$selector}[$rateWindow]))`,
 			Periods:          `max by ($by) (rate(container_cpu_cfs_periods_total{$selector}[$rateWindow]))`,
 		},
+	}
+}
+
+func defaultAdvisor() Advisor {
+	return Advisor{
+		API:              AdvisorOllama,
+		Model:            "llama3.1:8b",
+		Headers:          map[string]string{},
+		ContextTokens:    8192,
+		AnswerTokens:     1620,
+		MaxResponseBytes: 256 << 10,
+		KeepAlive:        duration(10 * time.Minute),
+		Deadline:         duration(2 * time.Minute),
+		Tries:            3,
+		QuestionsPerHour: 240,
 	}
 }
 

@@ -32,6 +32,7 @@ func Validate(c *Config) field.ErrorList {
 
 	v.recommender(root.Child("recommender"), &c.Recommender)
 	v.prometheus(root.Child("prometheus"), &c.Prometheus)
+	v.advisor(root.Child("advisor"), &c.Advisor)
 	v.webhook(root.Child("webhook"), &c.Webhook)
 	v.updater(root.Child("updater"), &c.Updater)
 	if c.Excluded(c.Updater.ProbeNamespace) {

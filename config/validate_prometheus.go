@@ -49,13 +49,18 @@ func (v *checks) url(at *field.Path, got string) {
 		v.add(field.Required(at, "there is no other source of history yet"))
 		return
 	}
+	v.httpURL(at, got, "must have no user, query or fragment; a user belongs into auth")
+}
+
+// httpURL refuses what is no URL of a server; plain tells what such a URL must not have.
+func (v *checks) httpURL(at *field.Path, got, plain string) {
 	u, err := url.Parse(got)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
 		v.add(field.Invalid(at, got, "must be an http or https URL with a host"))
 		return
 	}
 	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		v.add(field.Invalid(at, u.Redacted(), "must have no user, query or fragment; a user belongs into auth"))
+		v.add(field.Invalid(at, u.Redacted(), plain))
 	}
 }
 
@@ -70,17 +75,26 @@ func (v *checks) auth(at *field.Path, p *Prometheus) {
 	if (p.TLS.CertFile == "") != (p.TLS.KeyFile == "") {
 		v.add(field.Invalid(tls.Child("keyFile"), p.TLS.KeyFile, "certFile and keyFile must be set together"))
 	}
-	if p.TLS.InsecureSkipVerify && p.TLS.CAFile != "" {
-		v.add(field.Forbidden(tls.Child("insecureSkipVerify"), "contradicts caFile: the one trusts any server, the other verifies"))
+	v.skipVerify(tls.Child("insecureSkipVerify"), p.TLS.InsecureSkipVerify, p.TLS.CAFile)
+	v.headers(at.Child("headers"), p.Headers, "use auth, which keeps secrets in files")
+}
+
+func (v *checks) skipVerify(at *field.Path, skip bool, caFile string) {
+	if skip && caFile != "" {
+		v.add(field.Forbidden(at, "contradicts caFile: the one trusts any server, the other verifies"))
 	}
-	for _, name := range slices.Sorted(maps.Keys(p.Headers)) {
-		header := at.Child("headers").Key(name)
+}
+
+// headers refuses what cannot be sent, and credentials, for which instead tells the right place.
+func (v *checks) headers(at *field.Path, headers map[string]string, instead string) {
+	for _, name := range slices.Sorted(maps.Keys(headers)) {
+		header := at.Key(name)
 		switch {
 		case !headerName.MatchString(name):
 			v.add(field.Invalid(header, name, "must be the name of an HTTP header"))
 		case strings.EqualFold(name, "Authorization"):
-			v.add(field.Forbidden(header, "use auth, which keeps secrets in files"))
-		case strings.ContainsAny(p.Headers[name], "\r\n\x00"):
+			v.add(field.Forbidden(header, instead))
+		case strings.ContainsAny(headers[name], "\r\n\x00"):
 			v.add(field.Invalid(header, "", "must be one line"))
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/recommender/advice"
 )
 
 // hoursToApply is the history from which on sizes may be applied, see guard's ladder.
@@ -79,12 +80,22 @@ func forecastCondition(d Decision) metav1.Condition {
 	return condition(v1alpha1.ConditionForecastReady, false, v1alpha1.ReasonHistoryTooShort, "too little history to forecast")
 }
 
+// advisedCondition says whose advice it is, and if it is not the model's, why.
 func advisedCondition(d Decision) metav1.Condition {
-	if len(d.Advice.Accepted)+len(d.Advice.Rejected) == 0 {
-		return condition(v1alpha1.ConditionAdvised, true, v1alpha1.ReasonNoEvents, "no event was announced")
+	const kind = v1alpha1.ConditionAdvised
+	count := fmt.Sprintf("%d adjustments accepted, %d refused", len(d.Advice.Accepted), len(d.Advice.Rejected))
+	because := ""
+	if d.Advice.Reason != "" {
+		because = "; by rules alone: " + d.Advice.Reason
 	}
-	return condition(v1alpha1.ConditionAdvised, true, v1alpha1.ReasonRules,
-		fmt.Sprintf("%d adjustments accepted, %d refused", len(d.Advice.Accepted), len(d.Advice.Rejected)))
+	switch {
+	case d.Advice.Source == advice.SourceModel:
+		return condition(kind, true, v1alpha1.ReasonModel, "by the model "+d.Advice.Model+" and rules: "+count)
+	case len(d.Advice.Accepted)+len(d.Advice.Rejected) == 0:
+		return condition(kind, true, v1alpha1.ReasonNoEvents, "no event was announced"+because)
+	default:
+		return condition(kind, true, v1alpha1.ReasonRules, count+because)
+	}
 }
 
 func approvedCondition(in Input, d Decision) metav1.Condition {

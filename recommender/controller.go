@@ -32,6 +32,9 @@ type Reconciler struct {
 	JitterShare float64
 	// Retention is how long a Recommendation outlives its workload or its opt-in.
 	Retention time.Duration
+
+	// wake brings a target back when the advisor knows more.
+	wake *wake
 }
 
 // settle is how long our own writes take to show up in the cache, generously.
@@ -71,7 +74,9 @@ func (r *Reconciler) reconcile(ctx context.Context, target Target) (reconcile.Re
 		}
 	}
 	in.Spec = current.Spec
-	decision, memory := Decide(now, in, MemoryOf(current.Status))
+	before := MemoryOf(current.Status)
+	in = r.Engine.consult(in, before, now)
+	decision, memory := Decide(now, in, before)
 	publication := Publication{Now: now, Input: in, Decision: decision, Memory: memory, Previous: current}
 	if err := r.publish(ctx, current, publication.Status()); err != nil {
 		return reconcile.Result{}, err

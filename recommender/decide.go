@@ -33,15 +33,20 @@ type ContainerForecast struct {
 // sizes calls it and comes to the same result; report and explain show what was stored. It follows the straight path: forecast, advice, sizing, guard.
 func Decide(now time.Time, in Input, mem Memory) (Decision, Memory) {
 	mem.OOM = rememberOOM(mem.OOM, in.OOMKills)
-	evidence := gatherEvidence(now, in)
-	counsel := advice.Check(advice.Rules(evidence), evidence)
+	var evidence advice.Evidence
+	if in.Evidence != nil {
+		evidence = *in.Evidence
+	} else {
+		evidence = gatherEvidence(now, in, mem)
+	}
+	refined, rules := counsel(evidence, in.ModelAdvice)
 
-	p := pass{now: now, in: in, mem: mem, policy: sizingPolicy(in), counsel: counsel}
+	p := pass{now: now, in: in, mem: mem, policy: sizingPolicy(in), evidence: evidence, counsel: refined}
 	p.forecasts = p.forecastAll()
 	proposal := sizing.Propose(p.sizingInput())
 	verdict := guard.Decide(p.guardInput(proposal))
 
-	decision := Decision{Proposal: proposal, Guard: verdict, Advice: counsel, Forecasts: p.forecasts}
+	decision := Decision{Proposal: proposal, Guard: verdict, Advice: refined, Rules: rules, Forecasts: p.forecasts}
 	decision.Trail = trail(now, in, decision)
 	decision.Findings = findings(now, in, mem, decision)
 	return decision, p.remember(verdict)
@@ -53,18 +58,9 @@ type pass struct {
 	in        Input
 	mem       Memory
 	policy    sizing.Policy
+	evidence  advice.Evidence
 	counsel   advice.Advice
 	forecasts []ContainerForecast
-}
-
-// gatherEvidence collects what an advisor may look at.
-func gatherEvidence(now time.Time, in Input) advice.Evidence {
-	return advice.Evidence{
-		Now:              now,
-		Horizon:          in.Cadence.Horizon,
-		MaxDemandPercent: *in.Policy.MaxDemandPercent,
-		Annotations:      in.Annotations,
-	}
 }
 
 // forecastAll lets advice adjust the forecast of each container's CPU demand.
@@ -91,6 +87,7 @@ func (p pass) sizingInput() sizing.Input {
 		CurrentReplicas: p.in.Replicas,
 		DemandPercent:   percent,
 		DemandReason:    why,
+		ReplicasFixed:   p.in.HPA.Owner != "" || p.in.Target.Kind == kindDaemonSet || p.in.Settings.Approval == v1alpha1.ApprovalManual,
 	}
 	for i, container := range p.in.Containers {
 		past := p.in.History.Containers[container.Name]
@@ -106,6 +103,7 @@ func (p pass) sizingInput() sizing.Input {
 			Throttled:     past.Throttled,
 			CPUForecast:   p.forecasts[i].Advised,
 			BaseForecast:  p.forecasts[i].Base,
+			NextHour:      p.in.Forecasts[container.Name].NextHour,
 			Current:       resourcesOf(container),
 			OOMFloorBytes: oomFloorOf(p.mem.OOM, container.Name),
 		})
@@ -140,6 +138,7 @@ func (p pass) guardInput(proposal sizing.Proposal) guard.Input {
 		c := guardContainer(container)
 		c.PeakMemoryBytes = proposal.Containers[i].Peak.MemoryBytes
 		c.OOMFloorBytes = oomFloorOf(p.mem.OOM, container.Name)
+		c.RaisePendingSince = p.in.PendingRaises[container.Name]
 		input.Containers = append(input.Containers, c)
 	}
 	for _, container := range p.in.LeftAlone {
@@ -170,24 +169,31 @@ func imageID(name string) string {
 
 // protectedWindows are the times around accepted adjustments in which nothing is lowered. Neither is anything lowered while
 // the history is not up to date, because what cannot be measured must not shrink, nor while the policy that was asked for
-// is missing, because it may have said so.
+// is missing, or a model is asked again, because it may have said so.
 func (p pass) protectedWindows() []guard.Window {
 	var windows []guard.Window
 	_, trouble := p.in.trouble(p.now)
-	for _, reason := range []string{trouble, p.in.PolicyProblem} {
+	again := ""
+	if p.askedAgain() {
+		again = "the model let nothing shrink until " + p.mem.AdvisedUntil.UTC().Format(time.RFC3339) + " and has not answered since the evidence changed"
+	}
+	for _, reason := range []string{trouble, p.in.PolicyProblem, again} {
 		if reason != "" {
 			windows = append(windows, guard.Window{Start: p.now, End: p.now.Add(time.Hour), NeverShrink: true, Reason: reason})
 		}
 	}
 	for _, a := range p.counsel.Accepted {
-		w := guard.Window{Start: a.Start.Add(-protectBefore), End: a.End, Reason: a.Reason}
+		w := guard.Window{Start: protectedFrom(a), End: a.End, Reason: a.Reason}
+		for _, r := range a.Resources {
+			w.Resources = append(w.Resources, string(r))
+		}
 		switch a.Kind {
 		case advice.Demand:
 			w.NeverShrink = a.Percent > 100
 		case advice.NeverShrink:
-			w.NeverShrink, w.Start = true, a.Start
+			w.NeverShrink = true
 		case advice.Hold:
-			w.Freeze, w.Start = true, a.Start
+			w.Freeze = true
 		case advice.IgnoreHistory:
 		}
 		if w.NeverShrink || w.Freeze {
@@ -200,7 +206,10 @@ func (p pass) protectedWindows() []guard.Window {
 // remember keeps what the verdict says has to be known next time. While the history is not up to date, the last candidate is
 // kept where there is no new one: it can still be looked at and approved.
 func (p pass) remember(verdict guard.Decision) Memory {
-	mem := Memory{OOM: p.mem.OOM, Guard: verdict.Memory}
+	mem := Memory{OOM: p.mem.OOM, Guard: verdict.Memory, AdvisedUntil: p.advisedUntil()}
+	if p.counsel.Source == advice.SourceModel {
+		mem.Advice = p.in.ModelAdvice
+	}
 	trouble, _ := p.in.trouble(p.now)
 	switch {
 	case verdict.Candidate != nil:

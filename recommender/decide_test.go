@@ -49,7 +49,7 @@ func TestAFreshWorkloadWithTwoWeeksOfHistoryIsSized(t *testing.T) {
 	if cpu != 1000 || memory != 1024*mebibyte {
 		t.Errorf("sized to %dm and %d MiB, want one step down: 1000m and 1024 MiB", cpu, memory/mebibyte)
 	}
-	l.after(4 * time.Hour).look()
+	l.after(25 * time.Hour).look()
 	if cpu, memory = app(l.rec.Status.Applicable); cpu < 600 || cpu > 750 || memory != 512*mebibyte {
 		t.Errorf("then sized to %dm and %d MiB, want about 690m and 512 MiB", cpu, memory/mebibyte)
 	}
@@ -210,8 +210,8 @@ func TestAnAnnouncedEventRaisesAheadOfTimeAndTheSizeReturnsAfterIt(t *testing.T)
 		t.Errorf("why: %q", l.rec.Status.Display.Why)
 	}
 	during, _ := app(l.after(time.Hour).look().rec.Status.Applicable)
-	for range 6 { // one step down at a time, three hours apart
-		l.after(4 * time.Hour).look()
+	for range 6 { // one step down at a time, a day apart
+		l.after(25 * time.Hour).look()
 	}
 	after, _ := app(l.rec.Status.Applicable)
 	if during < 3*usual-5 || after > usual*12/10 {
@@ -234,7 +234,7 @@ func TestUnderManualApprovalNothingNewIsUsedUntilAPersonApproves(t *testing.T) {
 	if l.after(time.Minute).look(); l.rec.Status.Revision != first {
 		t.Fatalf("revision %q is used, want the approved %s", l.rec.Status.Revision, first)
 	}
-	l.after(4 * time.Hour).look() // the next step down is due
+	l.after(25 * time.Hour).look() // the next step down is due
 	if l.rec.Status.Candidate.Revision == first || l.rec.Status.Revision != first {
 		t.Errorf("candidate %s, used %s; want a new candidate and the approved %s in use", l.rec.Status.Candidate.Revision, l.rec.Status.Revision, first)
 	}
@@ -246,8 +246,8 @@ func TestUnderManualApprovalNothingNewIsUsedUntilAPersonApproves(t *testing.T) {
 func TestAHoldFreezesWhatIsUsedUntilItEnds(t *testing.T) {
 	l := checkout(t, 14*day).look()
 	held := l.rec.Status.Revision
-	l.rec.Spec.Hold = &v1alpha1.Hold{Until: &metav1.Time{Time: noon.Add(day)}, Reason: "audit\nin progress"}
-	l.after(4 * time.Hour).look()
+	l.rec.Spec.Hold = &v1alpha1.Hold{Until: &metav1.Time{Time: noon.Add(2 * day)}, Reason: "audit\nin progress"}
+	l.after(25 * time.Hour).look()
 	if l.rec.Status.Revision != held || l.condition(v1alpha1.ConditionApproved).Reason != v1alpha1.ReasonOnHold {
 		t.Errorf("revision %s became %s under a hold", held, l.rec.Status.Revision)
 	}

@@ -7,8 +7,8 @@ import (
 	"github.com/loadline-dev/loadline/config"
 )
 
-// Engine gathers what decisions look at. Every read of the recommender is in gather.go, workloads.go, autoscaler.go and
-// historian.go.
+// Engine gathers what decisions look at. Every read of the recommender is in gather.go, workloads.go, autoscaler.go,
+// happenings.go, signals.go and historian.go.
 type Engine struct {
 	// Client reads from a cache.
 	Client client.Reader
@@ -18,7 +18,10 @@ type Engine struct {
 	Forecaster *Forecaster
 	// DefaultPolicy applies where a namespace has none; every field is set.
 	DefaultPolicy v1alpha1.SizingPolicySpec
-	Cadence       Cadence
+	// Advisor asks a model, and Signals reads what only a model can use; both are nil where no model is configured.
+	Advisor Advisor
+	Signals *Signals
+	Cadence Cadence
 }
 
 // NewEngine returns an engine that reads objects through reader and measurements through the history reader.
@@ -37,4 +40,10 @@ func NewEngine(reader client.Reader, history HistoryReader, cfg config.Config) *
 func (e *Engine) forget(target Target) {
 	e.History.Forget(target)
 	e.Forecaster.Forget(target)
+	if e.Advisor != nil {
+		e.Advisor.Forget(target.key())
+	}
+	if e.Signals != nil {
+		e.Signals.Forget(target)
+	}
 }

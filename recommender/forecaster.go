@@ -20,6 +20,8 @@ const (
 type DemandForecast struct {
 	// CPU of all pods together, in cores, by the hour.
 	CPU forecast.Forecast
+	// NextHour bounds the same in the hour that runs.
+	NextHour forecast.HourBound
 }
 
 // Forecaster makes forecasts and keeps what is dear about them: a fit is made once a day, a forecast once an hour.
@@ -33,7 +35,8 @@ type Forecaster struct {
 
 // fitted is what is kept of one container.
 type fitted struct {
-	fit *forecast.Fitted
+	fit      *forecast.Fitted
+	nextHour *forecast.NextHour
 	// at is when the fit was made, until when it is to be used, hours the length of the history behind it.
 	at, until time.Time
 	hours     int
@@ -53,7 +56,7 @@ func (f *Forecaster) Forecasts(in Input, now time.Time) map[string]DemandForecas
 		if !ok {
 			continue
 		}
-		one := known[container.Name].update(usage.CPUTotal.HourlyMax, in.Cadence.Horizon, now, lifetime)
+		one := known[container.Name].update(usage.CPUTotal, in.Cadence.Horizon, now, lifetime)
 		kept[container.Name], result[container.Name] = one, one.forecast
 	}
 	f.mu.Lock()
@@ -79,22 +82,24 @@ func (f *Forecaster) of(target Target) map[string]*fitted {
 }
 
 // update returns what is known now. It does not change what was known before, which may be nothing.
-func (f *fitted) update(demand forecast.Series, horizon time.Duration, now time.Time, lifetime time.Duration) *fitted {
+func (f *fitted) update(demand forecast.Usage, horizon time.Duration, now time.Time, lifetime time.Duration) *fitted {
 	hour := now.Truncate(time.Hour)
-	if f != nil && f.hour.Equal(hour) && f.end.Equal(demand.End()) {
+	if f != nil && f.hour.Equal(hour) && f.end.Equal(demand.HourlyMax.End()) {
 		return f
 	}
-	next := fitted{hour: hour, end: demand.End()}
+	next := fitted{}
 	if f != nil {
-		next.fit, next.at, next.until, next.hours = f.fit, f.at, f.until, f.hours
+		next = *f
 	}
-	if next.outgrown(demand, now) {
-		next.fit, next.at, next.hours = forecast.Fit(demand, forecast.Options{
+	next.hour, next.end = hour, demand.HourlyMax.End()
+	if next.outgrown(demand.HourlyMax, now) {
+		next.at, next.until, next.hours = now, now.Add(lifetime), demand.HourlyMax.Len()
+		next.fit = forecast.Fit(demand.HourlyMax, forecast.Options{
 			Now: now, Horizon: int(horizon / time.Hour), Levels: []float64{sizing.InPlaceLevel, sizing.ReplicaLevel}, Limit: sizing.MaxCores,
-		}), now, demand.Len()
-		next.until = now.Add(lifetime)
+		})
+		next.nextHour = forecast.FitNextHour(demand, sizing.InPlaceLevel, sizing.MaxCores, now)
 	}
-	next.forecast = DemandForecast{CPU: next.fit.Predict(demand, now)}
+	next.forecast = DemandForecast{CPU: next.fit.Predict(demand.HourlyMax, now), NextHour: next.nextHour.Bound(demand, now)}
 	return &next
 }
 

@@ -50,7 +50,13 @@ func (e *Engine) Gather(ctx context.Context, target Target, now time.Time) (Inpu
 	if in.NodeMax, err = e.largestNode(ctx); err != nil {
 		return in, err
 	}
-	in.HPA, err = e.autoscaler(ctx, target)
+	if in.HPA, in.Scalings, err = e.autoscaler(ctx, target); err != nil {
+		return in, err
+	}
+	if e.Signals != nil {
+		in.Signals, in.SignalProblems = e.Signals.Read(ctx, target, in.Policy.Signals, now)
+	}
+	err = e.gatherEvents(ctx, &in, now)
 	return in, err
 }
 

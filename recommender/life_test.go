@@ -16,6 +16,7 @@ import (
 	"github.com/loadline-dev/loadline/config"
 	"github.com/loadline-dev/loadline/config/crd"
 	"github.com/loadline-dev/loadline/internal/testkit"
+	"github.com/loadline-dev/loadline/recommender/advice"
 	"github.com/loadline-dev/loadline/recommender/history"
 )
 
@@ -38,6 +39,8 @@ type life struct {
 	written  bool
 	change   string
 	status   v1alpha1.RecommendationStatus
+	// model answers what is asked of it, at once; nil means that none is configured.
+	model func(advice.Evidence) advice.Advice
 	// usage goes on as time does, until measurements stop.
 	usage func()
 }
@@ -76,7 +79,11 @@ func (l *life) look() *life {
 	l.tb.Helper()
 	l.in.Spec = l.rec.Spec
 	l.in.Forecasts = (&Forecaster{}).Forecasts(l.in, l.now)
-	decision, memory := Decide(l.now, l.in, MemoryOf(l.rec.Status))
+	before := MemoryOf(l.rec.Status)
+	if l.in.ModelConfigured = l.model != nil; l.model != nil {
+		l.in.ModelAdvice = l.model(gatherEvidence(l.now, l.in, before))
+	}
+	decision, memory := Decide(l.now, l.in, before)
 	l.decision = decision
 	l.status = Publication{Now: l.now, Input: l.in, Decision: decision, Memory: memory, Previous: l.rec}.Status()
 	l.change = cmp.Diff(material(l.rec.Status), material(l.status))

@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/recommender/advice"
 )
 
 // material is the part of a status whose change is worth a write to etcd: sizes, what was learnt, settings, conditions and
@@ -27,6 +29,7 @@ func material(s v1alpha1.RecommendationStatus) string {
 		Memory                v1alpha1.DecisionMemory
 		Findings, Conditions  []string
 		Adjustments           []v1alpha1.AdjustmentStatus
+		Model                 []string
 	}{
 		Candidate: revisionOf(s.Candidate), Applicable: revisionOf(s.Applicable), Mode: string(s.Mode), From: s.ModeFrom,
 		Approval: string(s.Approval), Updater: string(s.Updater), Observed: s.ObservedTime, Generation: s.ObservedGeneration,
@@ -41,12 +44,23 @@ func material(s v1alpha1.RecommendationStatus) string {
 		for i := range view.Adjustments {
 			view.Adjustments[i].Reason = ""
 		}
+		if s.Advice.Source == advice.SourceModel { // what was answered is kept, so that it need not be asked again
+			view.Model = []string{s.Advice.Model, s.Advice.Digest, s.Advice.InputHash}
+		} else {
+			view.Model = []string{kindOf(s.Advice.Reason)}
+		}
 	}
 	encoded, err := json.Marshal(view)
 	if err != nil {
 		return err.Error() // plain structs of texts, times and quantities always encode
 	}
 	return string(encoded)
+}
+
+// kindOf is what a reason begins with: after the second colon come addresses and times.
+func kindOf(reason string) string {
+	parts := strings.SplitN(reason, ": ", 3)
+	return strings.Join(parts[:min(len(parts), 2)], ": ")
 }
 
 func revisionOf(v *v1alpha1.RevisionedValues) string {

@@ -14,7 +14,10 @@ import (
 
 // MemoryOf reads back what an earlier decision stored.
 func MemoryOf(status v1alpha1.RecommendationStatus) Memory {
-	mem := Memory{Guard: guardMemoryOf(status.Memory)}
+	mem := Memory{Guard: guardMemoryOf(status.Memory), Advice: modelAdviceOf(status)}
+	if status.Memory != nil {
+		mem.AdvisedUntil = timeOf(status.Memory.AdvisedUntil)
+	}
 	mem.Candidate = revisionedOf(status.Candidate)
 	mem.Applicable = revisionedOf(status.Applicable)
 	for _, f := range status.OOMFloor {
@@ -40,12 +43,13 @@ func revisionedOf(v *v1alpha1.RevisionedValues) *Revisioned {
 }
 
 func memoryStatus(mem Memory) *v1alpha1.DecisionMemory {
-	out := &v1alpha1.DecisionMemory{LastReplicasLowered: timeOrNil(mem.Guard.LastReplicasLowered)}
+	out := &v1alpha1.DecisionMemory{LastReplicasLowered: timeOrNil(mem.Guard.LastReplicasLowered), AdvisedUntil: timeOrNil(mem.AdvisedUntil)}
 	for name, c := range mem.Guard.Containers {
 		out.Containers = append(out.Containers, v1alpha1.ContainerMemory{
 			Name: name, Image: c.Image, ImageSince: timeOrNil(c.ImageSince),
-			CPURaised: timeOrNil(c.CPURaised), CPULowered: timeOrNil(c.CPULowered),
-			MemoryRaised: timeOrNil(c.MemoryRaised), MemoryLowered: timeOrNil(c.MemoryLowered),
+			CPURaised: timeOrNil(c.CPURaised), CPULowered: timeOrNil(c.CPULowered), CPUInPlaceMoved: timeOrNil(c.CPUInPlaceMoved),
+			GiveBackLockedUntil: timeOrNil(c.GiveBackLockedUntil),
+			MemoryRaised:        timeOrNil(c.MemoryRaised), MemoryLowered: timeOrNil(c.MemoryLowered),
 			MemoryHistoryHours: int32(c.MemoryHistoryHours),
 		})
 	}
@@ -63,8 +67,9 @@ func guardMemoryOf(m *v1alpha1.DecisionMemory) guard.Memory {
 	for _, c := range m.Containers {
 		mem.Containers[c.Name] = guard.ContainerMemory{
 			Image: c.Image, ImageSince: timeOf(c.ImageSince),
-			CPURaised: timeOf(c.CPURaised), CPULowered: timeOf(c.CPULowered),
-			MemoryRaised: timeOf(c.MemoryRaised), MemoryLowered: timeOf(c.MemoryLowered),
+			CPURaised: timeOf(c.CPURaised), CPULowered: timeOf(c.CPULowered), CPUInPlaceMoved: timeOf(c.CPUInPlaceMoved),
+			GiveBackLockedUntil: timeOf(c.GiveBackLockedUntil),
+			MemoryRaised:        timeOf(c.MemoryRaised), MemoryLowered: timeOf(c.MemoryLowered),
 			MemoryHistoryHours: int(c.MemoryHistoryHours),
 		}
 	}

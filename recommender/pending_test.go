@@ -29,8 +29,8 @@ func TestARaiseThatTheNodeDoesNotGiveIsPendingSinceItWasPutOff(t *testing.T) {
 		pod  *corev1.Pod
 		want map[string]time.Time
 	}{
-		"put off":             {waiting("2", corev1.PodReasonDeferred, noon), since},
-		"impossible":          {waiting("2", corev1.PodReasonInfeasible, noon), since},
+		"put off":            {waiting("2", corev1.PodReasonDeferred, noon), since},
+		"impossible":         {waiting("2", corev1.PodReasonInfeasible, noon), since},
 		"a lowering is none": {waiting("500m", corev1.PodReasonDeferred, noon), map[string]time.Time{}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -3,6 +3,7 @@ package recommender
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
@@ -35,6 +36,7 @@ type Publication struct {
 
 // Status returns the status to publish: everything that the recommender owns, and nothing else.
 func (p Publication) Status() v1alpha1.RecommendationStatus {
+	p.Decision.Advice.Reason = p.adviceReason()
 	in, d := p.Input, p.Decision
 	status := v1alpha1.RecommendationStatus{
 		ObservedGeneration: p.Previous.Generation,
@@ -62,6 +64,18 @@ func (p Publication) Status() v1alpha1.RecommendationStatus {
 	status.Conditions = p.conditions(status.ObservedTime)
 	status.Display = p.display(status.Conditions)
 	return bound(status)
+}
+
+// adviceReason is why there is no model's advice. While a question that failed is asked again, the failure stays the reason:
+// that it was not answered yet says less.
+func (p Publication) adviceReason() string {
+	const failure = "model: " // as the errors of package llm begin
+	reason, before := p.Decision.Advice.Reason, p.Previous.Status.Advice
+	if reason != "" && before != nil && before.InputHash == p.Decision.Advice.InputHash && !strings.HasPrefix(reason, failure) &&
+		p.Input.ModelConfigured && strings.HasPrefix(before.Reason, failure) {
+		return before.Reason
+	}
+	return reason
 }
 
 // observedTime moves only when measurements confirm the sizes, and is written at most every six hours on its own account.
@@ -109,7 +123,7 @@ func dropLesser(status *v1alpha1.RecommendationStatus, keep int) bool {
 	case len(status.Findings) > keep:
 		status.Findings = status.Findings[:len(status.Findings)-1]
 	case status.Advice != nil && len(status.Advice.Adjustments) > keep:
-		status.Advice.Adjustments = status.Advice.Adjustments[:max(keep, len(status.Advice.Adjustments)/2)]
+		status.Advice = keepAdjustments(status.Advice, max(keep, len(status.Advice.Adjustments)/2))
 	default:
 		return false
 	}

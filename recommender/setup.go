@@ -9,6 +9,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -28,11 +29,16 @@ type Options struct {
 	History    HistoryReader
 	Clock      clock.Clock
 	Registerer prometheus.Registerer
+	// Advisor makes what asks a model. It calls notify with a target's key when it knows more of it, and it is run with the
+	// controllers. Nil means that no model is asked.
+	Advisor func(notify func(key string)) Advisor
+	// Signals reads the signals of policies for the model; nil means none.
+	Signals *Signals
 }
 
 // Setup adds the recommender's controllers to the manager.
 func Setup(ctx context.Context, mgr ctrl.Manager, opts Options) error {
-	if err := prepareCache(ctx, mgr); err != nil {
+	if err := prepareCache(ctx, mgr, opts.Advisor != nil); err != nil {
 		return err
 	}
 	metrics, err := NewMetrics(opts.Registerer)
@@ -44,7 +50,13 @@ func Setup(ctx context.Context, mgr ctrl.Manager, opts Options) error {
 		Client: mgr.GetClient(), Engine: NewEngine(mgr.GetClient(), opts.History, cfg), Clock: opts.Clock,
 		Recorder: mgr.GetEventRecorder("loadline-recommender"), Metrics: metrics,
 		Every: cfg.Recommender.SyncInterval.Duration, JitterShare: float64(cfg.Recommender.ResyncJitterPercent) / 100,
-		Retention: cfg.Recommender.Retention.Duration,
+		Retention: cfg.Recommender.Retention.Duration, wake: &wake{},
+	}
+	if opts.Advisor != nil {
+		r.Engine.Advisor, r.Engine.Signals = opts.Advisor(r.wake.visit), opts.Signals
+		if err := mgr.Add(r.Engine.Advisor); err != nil {
+			return fmt.Errorf("add the advisor: %w", err)
+		}
 	}
 	// The probe's namespace is the updater's: it plays the recommender there.
 	excluded := func(namespace string) bool { return cfg.Excluded(namespace) || namespace == cfg.Updater.ProbeNamespace }
@@ -58,14 +70,22 @@ func Setup(ctx context.Context, mgr ctrl.Manager, opts Options) error {
 }
 
 // prepareCache asks for everything that is read before the first controller starts, so that its first read finds it all.
-func prepareCache(ctx context.Context, mgr ctrl.Manager) error {
+// Events are read for a model only.
+func prepareCache(ctx context.Context, mgr ctrl.Manager, withEvents bool) error {
 	if err := mgr.GetFieldIndexer().IndexField(ctx, &corev1.Pod{}, podOwnerIndex, podOwner); err != nil {
 		return fmt.Errorf("index pods by workload: %w", err)
 	}
-	for _, object := range []client.Object{
+	objects := []client.Object{
 		&corev1.Namespace{}, &corev1.Node{}, &appsv1.Deployment{}, &appsv1.StatefulSet{}, &appsv1.DaemonSet{},
 		&autoscalingv2.HorizontalPodAutoscaler{}, &v1alpha1.Recommendation{}, &v1alpha1.SizingPolicy{},
-	} {
+	}
+	if withEvents {
+		if err := mgr.GetFieldIndexer().IndexField(ctx, &corev1.Event{}, involvedIndex, involved); err != nil {
+			return fmt.Errorf("index events by what they are about: %w", err)
+		}
+		objects = append(objects, &corev1.Event{})
+	}
+	for _, object := range objects {
 		if _, err := mgr.GetCache().GetInformer(ctx, object, cache.BlockUntilSynced(false)); err != nil {
 			return fmt.Errorf("watch %T: %w", object, err)
 		}
@@ -87,17 +107,20 @@ func (r *Reconciler) setup(mgr ctrl.Manager, workers int, excluded func(namespac
 		Watches(&autoscalingv2.HorizontalPodAutoscaler{}, handler.TypedEnqueueRequestsFromMapFunc(m.autoscaler), builder.WithPredicates(autoscalerChanged())).
 		Watches(&corev1.Namespace{}, handler.TypedEnqueueRequestsFromMapFunc(m.namespace), builder.WithPredicates(predicate.AnnotationChangedPredicate{})).
 		Watches(&corev1.Pod{}, handler.TypedEnqueueRequestsFromMapFunc(m.killedPod), builder.WithPredicates(outOfMemoryKilled())).
+		WatchesRawSource(r.wake.source()).
 		Complete(r)
 }
 
-// CacheOptions keeps the cache small: of a pod only what says who owns it and how its containers ended.
+// CacheOptions keeps the cache small: of a pod only what says who owns it and how its containers ended, of events only the
+// warnings. The API server drops events after an hour by default.
 func CacheOptions() cache.Options {
 	return cache.Options{
 		ReaderFailOnMissingInformer: true,
 		DefaultTransform:            cache.TransformStripManagedFields(),
 		ByObject: map[client.Object]cache.ByObject{
-			&corev1.Pod{}:  {Transform: stripPod},
-			&corev1.Node{}: {Transform: stripNode},
+			&corev1.Pod{}:   {Transform: stripPod},
+			&corev1.Node{}:  {Transform: stripNode},
+			&corev1.Event{}: {Transform: stripEvent, Field: fields.OneTermEqualSelector("type", corev1.EventTypeWarning)},
 		},
 	}
 }

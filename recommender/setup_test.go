@@ -39,12 +39,13 @@ func TestEverythingThatIsReadIsWatched(t *testing.T) {
 		t.Fatal(err)
 	}
 	options := Options{Config: config.Default(), History: &fakeHistory{}, Clock: clocktesting.NewFakeClock(noon), Registerer: prometheus.NewRegistry()}
+	options.Advisor = func(func(string)) Advisor { return &forgetful{} }
 	if err := Setup(t.Context(), mgr, options); err != nil {
 		t.Fatal(err)
 	}
 	for _, list := range []client.ObjectList{
 		&corev1.NamespaceList{}, &corev1.NodeList{}, &corev1.PodList{}, &appsv1.DeploymentList{}, &appsv1.StatefulSetList{}, &appsv1.DaemonSetList{},
-		&autoscalingv2.HorizontalPodAutoscalerList{}, &v1alpha1.RecommendationList{}, &v1alpha1.SizingPolicyList{},
+		&autoscalingv2.HorizontalPodAutoscalerList{}, &v1alpha1.RecommendationList{}, &v1alpha1.SizingPolicyList{}, &corev1.EventList{},
 	} {
 		err := mgr.GetClient().List(t.Context(), list)
 		if _, notStarted := errors.AsType[*cache.ErrCacheNotStarted](err); !notStarted {

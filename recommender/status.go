@@ -115,17 +115,41 @@ func adviceStatus(d Decision) *v1alpha1.AdviceStatus {
 		Digest: shorten(a.Digest, 128), InputHash: shorten(a.InputHash, 64), Summary: shorten(a.Summary, 512),
 	}
 	for _, accepted := range a.Accepted {
-		status.Adjustments = append(status.Adjustments, adjustment(accepted, true, accepted.Reason))
+		one := adjustment(accepted, accepted.Reason)
+		one.Accepted, one.Source = true, status.Source
+		if slices.ContainsFunc(d.Rules.Accepted, func(r advice.Adjustment) bool { return sameAdjustment(r, accepted) }) {
+			one.Source = advice.SourceRules
+		}
+		status.Adjustments = append(status.Adjustments, one)
 	}
-	for _, rejected := range a.Rejected {
-		status.Adjustments = append(status.Adjustments, adjustment(rejected.Adjustment, false, rejected.Why))
+	for i, rejected := range a.Rejected {
+		one := adjustment(rejected.Adjustment, rejected.Why)
+		one.Source = status.Source
+		if i < len(d.Rules.Rejected) { // whose refusals come first
+			one.Source = advice.SourceRules
+		}
+		status.Adjustments = append(status.Adjustments, one)
 	}
-	status.Adjustments = status.Adjustments[:min(len(status.Adjustments), maxAdjustments)]
-	return status
+	return keepAdjustments(status, maxAdjustments)
 }
 
-func adjustment(a advice.Adjustment, accepted bool, reason string) v1alpha1.AdjustmentStatus {
-	status := v1alpha1.AdjustmentStatus{Kind: string(a.Kind), Accepted: accepted, Reason: shorten(reason, 256)}
+// keepAdjustments returns the advice with as many adjustments at most, and the number of those left out.
+func keepAdjustments(a *v1alpha1.AdviceStatus, most int) *v1alpha1.AdviceStatus {
+	kept := *a
+	kept.Adjustments = a.Adjustments[:min(len(a.Adjustments), most)]
+	kept.Omitted += int32(len(a.Adjustments) - len(kept.Adjustments))
+	return &kept
+}
+
+func sameAdjustment(a, b advice.Adjustment) bool {
+	return a.Kind == b.Kind && a.Percent == b.Percent && a.Start.Equal(b.Start) && a.End.Equal(b.End) && slices.Equal(a.Evidence, b.Evidence) &&
+		slices.Equal(a.Resources, b.Resources)
+}
+
+func adjustment(a advice.Adjustment, reason string) v1alpha1.AdjustmentStatus {
+	status := v1alpha1.AdjustmentStatus{
+		Kind: string(a.Kind), Reason: shorten(reason, 256), ConfidencePercent: min(max(a.Confidence, 0), 100),
+	}
 	if !a.Start.IsZero() {
 		status.From, status.Until = &metav1.Time{Time: a.Start}, &metav1.Time{Time: a.End}
 	}
@@ -134,6 +158,9 @@ func adjustment(a advice.Adjustment, accepted bool, reason string) v1alpha1.Adju
 	}
 	for _, id := range a.Evidence[:min(len(a.Evidence), 8)] {
 		status.Evidence = append(status.Evidence, shorten(id, 64))
+	}
+	for _, r := range a.Resources[:min(len(a.Resources), 3)] {
+		status.Resources = append(status.Resources, shorten(string(r), 16))
 	}
 	return status
 }

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/recommender/advice"
 	"github.com/loadline-dev/loadline/recommender/guard"
 	"github.com/loadline-dev/loadline/recommender/sizing"
 )
@@ -22,6 +23,9 @@ func trail(now time.Time, in Input, d Decision) []string {
 	lines := []string{"Mode " + string(in.Settings.Mode) + ": " + in.Settings.ModeFrom + "."}
 	if reason, text := in.trouble(now); reason != "" {
 		lines = append(lines, "History is not up to date: "+text+".")
+	}
+	if d.Advice.Source == advice.SourceModel && d.Advice.Summary != "" {
+		lines = append(lines, "Asked about events and context, "+d.Advice.Model+" sums up: "+d.Advice.Summary)
 	}
 	for _, a := range d.Advice.Accepted {
 		lines = append(lines, "Taken into account: "+a.Reason)
@@ -60,6 +64,7 @@ func findings(now time.Time, in Input, mem Memory, d Decision) []v1alpha1.Findin
 	for _, f := range d.Advice.Findings {
 		found = append(found, v1alpha1.Finding{
 			Type: f.Type, Severity: severity(f.Severity), Message: fmt.Sprintf("%s (%s)", f.Summary, strings.Join(f.Evidence, ", ")),
+			Evidence: strings.Join(f.Evidence, ","),
 		})
 	}
 	slices.SortStableFunc(found, func(a, b v1alpha1.Finding) int { return cmp.Compare(rank(b.Severity), rank(a.Severity)) })
@@ -85,6 +90,9 @@ func settingsFindings(in Input) []v1alpha1.Finding {
 	}
 	if in.PolicyProblem != "" {
 		add(v1alpha1.ReasonInvalidPolicy, v1alpha1.SeverityWarning, in.PolicyProblem)
+	}
+	for _, problem := range in.SignalProblems {
+		add("SignalUnavailable", v1alpha1.SeverityInfo, problem)
 	}
 	if in.Surplus > 0 {
 		add("TooManyContainers", v1alpha1.SeverityWarning,

@@ -72,6 +72,19 @@ type Input struct {
 	Forecasts map[string]DemandForecast
 	// Annotations are the evidence that people wrote.
 	Annotations []advice.Annotation
+	// Events are warnings of Kubernetes about the workload and its pods, counted; Scalings what its autoscalers did last.
+	Events   []advice.KubernetesEvent
+	Scalings []advice.Scaling
+	// Signals are the measurements that the policy names as drivers of the demand, and SignalProblems why some are missing.
+	Signals        []advice.Signal
+	SignalProblems []string
+	// ModelConfigured tells that there is a model to ask. ModelAdvice is what it says; without a Source that is nothing, and
+	// Reason tells why.
+	ModelConfigured bool
+	ModelAdvice     advice.Advice
+	// Evidence is what the model was shown of this input, this memory and this time, so that it need not be gathered twice;
+	// nil where none was asked.
+	Evidence *advice.Evidence
 	// NodeMax is the allocatable of the largest schedulable node; zero if unknown.
 	NodeMax apply.Amounts
 	HPA     guard.HPA
@@ -104,6 +117,9 @@ type Memory struct {
 	Candidate, Applicable *Revisioned
 	OOM                   []OOMFloor
 	Guard                 guard.Memory
+	// Advice is what a model said, and AdvisedUntil how long it lets nothing shrink; see pass.advisedUntil.
+	Advice       advice.Advice
+	AdvisedUntil time.Time
 }
 
 // Revisioned is a set of sizes with its name and the time it was first decided.
@@ -128,6 +144,8 @@ type Decision struct {
 	Proposal sizing.Proposal
 	Guard    guard.Decision
 	Advice   advice.Advice
+	// Rules is the part of Advice that needs no model.
+	Rules advice.Advice
 	// Forecasts of each container's CPU, in the order of Input.Containers.
 	Forecasts []ContainerForecast
 	// Trail is the whole reasoning, in order.

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -28,10 +29,26 @@ func Explain(w io.Writer, rec *v1alpha1.Recommendation) error {
 	section(&b, "Killed for lack of memory", floorLines(s.OOMFloor))
 	section(&b, "Why, step by step", numbered(s.Trail))
 	section(&b, "Forecast", forecasts(s.Forecast))
-	section(&b, "Events and business context", adjustments(s.Advice))
+	section(&b, "Events and business context", append(adviser(s.Advice), adjustments(s.Advice)...))
 	section(&b, "Look at", findingLines(s.Findings))
 	section(&b, "What happened to pods", outcomes(s.Outcomes))
 	section(&b, "Conditions", conditionLines(s))
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// Answer writes the answer to a question about a Recommendation with the entries of its trail that it rests on, numbered as
+// Explain numbers them.
+func Answer(w io.Writer, rec *v1alpha1.Recommendation, text string, cites []int) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n", oneLine(text))
+	all, lines := numbered(rec.Status.Trail), []string(nil)
+	for _, i := range cites {
+		if i >= 0 && i < len(all) {
+			lines = append(lines, all[i])
+		}
+	}
+	section(&b, "A language model says so because of", lines)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -156,6 +173,24 @@ func forecasts(all []v1alpha1.ForecastStatus) []string {
 	return lines
 }
 
+// adviser says who was asked, where it was a model, or why none was.
+func adviser(a *v1alpha1.AdviceStatus) []string {
+	switch {
+	case a == nil:
+		return nil
+	case a.Model != "":
+		lines := []string{fmt.Sprintf("asked: %s, digest %s, about evidence %s", a.Model, orDash(a.Digest), orDash(a.InputHash))}
+		if a.Summary != "" {
+			lines = append(lines, a.Summary)
+		}
+		return lines
+	case a.Reason != "":
+		return []string{"by rules alone: " + a.Reason}
+	default:
+		return nil
+	}
+}
+
 func adjustments(a *v1alpha1.AdviceStatus) []string {
 	if a == nil {
 		return nil
@@ -166,7 +201,7 @@ func adjustments(a *v1alpha1.AdviceStatus) []string {
 		if !adjustment.Accepted {
 			verdict = "refused"
 		}
-		lines = append(lines, fmt.Sprintf("%s (%s, by %s, from %s)", adjustment.Reason, verdict, a.Source, strings.Join(adjustment.Evidence, ", ")))
+		lines = append(lines, fmt.Sprintf("%s (%s, by %s, from %s)", adjustment.Reason, verdict, cmp.Or(adjustment.Source, a.Source), strings.Join(adjustment.Evidence, ", ")))
 	}
 	return lines
 }

@@ -33,6 +33,7 @@ const (
 	ReasonForecast            = "Forecast"
 	ReasonHistoryTooShort     = "HistoryTooShort"
 	ReasonRules               = "Rules"
+	ReasonModel               = "Model"
 	ReasonNoEvents            = "NoEvents"
 	ReasonAutomatic           = "Automatic"
 	ReasonApprovedByPerson    = "ApprovedByPerson"

@@ -36,6 +36,11 @@ type DecisionMemory struct {
 	// lastReplicasLowered is when the number of pods was last recommended lower.
 	// +optional
 	LastReplicasLowered *metav1.Time `json:"lastReplicasLowered,omitempty"`
+
+	// advisedUntil is when the last window closes in which a model's advice lets nothing shrink. While the model has not
+	// answered what is asked now, nothing is lowered until then.
+	// +optional
+	AdvisedUntil *metav1.Time `json:"advisedUntil,omitempty"`
 }
 
 // ContainerMemory is what is remembered about one container.
@@ -60,6 +65,14 @@ type ContainerMemory struct {
 	// cpuLowered is when the CPU target last fell.
 	// +optional
 	CPULowered *metav1.Time `json:"cpuLowered,omitempty"`
+
+	// cpuInPlaceMoved is when the CPU request of running pods last moved.
+	// +optional
+	CPUInPlaceMoved *metav1.Time `json:"cpuInPlaceMoved,omitempty"`
+
+	// giveBackLockedUntil is how long running pods give no CPU back, because a raise waited for more than an hour.
+	// +optional
+	GiveBackLockedUntil *metav1.Time `json:"giveBackLockedUntil,omitempty"`
 
 	// memoryRaised is when the memory target last rose.
 	// +optional

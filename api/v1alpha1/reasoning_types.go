@@ -93,6 +93,11 @@ type AdviceStatus struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16
 	Adjustments []AdjustmentStatus `json:"adjustments,omitempty"`
+
+	// omitted is how many adjustments found no room in adjustments.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Omitted int32 `json:"omitted,omitempty"`
 }
 
 // AdjustmentStatus is one proposed adjustment and what became of it.
@@ -120,6 +125,24 @@ type AdjustmentStatus struct {
 	// +kubebuilder:validation:MaxItems=8
 	// +kubebuilder:validation:items:MaxLength=64
 	Evidence []string `json:"evidence,omitempty"`
+
+	// resources that a hold or a never-shrink concerns: cpu, memory, replicas. Empty means all.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=3
+	// +kubebuilder:validation:items:MaxLength=16
+	Resources []string `json:"resources,omitempty"`
+
+	// confidencePercent that the advisor has in it.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=100
+	ConfidencePercent int32 `json:"confidencePercent,omitempty"`
+
+	// source that proposed it: "rules" or "llm".
+	// +optional
+	// +kubebuilder:validation:MaxLength=16
+	Source string `json:"source,omitempty"`
 
 	// accepted tells whether it was taken into account.
 	Accepted bool `json:"accepted"`
@@ -158,4 +181,9 @@ type Finding struct {
 	// message for a person, with numbers.
 	// +kubebuilder:validation:MaxLength=300
 	Message string `json:"message"`
+
+	// evidence that it rests on, as ids separated by commas; empty where it comes from measurements or settings.
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	Evidence string `json:"evidence,omitempty"`
 }

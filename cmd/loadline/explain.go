@@ -1,18 +1,27 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/recommender/advice"
 	"github.com/loadline-dev/loadline/report"
 )
 
 func newExplainCommand(flags *clusterFlags, std streams) *cobra.Command {
-	return &cobra.Command{
-		Use:     "explain KIND/NAME",
-		Short:   "Tell how the sizes of one workload came about",
-		Example: "  loadline explain deployment/checkout --namespace shop",
+	model := &modelFlags{}
+	var question string
+	cmd := &cobra.Command{
+		Use:   "explain KIND/NAME",
+		Short: "Tell how the sizes of one workload came about",
+		Long: "Tell how the sizes of one workload came about, from what is stored in its Recommendation.\n\n" +
+			"--ask puts a question to a language model, which may answer from the stored reasoning only and has to name the entries\n" +
+			"that its answer rests on. An answer that rests on none, or holds a number that they do not hold, is not given out.",
+		Example: "  loadline explain deployment/checkout --namespace shop\n" +
+			"  loadline explain deployment/checkout --namespace shop --ask \"why did it go up?\" --url http://127.0.0.1:11434",
 		GroupID: "look",
 		Args:    exactlyOneWorkload,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -28,12 +37,46 @@ func newExplainCommand(flags *clusterFlags, std streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if cmd.Flags().Changed("ask") {
+				return answer(cmd.Context(), model, question, rec, std)
+			}
 			if err := report.Explain(std.out, rec); err != nil {
 				return fmt.Errorf("write the explanation: %w", err)
 			}
 			return nil
 		},
 	}
+	model.bind(cmd)
+	cmd.Flags().StringVar(&question, "ask", "", "a question about the sizes, which a language model answers from the stored reasoning")
+	return cmd
+}
+
+// answer answers a question from the trail, or says why it cannot be answered.
+func answer(ctx context.Context, model *modelFlags, question string, rec *v1alpha1.Recommendation, std streams) error {
+	ask, err := model.asking()
+	if err != nil {
+		return err
+	}
+	trail := rec.Status.Trail
+	q, err := advice.AskTrail(question, trail, ask.budget())
+	if err != nil {
+		return fmt.Errorf("write the question: %w", err)
+	}
+	var reply advice.Reply
+	err = ask.until(ctx, q, func(text []byte) (err error) {
+		reply, err = advice.ParseReply(text, question, trail)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if !reply.Answered {
+		return notFoundError("no answer: %s; without --ask the whole reasoning is shown", reply.Why)
+	}
+	if err := report.Answer(std.out, rec, reply.Text, reply.Cites); err != nil {
+		return fmt.Errorf("write the answer: %w", err)
+	}
+	return nil
 }
 
 func exactlyOneWorkload(_ *cobra.Command, args []string) error {

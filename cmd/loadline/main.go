@@ -80,9 +80,11 @@ func newRootCommand(std streams) *cobra.Command {
 	root.SetErr(std.err)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return codedError{error: err, code: exitUsage} })
 	flags.bind(root.PersistentFlags())
-	root.AddGroup(&cobra.Group{ID: "look", Title: "Look and decide:"}, &cobra.Group{ID: "run", Title: "Run a part of Loadline:"})
+	root.AddGroup(&cobra.Group{ID: "look", Title: "Look and decide:"}, &cobra.Group{ID: "data", Title: "Work on data:"},
+		&cobra.Group{ID: "run", Title: "Run a part of Loadline:"})
 	root.AddCommand(
 		newReportCommand(flags, std), newExplainCommand(flags, std), newApproveCommand(flags, std), newVersionCommand(std),
+		newForecastCommand(std), newReplayCommand(flags, std), newAdviseCommand(std), newPolicyCommand(flags, std),
 		newRoleCommand(flags, std, roleRecommender), newRoleCommand(flags, std, roleWebhook),
 		newRoleCommand(flags, std, roleUpdater), newRoleCommand(flags, std, roleAll),
 	)

@@ -55,7 +55,7 @@ func TestAWrongCallSaysWhatIsWrongAndWhatIsRight(t *testing.T) {
 func TestHelpNamesEveryCommandAndTheExitCodes(t *testing.T) {
 	for _, args := range [][]string{nil, {"--help"}, {"help"}} {
 		out, _, code := call(t, args...)
-		for _, want := range []string{"report", "explain", "approve", "recommender", "webhook", "updater", "all", "0 done, 1 failed, 2 wrong usage, 3 not found"} {
+		for _, want := range []string{"report", "explain", "approve", "advise", "policy", "recommender", "webhook", "updater", "all", "0 done, 1 failed, 2 wrong usage, 3 not found"} {
 			if code != exitOK || !strings.Contains(out, want) {
 				t.Errorf("loadline %v: exit code %d, no word of %q", args, code, want)
 			}
@@ -260,12 +260,12 @@ func TestApprovingWhereNobodyWaitsForItIsSaid(t *testing.T) {
 }
 
 func TestTheHistoryReaderIsMadeOfTheDefaultConfiguration(t *testing.T) {
-	if _, err := newHistoryReader(config.Default().Prometheus); err != nil {
+	if _, err := newHistoryReader(config.Default().Prometheus, nil); err != nil {
 		t.Error(err)
 	}
 	broken := config.Default().Prometheus
 	broken.URL = "::"
-	if _, err := newHistoryReader(broken); err == nil {
+	if _, err := newHistoryReader(broken, nil); err == nil {
 		t.Error("a broken URL is no error")
 	}
 }

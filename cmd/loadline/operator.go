@@ -182,12 +182,21 @@ func newManager(p part, cfg config.Config, restConfig *rest.Config, scheme *runt
 }
 
 func setupRecommender(ctx context.Context, mgr ctrl.Manager, cfg config.Config) error {
-	reader, err := newHistoryReader(cfg.Prometheus)
+	reader, err := newHistoryReader(cfg.Prometheus, metrics.Registry)
+	if err != nil {
+		return err
+	}
+	desk, err := newDesk(cfg.Advisor, metrics.Registry)
+	if err != nil {
+		return err
+	}
+	querier, err := newHistoryClient(cfg.Prometheus)
 	if err != nil {
 		return err
 	}
 	return recommender.Setup(ctx, mgr, recommender.Options{
 		Config: cfg, History: reader, Clock: clock.RealClock{}, Registerer: metrics.Registry,
+		Advisor: desk, Signals: &recommender.Signals{Querier: querier},
 	})
 }
 

@@ -117,6 +117,7 @@ func TestWhatLoadlineMayTouch(t *testing.T) {
 			"loadline-recommender: get list watch patch", "loadline-updater: create patch of loadline-probe",
 			"loadline-updater: get list watch", "loadline-webhook: get list watch",
 		}},
+		{"", "events", []string{"loadline-recommender: create patch", "loadline-recommender: list watch", "loadline-updater: create patch"}},
 		{"apps", "deployments", []string{"loadline-recommender: get list watch", "loadline-updater: get list watch"}},
 		{"apps", "deployments/scale", []string{"loadline-updater: get update"}},
 		{"apps", "statefulsets/scale", []string{"loadline-updater: get update"}},

@@ -117,6 +117,29 @@ func Prometheus(ctx context.Context, opts Options) (string, error) {
 	})
 }
 
+// ollamaVersion is the version of github.com/ollama/ollama that ollama/go.mod
+// requires. The module proxy's copy has no version of its own stamped in.
+const ollamaVersion = "v0.17.4"
+
+// Ollama returns the model server, which is C++ for the most part and takes
+// longer to build than all the others: only what needs it asks for it.
+func Ollama(ctx context.Context, opts Options) (string, error) {
+	return ensureOne(ctx, opts, set{
+		name: "Ollama", module: "ollama",
+		cgo: &cgo{
+			flags:     "-O1 -g0", // A debug build of a model of kilobytes needs neither.
+			module:    "github.com/gen2brain/malgo",
+			header:    "miniaudio/miniaudio.h",
+			installed: "nlohmann/json.hpp stb/stb_image.h",
+			packages:  "nlohmann-json3-dev libstb-dev",
+		},
+		targets: []target{{
+			name: "ollama", pkg: "github.com/ollama/ollama",
+			ldflags: strip + " -X github.com/ollama/ollama/version.Version=" + strings.TrimPrefix(ollamaVersion, "v"),
+		}},
+	})
+}
+
 func ensureOne(ctx context.Context, opts Options, s set) (string, error) {
 	dir, err := ensure(ctx, opts, s)
 	if err != nil {

@@ -28,6 +28,7 @@ type set struct {
 	targets []target
 	omit    *omission // nil: build the modules as they are
 	shared  bool      // the module has other users, see key
+	cgo     *cgo      // nil: the programs are Go alone, as far as the platform allows
 }
 
 // ensure returns the folder with the set's programs, after building them if it
@@ -105,9 +106,8 @@ func (s set) build(ctx context.Context, opts Options, moduleDir, dir string) err
 	}
 	opts.printf("%s: building %d program(s) from Go modules, the first time takes minutes\n", s.name, len(s.targets))
 	begin := time.Now()
-	for i, t := range s.targets {
-		label := fmt.Sprintf("%s: [%d/%d] %s", s.name, i+1, len(s.targets), t.name)
-		if err := t.build(ctx, opts, label, moduleDir, tmp); err != nil {
+	for i := range s.targets {
+		if err := s.buildTarget(ctx, opts, i, moduleDir, tmp); err != nil {
 			return err
 		}
 	}
@@ -118,12 +118,18 @@ func (s set) build(ctx context.Context, opts Options, moduleDir, dir string) err
 	return nil
 }
 
-func (t target) build(ctx context.Context, opts Options, label, moduleDir, out string) error {
-	begin := time.Now()
+// buildTarget builds the i-th program into the folder out.
+func (s set) buildTarget(ctx context.Context, opts Options, i int, moduleDir, out string) error {
+	t, begin := s.targets[i], time.Now()
+	label := fmt.Sprintf("%s: [%d/%d] %s", s.name, i+1, len(s.targets), t.name)
+	env, err := s.cgo.environment(ctx, opts, moduleDir)
+	if err != nil {
+		return fmt.Errorf("build %s: %w", t.name, err)
+	}
 	// The flags are those of a plain go build, so that tests and programs share
 	// every compiled package; -ldflags only changes how they are linked.
-	_, err := report(opts, label, func() (string, error) {
-		return goOutput(ctx, moduleDir, "build", "-mod=readonly", "-buildvcs=false", "-ldflags", t.ldflags,
+	_, err = report(opts, label, func() (string, error) {
+		return goOutputWith(ctx, env, moduleDir, "build", "-mod=readonly", "-buildvcs=false", "-ldflags", t.ldflags,
 			"-o", filepath.Join(out, t.name), t.pkg)
 	})
 	if err != nil {
@@ -159,8 +165,14 @@ func report(opts Options, label string, work func() (string, error)) (string, er
 
 // goOutput runs the go command in dir.
 func goOutput(ctx context.Context, dir string, args ...string) (string, error) {
+	return goOutputWith(ctx, nil, dir, args...)
+}
+
+// goOutputWith runs the go command in dir with more in its environment.
+func goOutputWith(ctx context.Context, env []string, dir string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = dir
+	cmd.Env = append(cmd.Environ(), env...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGINT) } // lets go remove its scratch files
 	cmd.WaitDelay = 10 * time.Second
 	var stderr bytes.Buffer

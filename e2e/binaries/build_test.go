@@ -152,18 +152,37 @@ func TestABrokenBuildShowsTheCompilerAndLeavesNothing(t *testing.T) {
 	}
 }
 
-func TestTheStampedVersionIsTheOneRequired(t *testing.T) {
-	content, err := os.ReadFile("../go.mod")
-	if err != nil {
-		t.Fatal(err)
-	}
-	parsed, err := modfile.Parse("go.mod", content, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, r := range parsed.Require {
-		if r.Mod.Path == "k8s.io/kubernetes" && r.Mod.Version != kubernetesVersion {
-			t.Errorf("go.mod requires %s, the programs would call themselves %s", r.Mod.Version, kubernetesVersion)
+func TestTheStampedVersionsAreTheOnesRequired(t *testing.T) {
+	for file, stamped := range map[string]map[string]string{
+		"../go.mod":        {"k8s.io/kubernetes": kubernetesVersion},
+		"../ollama/go.mod": {"github.com/ollama/ollama": ollamaVersion},
+	} {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
 		}
+		parsed, err := modfile.Parse(file, content, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range parsed.Require {
+			if version, ok := stamped[r.Mod.Path]; ok && r.Mod.Version != version {
+				t.Errorf("%s requires %s, the programs would call themselves %s", file, r.Mod, version)
+			}
+		}
+	}
+}
+
+func TestAMissingHeaderIsNamedWithThePackageThatHasIt(t *testing.T) {
+	if _, err := exec.LookPath("g++"); err != nil {
+		t.Skip("no C++ compiler")
+	}
+	needs := greeting
+	needs.cgo = &cgo{installed: "cstdio nowhere/none.h", packages: "none-dev"}
+
+	_, err := ensureIn(t.Context(), Options{CacheDir: t.TempDir()}, module(t, hello), needs)
+
+	if err == nil || !strings.Contains(err.Error(), "the header nowhere/none.h is not installed: apt-get install none-dev") {
+		t.Errorf("got: %v", err)
 	}
 }

@@ -39,7 +39,7 @@ func (d *demo) look(ctx context.Context) error {
 
 func (d *demo) optIn(ctx context.Context) error {
 	d.say("Loadline does nothing until a namespace opts in. A SizingPolicy is optional; this one says that a size may be " +
-		"lowered in one step, where the default is to halve it at most and then to wait for three hours.")
+		"lowered in one step, where the default is to halve it at most and then to wait for a day.")
 	policy := `kubectl apply -f - <<END
 apiVersion: loadline.dev/v1alpha1
 kind: SizingPolicy

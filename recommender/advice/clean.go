@@ -43,6 +43,9 @@ func invisible(r rune) bool {
 
 // dropTokens takes out what looks like a special token until none is left.
 func dropTokens(text string) string {
+	if !strings.Contains(text, "<|") { // as nearly always
+		return strings.ReplaceAll(text, "|>", "| >")
+	}
 	token := regexp.MustCompile(`<\|[^|<>]{0,64}\|>`)
 	for {
 		next := token.ReplaceAllString(text, " ")

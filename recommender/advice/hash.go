@@ -18,9 +18,9 @@ const hashStep = 24 * time.Hour
 // Hash names what an advisor looked at: 16 hexadecimal digits. It stays the same while nothing of meaning changes, so that
 // a model is asked again only for a reason:
 //
-//   - Now counts in days, and so do the times of Kubernetes events and of forecast windows;
-//   - the count of a Kubernetes event counts in powers of two;
-//   - the numbers of forecast windows count in two significant digits;
+//   - Now counts in days, and so do the times of Kubernetes events;
+//   - the count of a Kubernetes event counts in powers of two, and its message without names and numbers with digits in them;
+//   - of the forecast the highest peak of each container counts, in powers of two: the windows move with every hour;
 //   - of a signal its mean counts in one significant digit and its trend in steps of 25 %, of throttling steps of 10 %;
 //   - what an autoscaler does all day counts as how often, in powers of two, and whether it ended at its maximum.
 func Hash(e Evidence) string {
@@ -37,6 +37,7 @@ func Hash(e Evidence) string {
 	for i := range e.Events {
 		event := &e.Events[i]
 		event.First, event.Last, event.Count = time.Time{}, day(event.Last), int32(bits.Len32(uint32(max(event.Count, 0))))
+		event.Message = shape(event.Message)
 	}
 	e.Rollouts = slices.Clone(e.Rollouts)
 	for i := range e.Rollouts {
@@ -44,20 +45,14 @@ func Hash(e Evidence) string {
 	}
 	moving := movingParts(e)
 	e.Signals, e.Throttling, e.Scalings = nil, nil, nil
-	windows := make([]coarseWindow, len(e.Windows))
-	for i, w := range e.Windows {
-		windows[i] = coarseWindow{
-			ID: w.ID, Start: day(w.Start), End: day(w.End), PeakAt: day(w.PeakAt), Container: w.Container,
-			Numbers: [3]string{coarse(w.PeakCores), coarse(w.MeanCores), coarse(w.UpperPeak95)},
-		}
-	}
+	peaks := highestPeaks(e.Windows)
 	e.Windows = nil
 	// JSON encodes all of this but times outside the years 0 to 9999; the refusal then stands for the evidence.
 	text, err := json.Marshal(struct {
 		Evidence Evidence
-		Windows  []coarseWindow
+		Peaks    map[string]int
 		Moving   []string
-	}{e, windows, moving})
+	}{e, peaks, moving})
 	if err != nil {
 		text = []byte(err.Error())
 	}
@@ -81,19 +76,18 @@ func movingParts(e Evidence) []string {
 	return parts
 }
 
-// coarseWindow is a forecast window as far as it counts.
-type coarseWindow struct {
-	ID, Container      string
-	Start, End, PeakAt time.Time
-	Numbers            [3]string
+// highestPeaks returns the power of two next to the highest peak of each container. A peak that is not positive counts as none.
+func highestPeaks(windows []ForecastWindow) map[string]int {
+	peaks := map[string]int{}
+	for _, w := range windows {
+		if w.PeakCores > 0 && !math.IsInf(w.PeakCores, 0) {
+			power := int(math.Round(math.Log2(w.PeakCores)))
+			if known, seen := peaks[w.Container]; !seen || power > known {
+				peaks[w.Container] = power
+			}
+		}
+	}
+	return peaks
 }
 
 func day(t time.Time) time.Time { return t.UTC().Truncate(hashStep) }
-
-// coarse writes a number with two significant digits; NaN and infinity, which a forecast never holds, have names too.
-func coarse(x float64) string {
-	if math.IsNaN(x) {
-		return "NaN"
-	}
-	return strconv.FormatFloat(x, 'g', 2, 64)
-}

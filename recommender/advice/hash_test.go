@@ -27,6 +27,10 @@ func TestHashNoticesWhatMattersOnly(t *testing.T) {
 		{"an hour later", true, func(e *advice.Evidence) { e.Now = at(1) }},
 		{"one event more", true, func(e *advice.Evidence) { e.Events[0].Count = 6; e.Events[0].Last = at(1) }},
 		{"a peak that is hardly different", true, func(e *advice.Evidence) { e.Windows[0].PeakCores = 1.21 }},
+		{"another half day", true, func(e *advice.Evidence) {
+			e.Windows[0].Start, e.Windows[0].End, e.Windows[0].MeanCores = at(12), at(36), 0.7
+		}},
+		{"the same event of another pod", true, func(e *advice.Evidence) { e.Events[0].Message = "readiness probe failed (checkout-7d4b9c-x2k1z)" }},
 		{"the same event in another zone", true, func(e *advice.Evidence) {
 			event := *e.Annotations[0].Event
 			event.Start = event.Start.In(time.FixedZone("", 3600))

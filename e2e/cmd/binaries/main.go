@@ -1,22 +1,28 @@
 // Command binaries fills the cache with every program that the harness runs, so
 // that later runs start at once, and prints the folder of the control plane's, as
-// KUBEBUILDER_ASSETS wants it.
+// KUBEBUILDER_ASSETS wants it. With -full it also builds the model server, which
+// only the scenarios behind the build tag full need.
 package main
 
 import (
 	"context"
+	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"sync"
 	"syscall"
 
 	"github.com/loadline-dev/loadline/e2e/binaries"
 )
 
 func main() {
+	full := flag.Bool("full", false, "also build what the scenarios behind the build tag full need")
+	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx)
+	err := run(ctx, *full)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -24,18 +30,31 @@ func main() {
 	}
 }
 
-func run(ctx context.Context) error {
+func run(ctx context.Context, full bool) error {
 	opts := binaries.Options{Progress: os.Stderr}
-	controlPlane, err := binaries.Ensure(ctx, opts)
-	if err != nil {
-		return err
+	var ollama error
+	var beside sync.WaitGroup
+	if full {
+		beside.Go(func() { _, ollama = binaries.Ollama(ctx, opts) })
 	}
-	if _, err := binaries.Prometheus(ctx, opts); err != nil {
-		return err
-	}
-	if _, err := binaries.HistoryWriter(ctx, opts); err != nil {
+	controlPlane, err := harness(ctx, opts)
+	beside.Wait()
+	if err := errors.Join(err, ollama); err != nil {
 		return err
 	}
 	_, err = fmt.Println(filepath.Dir(controlPlane.KubeAPIServer))
 	return err
+}
+
+// harness builds what every scenario needs.
+func harness(ctx context.Context, opts binaries.Options) (binaries.Paths, error) {
+	controlPlane, err := binaries.Ensure(ctx, opts)
+	if err != nil {
+		return binaries.Paths{}, err
+	}
+	if _, err := binaries.Prometheus(ctx, opts); err != nil {
+		return binaries.Paths{}, err
+	}
+	_, err = binaries.HistoryWriter(ctx, opts)
+	return controlPlane, err
 }

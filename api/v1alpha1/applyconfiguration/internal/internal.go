@@ -29,6 +29,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: accepted
       type:
         scalar: boolean
+    - name: confidencePercent
+      type:
+        scalar: numeric
     - name: evidence
       type:
         list:
@@ -45,6 +48,15 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
     - name: reason
+      type:
+        scalar: string
+    - name: resources
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: source
       type:
         scalar: string
     - name: until
@@ -68,6 +80,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: model
       type:
         scalar: string
+    - name: omitted
+      type:
+        scalar: numeric
     - name: reason
       type:
         scalar: string
@@ -121,10 +136,16 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.loadline-dev.loadline.api.v1alpha1.ContainerMemory
   map:
     fields:
+    - name: cpuInPlaceMoved
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
     - name: cpuLowered
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
     - name: cpuRaised
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: giveBackLockedUntil
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
     - name: image
@@ -199,6 +220,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.loadline-dev.loadline.api.v1alpha1.DecisionMemory
   map:
     fields:
+    - name: advisedUntil
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
     - name: containers
       type:
         list:
@@ -248,6 +272,9 @@ var schemaYAML = typed.YAMLObject(`types:
   map:
     fields:
     - name: container
+      type:
+        scalar: string
+    - name: evidence
       type:
         scalar: string
     - name: message

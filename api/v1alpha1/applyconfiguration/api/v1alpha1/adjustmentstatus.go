@@ -21,6 +21,12 @@ type AdjustmentStatusApplyConfiguration struct {
 	Percent *int32 `json:"percent,omitempty"`
 	// evidence names what it rests on.
 	Evidence []string `json:"evidence,omitempty"`
+	// resources that a hold or a never-shrink concerns: cpu, memory, replicas. Empty means all.
+	Resources []string `json:"resources,omitempty"`
+	// confidencePercent that the advisor has in it.
+	ConfidencePercent *int32 `json:"confidencePercent,omitempty"`
+	// source that proposed it: "rules" or "llm".
+	Source *string `json:"source,omitempty"`
 	// accepted tells whether it was taken into account.
 	Accepted *bool `json:"accepted,omitempty"`
 	// reason of the proposal, or of its refusal.
@@ -72,6 +78,32 @@ func (b *AdjustmentStatusApplyConfiguration) WithEvidence(values ...string) *Adj
 	for i := range values {
 		b.Evidence = append(b.Evidence, values[i])
 	}
+	return b
+}
+
+// WithResources adds the given value to the Resources field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Resources field.
+func (b *AdjustmentStatusApplyConfiguration) WithResources(values ...string) *AdjustmentStatusApplyConfiguration {
+	for i := range values {
+		b.Resources = append(b.Resources, values[i])
+	}
+	return b
+}
+
+// WithConfidencePercent sets the ConfidencePercent field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ConfidencePercent field is set to the value of the last call.
+func (b *AdjustmentStatusApplyConfiguration) WithConfidencePercent(value int32) *AdjustmentStatusApplyConfiguration {
+	b.ConfidencePercent = &value
+	return b
+}
+
+// WithSource sets the Source field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Source field is set to the value of the last call.
+func (b *AdjustmentStatusApplyConfiguration) WithSource(value string) *AdjustmentStatusApplyConfiguration {
+	b.Source = &value
 	return b
 }
 

@@ -21,6 +21,8 @@ type AdviceStatusApplyConfiguration struct {
 	Summary *string `json:"summary,omitempty"`
 	// adjustments that were proposed, accepted or not.
 	Adjustments []AdjustmentStatusApplyConfiguration `json:"adjustments,omitempty"`
+	// omitted is how many adjustments found no room in adjustments.
+	Omitted *int32 `json:"omitted,omitempty"`
 }
 
 // AdviceStatusApplyConfiguration constructs a declarative configuration of the AdviceStatus type for use with
@@ -87,5 +89,13 @@ func (b *AdviceStatusApplyConfiguration) WithAdjustments(values ...*AdjustmentSt
 		}
 		b.Adjustments = append(b.Adjustments, *values[i])
 	}
+	return b
+}
+
+// WithOmitted sets the Omitted field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Omitted field is set to the value of the last call.
+func (b *AdviceStatusApplyConfiguration) WithOmitted(value int32) *AdviceStatusApplyConfiguration {
+	b.Omitted = &value
 	return b
 }

@@ -21,6 +21,10 @@ type ContainerMemoryApplyConfiguration struct {
 	CPURaised *v1.Time `json:"cpuRaised,omitempty"`
 	// cpuLowered is when the CPU target last fell.
 	CPULowered *v1.Time `json:"cpuLowered,omitempty"`
+	// cpuInPlaceMoved is when the CPU request of running pods last moved.
+	CPUInPlaceMoved *v1.Time `json:"cpuInPlaceMoved,omitempty"`
+	// giveBackLockedUntil is how long running pods give no CPU back, because a raise waited for more than an hour.
+	GiveBackLockedUntil *v1.Time `json:"giveBackLockedUntil,omitempty"`
 	// memoryRaised is when the memory target last rose.
 	MemoryRaised *v1.Time `json:"memoryRaised,omitempty"`
 	// memoryLowered is when the memory target last fell.
@@ -72,6 +76,22 @@ func (b *ContainerMemoryApplyConfiguration) WithCPURaised(value v1.Time) *Contai
 // If called multiple times, the CPULowered field is set to the value of the last call.
 func (b *ContainerMemoryApplyConfiguration) WithCPULowered(value v1.Time) *ContainerMemoryApplyConfiguration {
 	b.CPULowered = &value
+	return b
+}
+
+// WithCPUInPlaceMoved sets the CPUInPlaceMoved field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the CPUInPlaceMoved field is set to the value of the last call.
+func (b *ContainerMemoryApplyConfiguration) WithCPUInPlaceMoved(value v1.Time) *ContainerMemoryApplyConfiguration {
+	b.CPUInPlaceMoved = &value
+	return b
+}
+
+// WithGiveBackLockedUntil sets the GiveBackLockedUntil field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the GiveBackLockedUntil field is set to the value of the last call.
+func (b *ContainerMemoryApplyConfiguration) WithGiveBackLockedUntil(value v1.Time) *ContainerMemoryApplyConfiguration {
+	b.GiveBackLockedUntil = &value
 	return b
 }
 

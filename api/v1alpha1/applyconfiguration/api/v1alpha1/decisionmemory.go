@@ -15,6 +15,9 @@ type DecisionMemoryApplyConfiguration struct {
 	Containers []ContainerMemoryApplyConfiguration `json:"containers,omitempty"`
 	// lastReplicasLowered is when the number of pods was last recommended lower.
 	LastReplicasLowered *v1.Time `json:"lastReplicasLowered,omitempty"`
+	// advisedUntil is when the last window closes in which a model's advice lets nothing shrink. While the model has not
+	// answered what is asked now, nothing is lowered until then.
+	AdvisedUntil *v1.Time `json:"advisedUntil,omitempty"`
 }
 
 // DecisionMemoryApplyConfiguration constructs a declarative configuration of the DecisionMemory type for use with
@@ -41,5 +44,13 @@ func (b *DecisionMemoryApplyConfiguration) WithContainers(values ...*ContainerMe
 // If called multiple times, the LastReplicasLowered field is set to the value of the last call.
 func (b *DecisionMemoryApplyConfiguration) WithLastReplicasLowered(value v1.Time) *DecisionMemoryApplyConfiguration {
 	b.LastReplicasLowered = &value
+	return b
+}
+
+// WithAdvisedUntil sets the AdvisedUntil field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the AdvisedUntil field is set to the value of the last call.
+func (b *DecisionMemoryApplyConfiguration) WithAdvisedUntil(value v1.Time) *DecisionMemoryApplyConfiguration {
+	b.AdvisedUntil = &value
 	return b
 }

@@ -19,6 +19,8 @@ type FindingApplyConfiguration struct {
 	Container *string `json:"container,omitempty"`
 	// message for a person, with numbers.
 	Message *string `json:"message,omitempty"`
+	// evidence that it rests on, as ids separated by commas; empty where it comes from measurements or settings.
+	Evidence *string `json:"evidence,omitempty"`
 }
 
 // FindingApplyConfiguration constructs a declarative configuration of the Finding type for use with
@@ -56,5 +58,13 @@ func (b *FindingApplyConfiguration) WithContainer(value string) *FindingApplyCon
 // If called multiple times, the Message field is set to the value of the last call.
 func (b *FindingApplyConfiguration) WithMessage(value string) *FindingApplyConfiguration {
 	b.Message = &value
+	return b
+}
+
+// WithEvidence sets the Evidence field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Evidence field is set to the value of the last call.
+func (b *FindingApplyConfiguration) WithEvidence(value string) *FindingApplyConfiguration {
+	b.Evidence = &value
 	return b
 }
