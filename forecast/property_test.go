@@ -172,3 +172,13 @@ func TestScalingChangesTheWindowAndNothingElse(t *testing.T) {
 		}
 	})
 }
+
+func TestTheSeriesSinceATimeOfAnotherCenturyIsEmptyOrWhole(t *testing.T) {
+	s := Series{Start: time.Date(1600, 1, 1, 0, 0, 0, 0, time.UTC), Step: time.Hour, Values: []float32{1, 2}}
+	if rest := s.Since(s.Start.AddDate(900, 0, 0)); rest.Len() != 0 {
+		t.Errorf("%d values are left", rest.Len())
+	}
+	if all := s.Since(s.Start.AddDate(-900, 0, 0)); all.Len() != 2 {
+		t.Errorf("%d values are left, want both", all.Len())
+	}
+}

@@ -67,7 +67,11 @@ func (s Series) Since(t time.Time) Series {
 	if len(s.Values) == 0 || !t.After(s.Start) {
 		return s
 	}
-	skip := int((t.Sub(s.Start) + s.Step - 1) / s.Step)
+	age := t.Sub(s.Start)
+	skip := int(age / s.Step)
+	if age%s.Step > 0 {
+		skip++
+	}
 	if skip >= len(s.Values) {
 		return Series{Start: s.End(), Step: s.Step}
 	}

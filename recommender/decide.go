@@ -87,7 +87,7 @@ func (p pass) sizingInput() sizing.Input {
 		CurrentReplicas: p.in.Replicas,
 		DemandPercent:   percent,
 		DemandReason:    why,
-		ReplicasFixed:   p.in.HPA.Owner != "" || p.in.Target.Kind == kindDaemonSet || p.in.Settings.Approval == v1alpha1.ApprovalManual,
+		ReplicasFixed:   p.in.HPA.Owner != "" || p.in.Target.Kind == kindDaemonSet || p.in.Settings.Approval == v1alpha1.ApprovalManual || p.in.held(p.now),
 	}
 	for i, container := range p.in.Containers {
 		past := p.in.History.Containers[container.Name]
@@ -131,8 +131,8 @@ func (p pass) guardInput(proposal sizing.Proposal) guard.Input {
 	if a := p.mem.Applicable; a != nil {
 		input.Applicable, input.ApplicableRevision = &a.Values, a.Revision
 	}
-	if hold := p.in.Spec.Hold; hold != nil && (hold.Until == nil || p.now.Before(hold.Until.Time)) {
-		input.Hold, input.HoldReason = true, hold.Reason
+	if p.in.held(p.now) {
+		input.Hold, input.HoldReason = true, p.in.Spec.Hold.Reason
 	}
 	for i, container := range p.in.Containers {
 		c := guardContainer(container)

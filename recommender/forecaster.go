@@ -95,7 +95,7 @@ func (f *fitted) update(demand forecast.Usage, horizon time.Duration, now time.T
 	if next.outgrown(demand.HourlyMax, now) {
 		next.at, next.until, next.hours = now, now.Add(lifetime), demand.HourlyMax.Len()
 		next.fit = forecast.Fit(demand.HourlyMax, forecast.Options{
-			Now: now, Horizon: int(horizon / time.Hour), Levels: []float64{sizing.InPlaceLevel, sizing.ReplicaLevel}, Limit: sizing.MaxCores,
+			Now: now, Horizon: int(horizon / time.Hour), Levels: []float64{sizing.ReplicaLevel}, Limit: sizing.MaxCores,
 		})
 		next.nextHour = forecast.FitNextHour(demand, sizing.InPlaceLevel, sizing.MaxCores, now)
 	}

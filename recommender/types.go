@@ -94,6 +94,12 @@ type Input struct {
 	Cadence Cadence
 }
 
+// held reports whether a person's hold is in force.
+func (in Input) held(now time.Time) bool {
+	hold := in.Spec.Hold
+	return hold != nil && (hold.Until == nil || now.Before(hold.Until.Time))
+}
+
 // Cadence holds the times that the operator configures.
 type Cadence struct {
 	// Horizon of the forecast.
