@@ -9,9 +9,12 @@ import (
 // follows is for an hour.
 const inPlaceDwell = time.Hour
 
-// raisedStays is how long a target that was raised stays at least before it is lowered: what needed it may come again at the
-// same hour of the next days.
-const raisedStays = 48 * time.Hour
+// raisedStays is how many cooldowns a target that was raised stays before it is lowered: what needed it may come again at the
+// same hour of the next days, and 16 of the default 3 h are two days.
+const raisedStays = 16
+
+// longestCooldown is what the API allows.
+const longestCooldown = 168 * time.Hour
 
 // movedAt is when a target last moved, and the request of running pods.
 type movedAt struct{ raised, lowered, inPlace time.Time }
@@ -42,7 +45,7 @@ func cooldown(d *draft) {
 		case a.target > a.before.target:
 			wait = d.in.Behavior.Up.Cooldown
 		case !a.last.lowered.After(a.last.raised):
-			wait = max(wait, raisedStays)
+			wait = min(wait, longestCooldown) * raisedStays
 		}
 		if d.in.Now.After(last) && !d.in.Now.Before(last.Add(wait)) {
 			return
