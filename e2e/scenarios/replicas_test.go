@@ -20,8 +20,8 @@ import (
 const autoscalerMax = 4
 
 var replicaShop = shop.InNamespace("replicas", []shop.Workload{
-	{ // Two pods share what four pods did: the template's small request says that more are needed.
-		Name: "web", Replicas: 2, PastPods: 6, Requests: map[string]string{"cpu": "200m", "memory": "256Mi"},
+	{ // Two pods share what six pods did, and none should use more than 350m of its 500m: more pods are needed.
+		Name: "web", Replicas: 2, PastPods: 6, Requests: map[string]string{"cpu": "500m", "memory": "256Mi"},
 		CPU: shop.Flat(0.3), Memory: shop.Flat(200 * shop.Mebibyte),
 	},
 	{
