@@ -41,7 +41,7 @@ type demand struct {
 // size all; without it, a pod that does more than its share would starve.
 func measure(c ContainerInput, q float64, pods forecast.Usage, now time.Time) demand {
 	d := demand{hottestQuantile: max(0.5, 2*q-1)}
-	d.average = weightedQuantile(weighted(c.CPUTotal, &pods, now), q)
+	d.average = forecast.WeightedQuantile(weighted(c.CPUTotal, &pods, now), q)
 	if math.IsNaN(d.average) {
 		d.hottestQuantile = q
 	}

@@ -143,7 +143,7 @@ func recentSince(u forecast.Usage) time.Time {
 	return time.Time{}
 }
 
-// quantileAbove is weightedQuantile if that is more than least, else NaN. Deciding that takes one look at each sample, so
+// quantileAbove is forecast.WeightedQuantile if that is more than least, else NaN. Deciding that takes one look at each sample, so
 // that what would not count is not computed. With a least of NaN it is always the quantile.
 func quantileAbove(samples []forecast.Sample, q, least float64) float64 {
 	under, total := 0.0, 0.0
@@ -156,53 +156,5 @@ func quantileAbove(samples []forecast.Sample, q, least float64) float64 {
 	if under > 0 && under >= min(max(q, 0), 1)*total {
 		return math.NaN()
 	}
-	return weightedQuantile(samples, q)
+	return forecast.WeightedQuantile(samples, q)
 }
-
-// weightedQuantile is forecast.WeightedQuantile for samples that are all in order, by selection instead of sorting: each
-// round splits what is left about a pivot and goes on with the side that holds the quantile. It changes the order.
-func weightedQuantile(samples []forecast.Sample, q float64) float64 {
-	if len(samples) == 0 || math.IsNaN(q) {
-		return math.NaN()
-	}
-	total := 0.0
-	for _, s := range samples {
-		total += s.Weight
-	}
-	needed := min(max(q, 0), 1) * total
-	for len(samples) > 1 {
-		pivot := medianOfThree(samples[0].Value, samples[len(samples)/2].Value, samples[len(samples)-1].Value)
-		less, equal, lessWeight, equalWeight := partition(samples, pivot)
-		switch {
-		case less > 0 && lessWeight >= needed:
-			samples = samples[:less]
-		case lessWeight+equalWeight >= needed || equal == len(samples):
-			return pivot
-		default:
-			needed -= lessWeight + equalWeight
-			samples = samples[equal:]
-		}
-	}
-	return samples[0].Value
-}
-
-// partition brings the samples under the pivot to the front and those equal to it behind them, up to index equal.
-func partition(samples []forecast.Sample, pivot float64) (less, equal int, lessWeight, equalWeight float64) {
-	for i, s := range samples {
-		switch {
-		case s.Value < pivot:
-			samples[i], samples[equal] = samples[equal], samples[less]
-			samples[less] = s
-			less++
-			equal++
-			lessWeight += s.Weight
-		case s.Value == pivot:
-			samples[i], samples[equal] = samples[equal], s
-			equal++
-			equalWeight += s.Weight
-		}
-	}
-	return less, equal, lessWeight, equalWeight
-}
-
-func medianOfThree(a, b, c float64) float64 { return max(min(a, b), min(max(a, b), c)) }
