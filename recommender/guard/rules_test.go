@@ -284,6 +284,22 @@ func TestCooldown(t *testing.T) {
 	})
 }
 
+func TestARaisedTargetStaysSixteenCooldowns(t *testing.T) {
+	raised := func(ago, cooldown time.Duration) *build {
+		return workload().inForce(800, 800).proposes(500, 500).with(func(in *Input) {
+			in.Behavior.Down.Cooldown = cooldown
+			in.Memory.Containers = map[string]ContainerMemory{"app": {CPURaised: now.Add(-ago), MemoryRaised: now.Add(-ago)}}
+		})
+	}
+	const decade = 10 * 365 * 24 * time.Hour
+	check(t, []given{
+		{name: "of an hour: not yet", workload: raised(16*time.Hour-1, time.Hour), wantCPU: 800, wantMemory: 800, wantRule: "cooldown", wantWords: "waits until 16h0m0s are over"},
+		{name: "of an hour: now", workload: raised(16*time.Hour, time.Hour), wantCPU: 500, wantMemory: 500},
+		{name: "of nothing: no wait", workload: raised(time.Nanosecond, 0), wantCPU: 500, wantMemory: 500},
+		{name: "of more than can be counted: still a wait", workload: raised(time.Hour, 3*decade), wantCPU: 800, wantMemory: 800},
+	})
+}
+
 func TestThreshold(t *testing.T) {
 	check(t, []given{
 		{name: "9 % up is a trifle", workload: workload().inForce(1000, 1000).proposes(1090, 1090), wantCPU: 1000, wantMemory: 1000, wantRule: "threshold", wantWords: "under 10 % up"},
