@@ -2,11 +2,8 @@ package replay_test
 
 import (
 	"bytes"
-	"encoding/xml"
-	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -17,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/loadline-dev/loadline/internal/testkit"
 	"github.com/loadline-dev/loadline/replay"
 )
 
@@ -212,14 +210,7 @@ func TestThePageIsWellFormed(t *testing.T) {
 func wellFormed(t *testing.T, page string) {
 	t.Helper()
 	_, body, _ := strings.Cut(page, "</head>") // The head has elements that HTML does not close.
-	decoder := xml.NewDecoder(strings.NewReader("<html>" + body))
-	for {
-		if _, err := decoder.Token(); errors.Is(err, io.EOF) {
-			return
-		} else if err != nil {
-			t.Fatal(err)
-		}
-	}
+	testkit.Elements(t, "<html>"+body)
 }
 
 func TestTheWorstServedWorkloadsComeFirst(t *testing.T) {

@@ -1,11 +1,8 @@
 package svg_test
 
 import (
-	"encoding/xml"
-	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -18,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/loadline-dev/loadline/internal/svg"
+	"github.com/loadline-dev/loadline/internal/testkit"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -278,27 +276,16 @@ func FuzzAnyChartIsXML(f *testing.F) {
 	})
 }
 
-func parse(t *testing.T, text string) {
+// parse checks that a chart is XML of the elements that charts are made of, with finite numbers.
+func parse(t *testing.T, chart string) {
 	t.Helper()
-	decoder := xml.NewDecoder(strings.NewReader(text))
-	for {
-		token, err := decoder.Token()
-		if errors.Is(err, io.EOF) {
-			return
-		}
-		if err != nil {
-			t.Fatalf("%v in %s", err, text)
-		}
-		element, ok := token.(xml.StartElement)
-		if !ok {
-			continue
-		}
+	for _, element := range testkit.Elements(t, chart) {
 		if !slices.Contains([]string{"svg", "title", "desc", "path", "text"}, element.Name.Local) {
-			t.Fatalf("an element %s in %s", element.Name.Local, text)
+			t.Fatalf("an element %s in %s", element.Name.Local, chart)
 		}
 		for _, a := range element.Attr {
 			if strings.Contains(a.Value, "NaN") || strings.Contains(a.Value, "Inf") {
-				t.Fatalf("%s=%q in %s", a.Name.Local, a.Value, text)
+				t.Fatalf("%s=%q in %s", a.Name.Local, a.Value, chart)
 			}
 		}
 	}
