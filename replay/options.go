@@ -37,8 +37,8 @@ type Options struct {
 	Turn []string
 	// Seed of the chance by which raises are refused.
 	Seed uint64
-	// Prices of what is requested; zero means DefaultPrices.
-	Prices Prices
+	// Prices of what is requested, each from 0 to 1e9; nil means DefaultPrices.
+	Prices *Prices
 	// ChartPoints is the number of points of each workload's chart; 0 means no charts.
 	ChartPoints int
 	// Workers is how many workloads are replayed at a time; 0 means as many as there are processors. It does not change the
@@ -87,10 +87,10 @@ func resolve(o Options) (*Options, error) {
 	if o.Policy == nil {
 		o.Policy = new(config.Default().Policy)
 	}
-	if o.Prices == (Prices{}) {
-		o.Prices = DefaultPrices()
+	if o.Prices == nil {
+		o.Prices = new(DefaultPrices())
 	}
-	for _, check := range []func() error{o.checkPolicies, o.checkTimes, o.checkShares} {
+	for _, check := range []func() error{o.checkPolicies, o.checkTimes, o.checkShares, o.checkPrices} {
 		if err := check(); err != nil {
 			return nil, err
 		}
@@ -143,6 +143,15 @@ func (o *Options) checkShares() error {
 	return nil
 }
 
+func (o *Options) checkPrices() error {
+	for _, price := range []float64{o.Prices.CoreHour, o.Prices.GiBHour} {
+		if !(price >= 0 && price <= 1e9) {
+			return fmt.Errorf("price %v: legal are numbers from 0 up to 1e9", price)
+		}
+	}
+	return nil
+}
+
 // variants lists the rows of the result.
 func (o *Options) variants() []variant {
 	var all []variant
@@ -166,7 +175,7 @@ func (o *Options) settings(name string) []Setting {
 	var all []Setting
 	for _, give := range gives {
 		none := Setting{MaxGiveBack: give}
-		if len(o.Refused) == 0 {
+		if len(o.Refused) == 0 && !slices.Contains(all, none) {
 			all = append(all, none)
 		}
 		for _, share := range o.Refused {

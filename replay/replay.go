@@ -12,6 +12,8 @@ import (
 	"runtime"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Run replays the policies over the workloads. All must have as many samples as the first; missing ones are NaN.
@@ -58,30 +60,25 @@ func playAll(ctx context.Context, workloads []Workload, o *Options, variants []v
 		workers = runtime.GOMAXPROCS(0)
 	}
 	scores := make([][]played, len(workloads))
-	next := make(chan int)
-	var wg sync.WaitGroup
 	var mu sync.Mutex
 	done := 0
-	for range min(workers, len(workloads)) {
-		wg.Go(func() {
-			for w := range next {
-				scores[w] = playOne(&workloads[w], o, variants, ctx.Err)
-				mu.Lock()
-				if done++; o.Progress != nil {
-					o.Progress(done, len(workloads)-done)
-				}
-				mu.Unlock()
+	var group errgroup.Group
+	group.SetLimit(workers)
+	for w := range workloads {
+		if ctx.Err() != nil {
+			break
+		}
+		group.Go(func() error {
+			scores[w] = playOne(&workloads[w], o, variants, ctx.Err)
+			mu.Lock()
+			defer mu.Unlock()
+			if done++; o.Progress != nil {
+				o.Progress(done, len(workloads)-done)
 			}
+			return nil
 		})
 	}
-	for w := range workloads {
-		select {
-		case next <- w:
-		case <-ctx.Done():
-		}
-	}
-	close(next)
-	wg.Wait()
+	_ = group.Wait() // A play ends early at worst, which it does with the context.
 	return scores, context.Cause(ctx)
 }
 
@@ -112,7 +109,7 @@ func newSplit(workloads []Workload, o *Options) (Split, error) {
 	steps := len(workloads[0].CPU)
 	split := Split{
 		Workloads: len(workloads), StepSeconds: seconds(Step), Start: o.Start, Scored: o.Start.Add(o.Warmup),
-		End: o.Start.Add(time.Duration(steps) * Step), CurrentKnown: o.CurrentKnown, Prices: o.Prices,
+		End: o.Start.Add(time.Duration(steps) * Step), CurrentKnown: o.CurrentKnown, Prices: *o.Prices,
 	}
 	if !split.End.After(split.Scored) {
 		return Split{}, fmt.Errorf("the history of %s is not longer than the warm-up of %s, so nothing is left to score",

@@ -121,6 +121,13 @@ func TestAConstantRequestIsScoredByHand(t *testing.T) {
 	near(t, "cost per week", p.CostPerWeek, 168*(2*0.03+2*0.004), 1e-9)
 }
 
+func TestWhatIsFreeCostsNothing(t *testing.T) {
+	w := constant("web", 3, 0.5, gib)
+	near(t, "cost at no prices", replayed(t, Options{Policies: []string{CurrentPolicy}, Prices: &Prices{}}, w).Policies[0].CostPerWeek, 0, 0)
+	memory := replayed(t, Options{Policies: []string{CurrentPolicy}, Prices: &Prices{GiBHour: 2}}, w).Policies[0].CostPerWeek
+	near(t, "cost where only memory has a price", memory, 168*2, 1e-9)
+}
+
 func TestAKillCountsOncePerHour(t *testing.T) {
 	w := constant("leak", 3, 0.5, gib)
 	for i := range 2 * stepsPerHour {
@@ -202,6 +209,8 @@ func TestOptionsThatMakeNoSenseAreNamed(t *testing.T) {
 		"warm-up 1h: it must be at least 2h":        func() (Options, []Workload) { return Options{Warmup: time.Hour}, nil },
 		"policy vpa is named twice":                 func() (Options, []Workload) { return Options{Policies: []string{"vpa", "krr", "vpa"}}, nil },
 		"share 1.5: it must be between 0 and 1":     func() (Options, []Workload) { return Options{MaxGiveBack: []float64{1.5}}, nil },
+		"price NaN: legal are numbers from 0 up":    func() (Options, []Workload) { return Options{Prices: &Prices{CoreHour: math.NaN()}}, nil },
+		"price +Inf: legal are numbers from 0 up":   func() (Options, []Workload) { return Options{Prices: &Prices{GiBHour: math.Inf(1)}}, nil },
 		"needs how long they are refused":           func() (Options, []Workload) { return Options{Refused: []float64{0.1}}, nil },
 		"there is no workload to replay":            func() (Options, []Workload) { return Options{}, nil },
 		"the history of 72h is not longer than the warm-up of 336h": func() (Options, []Workload) {

@@ -40,8 +40,7 @@ type Prices struct {
 
 // PolicyResult is one row of the table.
 type PolicyResult struct {
-	// Policy is one of the names in PolicyNames, and Label that name with the settings that differ from the defaults, which
-	// is unique in a Result.
+	// Policy is one of the names in PolicyNames, and Label that name with its setting in words, which is unique in a Result.
 	Policy string `json:"policy"`
 	Label  string `json:"label"`
 	// Setting of the row.

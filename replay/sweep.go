@@ -3,6 +3,7 @@ package replay
 import (
 	"cmp"
 	"context"
+	"math"
 	"slices"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
@@ -106,7 +107,7 @@ func curves(o *Options, shipped []variant, rows []PolicyResult) []Curve {
 	if i := slices.IndexFunc(out, func(c Curve) bool { return c.Policy == VPAPolicy }); i >= 0 {
 		for j := range out {
 			if j != i {
-				out[j].Versus = versus(out[j].Points, out[i].Points)
+				out[j].Versus = versus(out[j].Points, out[i])
 			}
 		}
 	}
@@ -124,7 +125,7 @@ func pointOf(row PolicyResult) Point {
 	return p
 }
 
-func versus(points, reference []Point) []Versus {
+func versus(points []Point, reference Curve) []Versus {
 	slack := func(p Point) float64 { return p.Slack }
 	memorySlack := func(p Point) float64 { return p.MemorySlack }
 	out := make([]Versus, len(points))
@@ -140,17 +141,24 @@ func versus(points, reference []Point) []Versus {
 	return out
 }
 
-// difference is how much more slack p has than the reference where that does the same harm: linear between the two points of
-// the reference on either side, nil where there are none.
-func difference(p Point, reference []Point, slack, harm func(Point) float64) *float64 {
-	byHarm := slices.SortedStableFunc(slices.Values(reference), func(a, b Point) int { return cmp.Compare(harm(a), harm(b)) })
-	for i := range len(byHarm) - 1 {
-		below, above := byHarm[i], byHarm[i+1]
-		if harm(p) < harm(below) || harm(p) > harm(above) {
-			continue
-		}
-		way := ratio(harm(p)-harm(below), harm(above)-harm(below))
-		return new(slack(p) - (slack(below) + way*(slack(above)-slack(below))))
+// difference is how much more slack p has than the reference where that does the same harm, nil where it never does.
+func difference(p Point, reference Curve, slack, harm func(Point) float64) *float64 {
+	theirs := reference.At(harm(p), harm, slack)
+	if math.IsNaN(theirs) {
+		return nil
 	}
-	return nil
+	return new(slack(p) - theirs)
+}
+
+// At returns what y of the curve is where its x has the given value, x and y being any two numbers of a point: linear between
+// the two points on either side, NaN beyond the outermost points and for NaN.
+func (c Curve) At(value float64, x, y func(Point) float64) float64 {
+	byX := slices.SortedStableFunc(slices.Values(c.Points), func(a, b Point) int { return cmp.Compare(x(a), x(b)) })
+	for i := range len(byX) - 1 {
+		left, right := byX[i], byX[i+1]
+		if x(left) <= value && value <= x(right) {
+			return y(left) + ratio(value-x(left), x(right)-x(left))*(y(right)-y(left))
+		}
+	}
+	return math.NaN()
 }

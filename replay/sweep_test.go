@@ -6,7 +6,7 @@ import (
 )
 
 func TestSlackIsComparedWhereTheReferenceDoesTheSameHarm(t *testing.T) {
-	reference := []Point{{Slack: 0.6, Violation: 0.01}, {Slack: 0.4, Violation: 0.03}, {Slack: 0.3, Violation: 0.07}}
+	reference := Curve{Points: []Point{{Slack: 0.6, Violation: 0.01}, {Slack: 0.4, Violation: 0.03}, {Slack: 0.3, Violation: 0.07}}}
 	slack := func(p Point) float64 { return p.Slack }
 	violation := func(p Point) float64 { return p.Violation }
 	for _, test := range []struct {
@@ -74,7 +74,7 @@ func TestOnlyTheNamedKnobsAreTurned(t *testing.T) {
 
 func TestEveryCombinationOfRefusalsAndGiveBackIsARow(t *testing.T) {
 	o, err := resolve(Options{
-		Policies: []string{LoadlineInPlace, LoadlineEvict, VPAPolicy}, MaxGiveBack: []float64{0, 0.25, 1},
+		Policies: []string{LoadlineInPlace, LoadlineEvict, VPAPolicy}, MaxGiveBack: []float64{0, 0.25, 1, 0.25},
 		Refused: []float64{0, 0.05}, RefusedFor: []time.Duration{5 * time.Minute, time.Hour},
 	})
 	if err != nil {

@@ -160,14 +160,9 @@ func (f *replayFlags) read(ctx context.Context, std streams) (recording, error) 
 
 // options are those of the flags that do not depend on the recording.
 func (f *replayFlags) options() (replay.Options, error) {
-	o := replay.Options{Policies: f.policies, Seed: f.seed, Prices: f.prices, Workers: f.workers}
+	o := replay.Options{Policies: f.policies, Seed: f.seed, Prices: &f.prices, Workers: f.workers}
 	if f.workers < 1 {
 		return o, usageError("--workers %d: legal are 1 and more", f.workers)
-	}
-	for _, price := range []float64{f.prices.CoreHour, f.prices.GiBHour} {
-		if !(price >= 0) {
-			return o, usageError("price %v: legal are numbers from 0 up", price)
-		}
 	}
 	var err error
 	if o.Warmup, err = parseSteps("--warmup", f.warmup); err != nil {

@@ -96,6 +96,7 @@ func TestAReplayThatCannotBeDoneSaysWhatIsWrong(t *testing.T) {
 		"--cpu cpu.csv --step 5m --output xml":                              `--output "xml": legal are table, json and html`,
 		"--cpu cpu.csv --step 5m --workers 0":                               "--workers 0: legal are 1 and more",
 		"--cpu cpu.csv --step 5m --price-gib-hour -1":                       "price -1: legal are numbers from 0 up",
+		"--cpu cpu.csv --step 5m --price-core-hour Inf":                     "price +Inf: legal are numbers from 0 up",
 		"--cpu cpu.csv --step 5m --refused-raises 5":                        `--refused-raises "5": legal are percentages from 0% to 100%, such as 5%`,
 		"--cpu cpu.csv --step 5m --max-give-back all":                       `--max-give-back "all": legal are percentages from 0% to 100%, such as 0, 25% or unlimited`,
 		"--cpu cpu.csv --step 5m --start 2026-01-01T00:01:00Z":              "the first row is of 2026-01-01T00:01:00Z: it must be at a multiple of 5m",
