@@ -54,26 +54,22 @@ func lastScaling(hpa *autoscalingv2.HorizontalPodAutoscaler) advice.Scaling {
 	return s
 }
 
-// addAutoscaler adds which resource's utilisation the autoscaler holds. Without metrics it holds CPU at 80 %, the API's
-// default. A metric of one container counts for the whole pod, which errs on the side of leaving alone. Of several
-// autoscalers, which is a mistake, all count, and the first by name is shown.
+// addAutoscaler adds which resource's utilisation the autoscaler holds, of all containers or of one. Without metrics it holds
+// CPU at 80 %, the API's default. Of several autoscalers, which is a mistake, all count, and the first by name is shown.
 func addAutoscaler(facts guard.HPA, hpa *autoscalingv2.HorizontalPodAutoscaler) guard.HPA {
 	if owner := "HorizontalPodAutoscaler/" + hpa.Name; facts.Owner == "" || owner < facts.Owner {
 		facts.Owner = owner
 	}
 	facts.OnCPU = facts.OnCPU || len(hpa.Spec.Metrics) == 0
 	for _, metric := range hpa.Spec.Metrics {
-		var name corev1.ResourceName
-		var target autoscalingv2.MetricTarget
-		switch {
-		case metric.Resource != nil:
-			name, target = metric.Resource.Name, metric.Resource.Target
-		case metric.ContainerResource != nil:
-			name, target = metric.ContainerResource.Name, metric.ContainerResource.Target
-		}
-		if target.Type == autoscalingv2.UtilizationMetricType {
-			facts.OnCPU = facts.OnCPU || name == corev1.ResourceCPU
-			facts.OnMemory = facts.OnMemory || name == corev1.ResourceMemory
+		switch r, c := metric.Resource, metric.ContainerResource; {
+		case r != nil && r.Target.Type == autoscalingv2.UtilizationMetricType:
+			facts.OnCPU = facts.OnCPU || r.Name == corev1.ResourceCPU
+			facts.OnMemory = facts.OnMemory || r.Name == corev1.ResourceMemory
+		case c != nil && c.Target.Type == autoscalingv2.UtilizationMetricType && c.Name == corev1.ResourceCPU:
+			facts.OnCPUOf = append(facts.OnCPUOf, c.Container)
+		case c != nil && c.Target.Type == autoscalingv2.UtilizationMetricType && c.Name == corev1.ResourceMemory:
+			facts.OnMemoryOf = append(facts.OnMemoryOf, c.Container)
 		}
 	}
 	return facts

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -69,7 +70,9 @@ func TestWhatIsGatheredAboutACluster(t *testing.T) {
 		}
 	}
 	utilization := autoscalingv2.MetricTarget{Type: autoscalingv2.UtilizationMetricType}
-	memory := autoscalingv2.MetricSpec{ContainerResource: &autoscalingv2.ContainerResourceMetricSource{Name: corev1.ResourceMemory, Target: utilization}}
+	memory := autoscalingv2.MetricSpec{ContainerResource: &autoscalingv2.ContainerResourceMetricSource{
+		Container: "app", Name: corev1.ResourceMemory, Target: utilization,
+	}}
 	value := autoscalingv2.MetricSpec{Resource: &autoscalingv2.ResourceMetricSource{
 		Name: corev1.ResourceCPU, Target: autoscalingv2.MetricTarget{Type: autoscalingv2.AverageValueMetricType},
 	}}
@@ -80,14 +83,14 @@ func TestWhatIsGatheredAboutACluster(t *testing.T) {
 	}{
 		"no autoscaler":                {nil, guard.HPA{}},
 		"its default is CPU":           {[]client.Object{hpa("a")}, guard.HPA{Owner: "HorizontalPodAutoscaler/a", OnCPU: true}},
-		"a container's utilisation":    {[]client.Object{hpa("a", memory)}, guard.HPA{Owner: "HorizontalPodAutoscaler/a", OnMemory: true}},
+		"a container's utilisation":    {[]client.Object{hpa("a", memory)}, guard.HPA{Owner: "HorizontalPodAutoscaler/a", OnMemoryOf: []string{"app"}}},
 		"absolute and external values": {[]client.Object{hpa("a", value, external)}, guard.HPA{Owner: "HorizontalPodAutoscaler/a"}},
-		"several, of which all count":  {[]client.Object{hpa("b", memory), hpa("a")}, guard.HPA{Owner: "HorizontalPodAutoscaler/a", OnCPU: true, OnMemory: true}},
+		"several, of which all count":  {[]client.Object{hpa("b", memory), hpa("a")}, guard.HPA{Owner: "HorizontalPodAutoscaler/a", OnCPU: true, OnMemoryOf: []string{"app"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := openShop(t, append(c.autoscalers, cordoned)...).gather()
-			if in.HPA != c.want {
-				t.Errorf("got %+v, want %+v", in.HPA, c.want)
+			if diff := cmp.Diff(c.want, in.HPA); diff != "" {
+				t.Errorf("autoscalers (want, got):\n%s", diff)
 			}
 			if want := (apply.Amounts{CPUMillis: 16000, MemoryBytes: 64 << 30}); in.NodeMax != want {
 				t.Errorf("largest node %+v, want %+v", in.NodeMax, want)

@@ -83,7 +83,7 @@ func anyFirstInput() *rapid.Generator[Input] {
 		}
 		in.Proposal.Replicas.Target = rapid.Int32().Draw(t, "proposed replicas")
 		if rapid.IntRange(0, 4).Draw(t, "hpa") == 0 {
-			in.HPA = HPA{"HorizontalPodAutoscaler/app", rapid.Bool().Draw(t, "on cpu"), rapid.Bool().Draw(t, "on memory")}
+			in.HPA = HPA{Owner: "HorizontalPodAutoscaler/app", OnCPU: rapid.Bool().Draw(t, "on cpu"), OnMemory: rapid.Bool().Draw(t, "on memory")}
 		}
 		for range rapid.IntRange(0, 2).Draw(t, "windows") {
 			start := now.Add(time.Duration(rapid.IntRange(-5, 5).Draw(t, "start")) * time.Hour)

@@ -198,6 +198,16 @@ func TestHPA(t *testing.T) {
 		},
 		{name: "on memory: cpu only", workload: scaledOn(workload().proposes(600, 600), false, true), wantCPU: 600},
 		{name: "on both: nothing", workload: scaledOn(workload().proposes(600, 600), true, true), wantNothingInCandidate: true},
+		{
+			name: "on cpu of this container: memory only", wantMemory: 600,
+			workload: workload().proposes(600, 600).with(func(in *Input) { in.HPA = HPA{Owner: "HorizontalPodAutoscaler/app", OnCPUOf: []string{"app"}} }),
+		},
+		{
+			name: "on both of another container: both", wantCPU: 600, wantMemory: 600,
+			workload: workload().proposes(600, 600).with(func(in *Input) {
+				in.HPA = HPA{Owner: "HorizontalPodAutoscaler/app", OnCPUOf: []string{"proxy"}, OnMemoryOf: []string{"proxy"}}
+			}),
+		},
 		{name: "on absolute values: both", workload: scaledOn(workload().proposes(600, 600), false, false), wantCPU: 600, wantMemory: 600},
 		{
 			name: "a request in force does not move", workload: scaledOn(workload().inForce(1500, 1000).proposes(600, 600), true, false),

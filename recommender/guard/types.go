@@ -79,6 +79,8 @@ type HPA struct {
 	Owner string
 	// OnCPU and OnMemory say that it holds the utilisation of that resource, so the request must not move.
 	OnCPU, OnMemory bool
+	// OnCPUOf and OnMemoryOf name the containers of which alone it holds it.
+	OnCPUOf, OnMemoryOf []string
 }
 
 // Window restricts changes for a time.
