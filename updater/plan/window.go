@@ -28,7 +28,14 @@ func windowOpen(now time.Time, windows []v1alpha1.Window) (open bool, reason str
 	return false, reason
 }
 
-// lastStart is when the window that contains now opened, or the zero time.
+// mostClockChange is more than clocks are ever put forward or back at once.
+const mostClockChange = 3 * time.Hour
+
+// lastStart is when a window that contains now opened, or the zero time.
+//
+// The schedule is read as a clock on the wall of the time zone shows it. A time that clocks skip when they are put forward counts
+// as if they had not been yet: 02:30 is 03:30 in that night, and the window opens. A time that they show twice when they are
+// put back counts the first time only. The duration is always that of a stopwatch.
 func lastStart(now time.Time, window v1alpha1.Window) (time.Time, error) {
 	location, err := time.LoadLocation(window.TimeZone) // "" is UTC
 	if err != nil {
@@ -38,10 +45,34 @@ func lastStart(now time.Time, window v1alpha1.Window) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, fmt.Errorf("start: %w", err)
 	}
-	// The first start after now-duration is inside (now-duration, now] exactly when a window is open.
-	start := schedule.Next(now.Add(-window.Duration.Duration).In(location))
-	if start.IsZero() || start.After(now) {
-		return time.Time{}, nil
+	latest := onTheWall(now, location).Add(mostClockChange)
+	shown := onTheWall(now.Add(-window.Duration.Duration), location).Add(-mostClockChange)
+	for {
+		shown = schedule.Next(shown)
+		if shown.IsZero() || shown.After(latest) {
+			return time.Time{}, nil
+		}
+		start := firstShowing(shown, location)
+		if !start.After(now) && now.Sub(start) < window.Duration.Duration {
+			return start, nil
+		}
 	}
-	return start, nil
+}
+
+// onTheWall is what a clock in the location shows at a time, as if it were UTC.
+func onTheWall(t time.Time, location *time.Location) time.Time {
+	_, offset := t.In(location).Zone()
+	return t.UTC().Add(time.Duration(offset) * time.Second)
+}
+
+// firstShowing is when a clock in the location first shows a time, or would have if clocks had not been put forward over it.
+func firstShowing(shown time.Time, location *time.Location) time.Time {
+	_, dayBefore := shown.Add(-24 * time.Hour).In(location).Zone()
+	before := shown.Add(-time.Duration(dayBefore) * time.Second)
+	_, afterwards := before.In(location).Zone()
+	after := shown.Add(-time.Duration(afterwards) * time.Second)
+	if !onTheWall(before, location).Equal(shown) && onTheWall(after, location).Equal(shown) {
+		return after
+	}
+	return before
 }
