@@ -29,6 +29,7 @@ func (g *gatherer) subject(now time.Time, ns *namespace, rec *v1alpha1.Recommend
 		Key:           plan.Key{Namespace: rec.Namespace, Kind: ref.Kind, Name: ref.Name},
 		Mode:          narrower(effective.Mode, rec.Status.Mode),
 		Updater:       effective.Updater,
+		Priority:      effective.Priority,
 		Hold:          rec.Spec.Hold,
 		Stale:         g.stale(now, rec),
 		Disruption:    disruption(policy.Disruption),

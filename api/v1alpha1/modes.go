@@ -29,7 +29,7 @@ const (
 	ApprovalManual    Approval = "manual"
 )
 
-// Priority is for saying who gets capacity first. Accepted and kept, not used yet.
+// Priority is for saying who gets capacity first. The updater raises by it where shortages are about the same.
 // +kubebuilder:validation:Enum=critical;high;standard;low
 type Priority string
 

@@ -15,12 +15,14 @@ package plan
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/apply"
 )
 
@@ -76,8 +78,9 @@ type Result struct {
 	Closed string
 }
 
-// Plan says what to do now. Raises come before lowerings, and the pod with the largest shortage first. The same input gives
-// the same result, whatever the order of workloads and pods.
+// Plan says what to do now. Raises come before lowerings, and larger shortages before smaller ones; shortages within a factor
+// of two of each other go by the priority of their workloads. The same input gives the same result, whatever the order of
+// workloads and pods.
 func Plan(now time.Time, snapshot Snapshot, budget Budget) Result {
 	p := planner{now: now, account: newAccount(now, budget), result: Result{Closed: closed(snapshot), Drifted: map[Key]int{}}}
 	var candidates []candidate
@@ -184,7 +187,8 @@ func compareKeys(a, b Key) int {
 	return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Kind, b.Kind), strings.Compare(a.Name, b.Name))
 }
 
-// mostUrgentFirst orders raises before lowerings and then by shortage; the rest only makes the order a total one.
+// mostUrgentFirst orders raises before lowerings, then by shortage in powers of two, by priority, and by shortage; the rest only
+// makes the order a total one.
 func mostUrgentFirst(a, b candidate) int {
 	if a.Raise != b.Raise {
 		if a.Raise {
@@ -192,5 +196,30 @@ func mostUrgentFirst(a, b candidate) int {
 		}
 		return 1
 	}
-	return cmp.Or(cmp.Compare(b.shortage, a.shortage), compareKeys(a.Workload, b.Workload), cmp.Compare(a.Pod, b.Pod))
+	return cmp.Or(
+		cmp.Compare(doublings(b.shortage), doublings(a.shortage)), cmp.Compare(rank(a.workload.Priority), rank(b.workload.Priority)),
+		cmp.Compare(b.shortage, a.shortage), compareKeys(a.Workload, b.Workload), cmp.Compare(a.Pod, b.Pod),
+	)
+}
+
+// doublings is how often the present amount has to be doubled, rounded down: 0 for a shortage under 2, 1 under 4.
+func doublings(shortage float64) int {
+	if shortage < 2 {
+		return 0
+	}
+	return math.Ilogb(shortage) // the largest int for what has nothing at all
+}
+
+// rank is the place of a priority, the most important first. Whoever says nothing is standard.
+func rank(p v1alpha1.Priority) int {
+	switch p {
+	case v1alpha1.PriorityCritical:
+		return 0
+	case v1alpha1.PriorityHigh:
+		return 1
+	case v1alpha1.PriorityLow:
+		return 3
+	default:
+		return 2
+	}
 }

@@ -240,6 +240,28 @@ func TestRaisesComeFirstAndTheLargestShortageBeforeThem(t *testing.T) {
 	}
 }
 
+func TestPriorityDecidesBetweenShortagesOfAboutTheSameSize(t *testing.T) {
+	named := func(name string, priority v1alpha1.Priority, cpuMillis int64) plan.Workload {
+		w := checkout(pod(name, requests(cpuMillis, 512)))
+		w.Name, w.Priority = name, priority
+		return w
+	}
+	cluster := open(
+		named("a-low", v1alpha1.PriorityLow, 150), named("b-standard", "", 160), named("c-high", v1alpha1.PriorityHigh, 170),
+		named("d-critical", v1alpha1.PriorityCritical, 180), named("e-low-in-need", v1alpha1.PriorityLow, 90),
+		named("f-critical-with-too-much", v1alpha1.PriorityCritical, 2000),
+	)
+	budget := plenty
+	budget.ResizesPerMinute = 5
+	want := []string{
+		"resize e-low-in-need", "resize d-critical", "resize c-high", "resize b-standard", "resize a-low",
+		"skip f-critical-with-too-much Budget",
+	}
+	if diff := cmp.Diff(want, summary(plan.Plan(now, cluster, budget))); diff != "" {
+		t.Errorf("order (-want +got):\n%s", diff)
+	}
+}
+
 func TestNothingHappensWhileTheGateIsClosedOrTheKillSwitchIsOn(t *testing.T) {
 	for name, snapshot := range map[string]plan.Snapshot{
 		"gate":        {Gate: plan.Gate{Reason: "warming up"}},

@@ -40,6 +40,8 @@ type Workload struct {
 	// Mode and Updater in force.
 	Mode    v1alpha1.Mode
 	Updater v1alpha1.UpdaterMode
+	// Priority says who gets capacity and the cluster's budgets first among those that need them about as much.
+	Priority v1alpha1.Priority
 	// Revision of Values; empty means that nothing is applicable.
 	Revision string
 	Values   apply.Values
