@@ -140,6 +140,8 @@ type Updater struct {
 	ProbeNamespace string `json:"probeNamespace"`
 	// ProbeMaxAge is how old the last successful admission round trip may be for the updater to act.
 	ProbeMaxAge metav1.Duration `json:"probeMaxAge"`
+	// ProbeMaxLatency is how long the admission round trip may take for the updater to act.
+	ProbeMaxLatency metav1.Duration `json:"probeMaxLatency"`
 	// EvictionsPerMinute in the whole cluster.
 	EvictionsPerMinute int `json:"evictionsPerMinute"`
 	// NamespaceEvictionsPerHour in one namespace.

@@ -194,6 +194,9 @@ func TestValidate(t *testing.T) {
 		"stale before it is refreshed": {func(c *config.Config) {
 			c.Recommender.StaleAfter = metav1.Duration{Duration: time.Hour}
 		}, "must be longer than refreshInterval, 6h0m0s"},
+		"a probe that is never too slow": {
+			func(c *config.Config) { c.Updater.ProbeMaxLatency = metav1.Duration{Duration: time.Minute} }, "updater.probeMaxLatency: ",
+		},
 		"a negative budget": {func(c *config.Config) { c.Updater.ResizesPerMinute = -1 }, "updater.resizesPerMinute: "},
 		"a price below zero": {func(c *config.Config) {
 			c.Policy.CostWeights = &v1alpha1.CostWeights{CPUHour: new(resource.MustParse("-1"))}

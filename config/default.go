@@ -103,6 +103,7 @@ func defaultUpdater() Updater {
 		WarmUp:                    duration(2 * time.Minute),
 		ProbeNamespace:            "loadline-probe",
 		ProbeMaxAge:               duration(2 * time.Minute),
+		ProbeMaxLatency:           duration(time.Second),
 		EvictionsPerMinute:        10,
 		NamespaceEvictionsPerHour: 60,
 		ResizesPerMinute:          60,

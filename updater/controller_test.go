@@ -120,6 +120,29 @@ func TestNothingIsTouchedWhileAdmissionDoesNotWork(t *testing.T) {
 	}
 }
 
+func TestNothingIsTouchedWhileAdmissionIsSlow(t *testing.T) {
+	w := newWorld(t, shop(100, 500)...)
+	w.admissionTakes = 1100 * time.Millisecond
+	for range 3 {
+		w.round()
+	}
+	if len(w.resized) != 0 {
+		t.Fatalf("resized %v while new pods may come without sizes", w.resized)
+	}
+	c := meta.FindStatusCondition(w.recommendation().Status.Conditions, v1alpha1.ConditionApplied)
+	if c == nil || !strings.Contains(c.Message, "admission is too slow: a pod has to come back within 1s") {
+		t.Errorf("Applied = %+v, want it to say what is wrong", c)
+	}
+	if w.statusWrites != 1 {
+		t.Errorf("the status was written %d times, want once: what is said must not change by the millisecond", w.statusWrites)
+	}
+	w.admissionTakes = 10 * time.Millisecond
+	w.round()
+	if len(w.resized) != 1 {
+		t.Errorf("resized %v once admission is quick, want checkout-0", w.resized)
+	}
+}
+
 func TestAFailureOfTheProbeClosesTheGateAtOnce(t *testing.T) {
 	w := newWorld(t, shop(500, 500)...)
 	w.round()

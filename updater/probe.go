@@ -37,9 +37,11 @@ type probe struct {
 	client    client.Client
 	namespace string
 	// maxAge is how long a success counts. It is tried again after a quarter of that, and a failure closes the gate at once.
-	maxAge  time.Duration
-	clock   clock.PassiveClock
-	metrics *metrics
+	maxAge time.Duration
+	// maxLatency is how long a round trip may take. A pod that waits for admission much longer comes without sizes.
+	maxLatency time.Duration
+	clock      clock.PassiveClock
+	metrics    *metrics
 
 	prepared, succeeded time.Time
 	reason              string // of the last failure; empty after a success
@@ -75,11 +77,18 @@ func (p *probe) try(ctx context.Context, now time.Time) (reason string, err erro
 	pod := probePod(p.namespace)
 	begun := p.clock.Now()
 	err = p.client.Create(ctx, pod, client.DryRunAll)
-	p.metrics.probeSeconds.Observe(p.clock.Since(begun).Seconds())
+	took := p.clock.Since(begun)
+	p.metrics.probeSeconds.Observe(took.Seconds())
 	if err != nil {
 		return "the API server refuses the admission probe's pod", err
 	}
-	return checkProbe(pod), nil
+	if reason := checkProbe(pod); reason != "" {
+		return reason, nil
+	}
+	if took > p.maxLatency {
+		return fmt.Sprintf("admission is too slow: a pod has to come back within %s", p.maxLatency), fmt.Errorf("it took %s", took)
+	}
+	return "", nil
 }
 
 // checkProbe says what is wrong with the pod that came back; empty means nothing.

@@ -35,7 +35,8 @@ func Setup(mgr ctrl.Manager, options Options) error {
 		clock:    options.Clock,
 		gatherer: gatherer{reader: mgr.GetCache(), config: options.Config, resources: resources, metrics: metrics},
 		probe: &probe{
-			client: mgr.GetClient(), namespace: cfg.ProbeNamespace, maxAge: cfg.ProbeMaxAge.Duration, clock: options.Clock, metrics: metrics,
+			client: mgr.GetClient(), namespace: cfg.ProbeNamespace, maxAge: cfg.ProbeMaxAge.Duration,
+			maxLatency: cfg.ProbeMaxLatency.Duration, clock: options.Clock, metrics: metrics,
 		},
 		actor:    actor{client: mgr.GetClient()},
 		reporter: reporter{client: mgr.GetClient(), events: mgr.GetEventRecorder("loadline.dev/updater")},

@@ -42,6 +42,8 @@ type world struct {
 	events     *events.FakeRecorder
 
 	admits bool
+	// admissionTakes is how long the probe's pod is on its way.
+	admissionTakes time.Duration
 	// resizeError and evictError are returned instead of doing it.
 	resizeError, evictError func(pod string) error
 	// evictions are the bodies of the evictions that were asked for.
@@ -83,7 +85,7 @@ func (w *world) restart() {
 	w.controller = &controller{
 		clock:    w.clock,
 		gatherer: gatherer{reader: w.client, config: cfg, resources: servesResize{}, metrics: m},
-		probe:    &probe{client: w.client, namespace: cfg.Updater.ProbeNamespace, maxAge: cfg.Updater.ProbeMaxAge.Duration, clock: w.clock, metrics: m},
+		probe:    &probe{client: w.client, namespace: cfg.Updater.ProbeNamespace, maxAge: cfg.Updater.ProbeMaxAge.Duration, maxLatency: cfg.Updater.ProbeMaxLatency.Duration, clock: w.clock, metrics: m},
 		actor:    actor{client: w.client},
 		reporter: reporter{client: w.client, events: w.events},
 		ledger:   newLedger(cfg.Updater.ResizeRetryInterval.Duration),
@@ -113,6 +115,7 @@ func (w *world) create(ctx context.Context, c client.WithWatch, obj client.Objec
 	if !ok || !slices.Contains(opts, client.CreateOption(client.DryRunAll)) {
 		return c.Create(ctx, obj, opts...)
 	}
+	w.clock.Step(w.admissionTakes)
 	if w.admits {
 		values := probeValues()
 		pod.Annotations = map[string]string{v1alpha1.AnnotationRevision: apply.Revision(values)}
