@@ -210,6 +210,12 @@ func TestValidate(t *testing.T) {
 				{Start: "0 3 * * *", Duration: metav1.Duration{Duration: time.Hour}, TimeZone: "Mars/Olympus"},
 			}
 		}, "policy.disruption.windows[0].timeZone: "},
+		"memory sized from less than a week": {
+			func(c *config.Config) { c.Policy.Memory.PeakDays = new(int32(6)) }, "policy.memory.peakDays: ",
+		},
+		"memory sized from more than is kept": {
+			func(c *config.Config) { c.Policy.Memory.PeakDays = new(int32(29)) }, "policy.memory.peakDays: ",
+		},
 		"a signal named twice": {func(c *config.Config) {
 			s := v1alpha1.Signal{Name: "rps", PromQL: "up", Role: v1alpha1.SignalDriver}
 			c.Policy.Signals = []v1alpha1.Signal{s, s}

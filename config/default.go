@@ -137,6 +137,7 @@ func defaultPolicy() v1alpha1.SizingPolicySpec {
 		},
 		Memory: v1alpha1.MemoryPolicy{
 			Metric:               new(v1alpha1.MemoryWorkingSet),
+			PeakDays:             new(int32(8)),
 			MarginPercent:        new(int32(15)),
 			Min:                  new(resource.MustParse("32Mi")),
 			Limit:                new(v1alpha1.LimitKeep),

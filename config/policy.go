@@ -52,6 +52,7 @@ func resolveMemory(base, override v1alpha1.MemoryPolicy) v1alpha1.MemoryPolicy {
 		compareQuantities)
 	return v1alpha1.MemoryPolicy{
 		Metric:               cmp.Or(override.Metric, base.Metric),
+		PeakDays:             cmp.Or(override.PeakDays, base.PeakDays),
 		MarginPercent:        cmp.Or(override.MarginPercent, base.MarginPercent),
 		Min:                  within.smallest,
 		Max:                  within.largest,

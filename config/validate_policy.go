@@ -49,6 +49,7 @@ func (v *checks) cpu(at *field.Path, p *v1alpha1.CPUPolicy) {
 func (v *checks) memory(at *field.Path, p *v1alpha1.MemoryPolicy) {
 	known := []v1alpha1.MemoryMetric{v1alpha1.MemoryWorkingSet, v1alpha1.MemoryRSS}
 	oneOf(v, at.Child("metric"), p.Metric, known)
+	v.percent(at.Child("peakDays"), p.PeakDays, 7, 28)
 	v.percent(at.Child("marginPercent"), p.MarginPercent, 0, 200)
 	v.bounds(at, p.Min, p.Max)
 	v.limit(at.Child("limit"), p.Limit)

@@ -136,7 +136,7 @@ func (p pass) guardInput(proposal sizing.Proposal) guard.Input {
 	}
 	for i, container := range p.in.Containers {
 		c := guardContainer(container)
-		c.PeakMemoryBytes = proposal.Containers[i].Peak.MemoryBytes
+		c.PeakMemoryBytes = proposal.Containers[i].SizedPeakBytes
 		c.OOMFloorBytes = oomFloorOf(p.mem.OOM, container.Name)
 		c.RaisePendingSince = p.in.PendingRaises[container.Name]
 		input.Containers = append(input.Containers, c)

@@ -349,3 +349,40 @@ func TestARequestThatOnlyTheLimitNamesIsNotTakenForNone(t *testing.T) {
 		t.Errorf("current request %dm, want 2000m", got)
 	}
 }
+
+// TestMemoryLetsGoOfAPeakThatIsOlderThanThePolicyAsks has one hour of 1.5 GiB ten days ago, and 400 MiB else.
+func TestMemoryLetsGoOfAPeakThatIsOlderThanThePolicyAsks(t *testing.T) {
+	const peak = 1536 * mebibyte
+	peakAt := noon.Add(-10 * day)
+	memory := func(at time.Time) float64 {
+		if !at.Before(peakAt) && at.Before(peakAt.Add(time.Hour)) {
+			return peak
+		}
+		return 400 * mebibyte
+	}
+	for name, test := range map[string]struct {
+		days int32
+		// known is how much of the history is left when memory might be lowered.
+		known time.Duration
+		lower bool
+	}{
+		"eight days":                          {8, 28 * day, true},
+		"four weeks":                          {28, 28 * day, false},
+		"eight days of a store that was lost": {8, 15 * day, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := checkout(t, 28*day)
+			l.in.Policy.Memory.PeakDays = new(int32(28))
+			l.uses(28*day, testkit.Flat(0.4), memory).look()
+			if _, got := app(l.rec.Status.Applicable); got < peak {
+				t.Fatalf("first sized to %d MiB", got/mebibyte)
+			}
+			l.in.Policy.Memory.PeakDays = new(test.days)
+			l.now = l.now.Add(day)
+			l.uses(test.known, testkit.Flat(0.4), memory).look()
+			if _, got := app(l.rec.Status.Applicable); (got < peak) != test.lower {
+				t.Errorf("then sized to %d MiB, lowered is to be %v\n%s", got/mebibyte, test.lower, l.decision.Trail)
+			}
+		})
+	}
+}

@@ -28,6 +28,7 @@ func sizingPolicy(in Input) sizing.Policy {
 		Memory: sizing.ResourcePolicy{
 			Quantile:      1,
 			Margin:        share(p.Memory.MarginPercent),
+			PeakHours:     int(*p.Memory.PeakDays) * 24,
 			Min:           bytes(p.Memory.Min),
 			Max:           bytes(p.Memory.Max),
 			Limit:         string(*p.Memory.Limit),

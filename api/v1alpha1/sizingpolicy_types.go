@@ -160,7 +160,14 @@ type MemoryPolicy struct {
 	// +optional
 	Metric *MemoryMetric `json:"metric,omitempty"`
 
-	// marginPercent of the observed peak is added to it. Default 15.
+	// peakDays are the latest days of history, without gaps, whose highest peak the request covers. Less than a week would not
+	// see every weekday. Default 8: a week, and a day for what comes late.
+	// +optional
+	// +kubebuilder:validation:Minimum=7
+	// +kubebuilder:validation:Maximum=28
+	PeakDays *int32 `json:"peakDays,omitempty"`
+
+	// marginPercent of that peak is added to it. Default 15.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=200

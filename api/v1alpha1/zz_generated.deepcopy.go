@@ -511,6 +511,11 @@ func (in *MemoryPolicy) DeepCopyInto(out *MemoryPolicy) {
 		*out = new(MemoryMetric)
 		**out = **in
 	}
+	if in.PeakDays != nil {
+		in, out := &in.PeakDays, &out.PeakDays
+		*out = new(int32)
+		**out = **in
+	}
 	if in.MarginPercent != nil {
 		in, out := &in.MarginPercent, &out.MarginPercent
 		*out = new(int32)

@@ -218,10 +218,16 @@ func hasFinding(rec *v1alpha1.Recommendation, kind string) bool {
 	return slices.ContainsFunc(rec.Status.Findings, func(f v1alpha1.Finding) bool { return f.Type == kind })
 }
 
-// independentMemory computes the target in bytes: the largest sample times a margin, in whole mebibytes.
+// independentMemory computes the target in bytes: the largest sample of the last eight days, which are whole hours and the
+// latest one, times a margin, in whole mebibytes.
 func independentMemory(w shop.Workload, now time.Time, margin float64) float64 {
 	highest := 0.0
-	for t := started.Add(-w.History); t.Before(now); t = t.Add(recordedStep) {
+	latest := now.Truncate(recordedStep).Add(-recordedStep).Truncate(time.Hour)
+	from := latest.Add(-(8*24 - 1) * time.Hour)
+	if begin := started.Add(-w.History); begin.After(from) {
+		from = begin
+	}
+	for t := from; t.Before(now); t = t.Add(recordedStep) {
 		highest = max(highest, w.Memory(t))
 	}
 	return math.Ceil(highest*margin/shop.Mebibyte) * shop.Mebibyte

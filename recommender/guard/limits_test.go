@@ -45,6 +45,17 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+func TestALimitCoversAPeakThatTheRequestNeedNotCoverAnyMore(t *testing.T) {
+	out := workload().limits(4000, 4000).proposes(600, 600).
+		with(func(in *Input) { in.Policy.Memory.Limit = "Headroom" }).
+		app(func(c *Container, p *sizing.ContainerProposal) {
+			c.PeakMemoryBytes, p.Peak.MemoryBytes = 500*mib, 2000*mib
+		}).decide()
+	if got := container(out.Candidate, "app").MemoryLimit; got.Value != 2400*mib {
+		t.Errorf("limit %d MiB, want the old peak of 2000 MiB and 20 %%", got.Value/mib)
+	}
+}
+
 func TestALimitThatHardlyChangesKeepsItsValue(t *testing.T) {
 	b := workload().limits(4000, 4000).with(func(in *Input) { in.Policy.CPU.Limit = "Headroom" })
 	b.app(func(_ *Container, p *sizing.ContainerProposal) { p.Peak.CPUMillis = 1000 })

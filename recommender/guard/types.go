@@ -50,7 +50,7 @@ type Container struct {
 	Current sizing.Resources
 	// Image that runs.
 	Image string
-	// PeakMemoryBytes is the observed peak of one pod; the memory target never falls under it.
+	// PeakMemoryBytes is the peak of one pod that memory is sized from; the memory target never falls under it.
 	PeakMemoryBytes int64
 	OOMFloorBytes   int64
 	// Excluded says that the container is left alone. It is here because it has a part in the pod's QoS class.

@@ -7,24 +7,28 @@ import (
 
 // memorySize is the memory of one container.
 type memorySize struct {
-	targetBytes, peakBytes int64
-	oomRaised              bool
-	leak                   leak
-	trail                  []string
+	targetBytes int64
+	// peakBytes is the peak in the hours that the policy names, everBytes that of the whole history.
+	peakBytes, everBytes int64
+	oomRaised            bool
+	leak                 leak
+	trail                []string
 }
 
-// sizeMemory covers the largest pod that was ever seen. Memory cannot be given back by a running process on request, and
-// too little of it kills, so there is no quantile, no decay and no forecast: running pods get the target.
+// sizeMemory covers the largest pod of the hours that the policy names. Memory cannot be given back by a running process on
+// request, and too little of it kills, so there is no quantile, no decay and no forecast: running pods get the target.
 func sizeMemory(in Input, c ContainerInput, corrupt int) memorySize {
 	var size memorySize
 	current := c.Current.Requests.MemoryBytes
-	highest, ok := peak(c.MemoryHottest)
+	sizedFrom := latestHours(c.MemoryHottest, in.Policy.Memory.PeakHours)
+	highest, ok := peak(sizedFrom)
 	if ok {
-		size.peakBytes = int64(math.Ceil(highest))
+		ever, _ := peak(c.MemoryHottest)
+		size.peakBytes, size.everBytes = int64(math.Ceil(highest)), int64(math.Ceil(ever))
 		margin := in.Policy.Memory.Margin
 		size.targetBytes = max(1, size.peakBytes, atLeast(highest*(1+margin)))
-		size.say("the largest pod of the last %s had %s; plus %s margin: %s.",
-			span(knownHours(c.MemoryHottest)), bytesText(size.peakBytes), percent(margin), bytesText(size.targetBytes))
+		size.say("the largest pod of the last %s had %s%s; plus %s margin: %s.",
+			span(knownHours(sizedFrom)), bytesText(size.peakBytes), size.before(), percent(margin), bytesText(size.targetBytes))
 	} else {
 		size.say("no usable history.")
 	}
@@ -42,6 +46,14 @@ func sizeMemory(in Input, c ContainerInput, corrupt int) memorySize {
 		size.say("raised to %s after an out-of-memory kill.", bytesText(c.OOMFloorBytes))
 	}
 	return size
+}
+
+// before tells of a higher peak that is too old to be sized from.
+func (s *memorySize) before() string {
+	if s.everBytes == s.peakBytes {
+		return ""
+	}
+	return fmt.Sprintf(" (before that up to %s)", bytesText(s.everBytes))
 }
 
 func (s *memorySize) say(format string, args ...any) {

@@ -45,6 +45,46 @@ func TestMemoryCoversTheLargestPodEverSeen(t *testing.T) {
 	checkTrail(t, got.Trail, "Memory: the largest pod of the last 14 days had 3.00 GiB; plus 15 % margin: 3.45 GiB.")
 }
 
+// TestMemoryCoversTheLatestDaysOfAHistoryWithoutGaps has a peak nine days ago.
+func TestMemoryCoversTheLatestDaysOfAHistoryWithoutGaps(t *testing.T) {
+	const age = 9 * 24
+	for name, test := range map[string]struct {
+		days    int
+		missing int // hours before now in which nothing was measured
+		want    float64
+	}{
+		"eight days do not see it": {days: 8, want: gib},
+		"ten days do":              {days: 10, want: 3 * gib},
+		"eight days of which two were not measured do": {days: 8, missing: 48, want: 3 * gib},
+		"more days than there are":                     {days: 28, want: 3 * gib},
+	} {
+		t.Run(name, func(t *testing.T) {
+			hourly := slices.Repeat([]float32{gib}, 14*24)
+			hourly[len(hourly)-age] = 3 * gib
+			for i := range test.missing {
+				hourly[len(hourly)-1-i] = float32(math.NaN())
+			}
+			in := input(with(func(c *ContainerInput) { c.MemoryHottest = usageOf(hourly) }))
+			in.Policy.Memory.PeakHours = test.days * 24
+			got := propose(t, in)
+			checkBytes(t, "target", got.Target.MemoryBytes, test.want*1.15)
+			checkBytes(t, "peak that is sized from", got.SizedPeakBytes, test.want)
+			checkBytes(t, "peak of all days", got.Peak.MemoryBytes, 3*gib)
+			if got.MemoryHours != 14*24-test.missing {
+				t.Errorf("%d hours: what may be lowered depends on the whole history", got.MemoryHours)
+			}
+		})
+	}
+}
+
+func TestAnOldPeakIsTold(t *testing.T) {
+	hourly := slices.Repeat([]float32{gib}, 14*24)
+	hourly[5] = 3 * gib
+	in := input(with(func(c *ContainerInput) { c.MemoryHottest = usageOf(hourly) }))
+	in.Policy.Memory.PeakHours = 8 * 24
+	checkTrail(t, propose(t, in).Trail, "Memory: the largest pod of the last 8 days had 1.00 GiB (before that up to 3.00 GiB); plus 15 % margin: 1.15 GiB.")
+}
+
 func TestAnOutOfMemoryKillRaisesMemoryEvenWithoutHistory(t *testing.T) {
 	for name, memory := range map[string]forecast.Usage{"history": usage(gib), "no history": {}} {
 		in := input(with(func(c *ContainerInput) { c.MemoryHottest, c.OOMFloorBytes = memory, 5*gib }))

@@ -59,6 +59,21 @@ func knownHours(u forecast.Usage) int {
 	return max(u.KnownHours(), int(recent/time.Hour))
 }
 
+// latestHours returns what was measured from the start of the latest hours on, which are as many as have a measurement: hours
+// without one do not count, so that a gap takes nothing away. 0 means all; so does a history that has fewer.
+func latestHours(u forecast.Usage, hours int) forecast.Usage {
+	for i, v := range slices.Backward(u.HourlyMax.Values) {
+		if v != v { // NaN
+			continue
+		}
+		if hours--; hours == 0 {
+			from := u.HourlyMax.TimeAt(i)
+			return forecast.Usage{HourlyMean: u.HourlyMean.Since(from), HourlyMax: u.HourlyMax.Since(from), Recent: u.Recent}
+		}
+	}
+	return u
+}
+
 // peak returns the largest measurement, and false if there is none.
 func peak(u forecast.Usage) (float64, bool) {
 	largest, found := 0.0, false

@@ -37,16 +37,17 @@ func Propose(in Input) Proposal {
 		cpu.decide(in, pods, p.Replicas.sharedBy(in))
 		memory := sizeMemory(in, c, corrupt[i].memory)
 		p.Containers = append(p.Containers, ContainerProposal{
-			Name:        c.Name,
-			Target:      Amounts{CPUMillis: cpu.targetMillis, MemoryBytes: memory.targetBytes},
-			InPlace:     Amounts{CPUMillis: cpu.inPlaceMillis, MemoryBytes: memory.targetBytes},
-			Peak:        Amounts{CPUMillis: cpu.peakMillis, MemoryBytes: memory.peakBytes},
-			UsedMillis:  cpu.usedMillis,
-			CPUHours:    knownHours(c.CPUTotal),
-			MemoryHours: knownHours(c.MemoryHottest),
-			OOMRaised:   memory.oomRaised,
-			Summary:     cpu.summary,
-			Trail:       append(cpu.trail, memory.trail...),
+			Name:           c.Name,
+			Target:         Amounts{CPUMillis: cpu.targetMillis, MemoryBytes: memory.targetBytes},
+			InPlace:        Amounts{CPUMillis: cpu.inPlaceMillis, MemoryBytes: memory.targetBytes},
+			Peak:           Amounts{CPUMillis: cpu.peakMillis, MemoryBytes: memory.everBytes},
+			SizedPeakBytes: memory.peakBytes,
+			UsedMillis:     cpu.usedMillis,
+			CPUHours:       knownHours(c.CPUTotal),
+			MemoryHours:    knownHours(c.MemoryHottest),
+			OOMRaised:      memory.oomRaised,
+			Summary:        cpu.summary,
+			Trail:          append(cpu.trail, memory.trail...),
 		})
 		p.Findings = append(p.Findings, findings(in, corrupt[i], *cpu, memory, podsNow(in, pods))...)
 	}

@@ -63,6 +63,8 @@ type ResourcePolicy struct {
 	Quantile float64
 	// Margin on top, as a share: 0.15 is 15 %.
 	Margin float64
+	// PeakHours are the latest measured hours whose maximum is covered; 0 means all. Memory only.
+	PeakHours int
 	// Min and Max bound the request and, Max, the limit; Max 0 means unbounded.
 	Min, Max int64
 	// Limit is the limit policy: Keep, Ratio, Headroom, Equal or None.
@@ -109,8 +111,10 @@ type ContainerProposal struct {
 	Name string
 	// Target is for new pods, InPlace for running ones. A zero amount means no proposal for that resource.
 	Target, InPlace Amounts
-	// Peak is the largest demand of one pod that was observed: cores in millicores rounded up, memory in bytes.
+	// Peak is the largest demand of one pod in the whole history: cores in millicores rounded up, memory in bytes.
 	Peak Amounts
+	// SizedPeakBytes is the largest memory of one pod in the hours that memory is sized from.
+	SizedPeakBytes int64
 	// UsedMillis is the most CPU that one pod used within the last minutes; it is 0 if that is not known.
 	UsedMillis int64
 	// CPUHours and MemoryHours count the hours with a measurement.

@@ -377,6 +377,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: min
       type:
         namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
+    - name: peakDays
+      type:
+        scalar: numeric
 - name: com.github.loadline-dev.loadline.api.v1alpha1.Mode
   scalar: string
 - name: com.github.loadline-dev.loadline.api.v1alpha1.ModelWeight

@@ -14,7 +14,10 @@ import (
 type MemoryPolicyApplyConfiguration struct {
 	// metric to size from: WorkingSet (what the kernel counts against the limit) or RSS. Default WorkingSet.
 	Metric *apiv1alpha1.MemoryMetric `json:"metric,omitempty"`
-	// marginPercent of the observed peak is added to it. Default 15.
+	// peakDays are the latest days of history, without gaps, whose highest peak the request covers. Less than a week would not
+	// see every weekday. Default 8: a week, and a day for what comes late.
+	PeakDays *int32 `json:"peakDays,omitempty"`
+	// marginPercent of that peak is added to it. Default 15.
 	MarginPercent *int32 `json:"marginPercent,omitempty"`
 	// min is the smallest request, in bytes. Default 32Mi.
 	Min *resource.Quantity `json:"min,omitempty"`
@@ -37,6 +40,14 @@ func MemoryPolicy() *MemoryPolicyApplyConfiguration {
 // If called multiple times, the Metric field is set to the value of the last call.
 func (b *MemoryPolicyApplyConfiguration) WithMetric(value apiv1alpha1.MemoryMetric) *MemoryPolicyApplyConfiguration {
 	b.Metric = &value
+	return b
+}
+
+// WithPeakDays sets the PeakDays field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the PeakDays field is set to the value of the last call.
+func (b *MemoryPolicyApplyConfiguration) WithPeakDays(value int32) *MemoryPolicyApplyConfiguration {
+	b.PeakDays = &value
 	return b
 }
 
