@@ -61,7 +61,7 @@ export DATA KEEP LOADLINE_CACHE
 help: ## List the targets and the variables
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z0-9-]+:.*## / { printf "  %-14s  %s\n", $$1, $$2 } \
+		/^[a-z0-9-]+:.*## / { printf "  %-15s  %s\n", $$1, $$2 } \
 		/^## / { variables = variables "\n  " substr($$0, 4) } \
 		END { print "\nVariables, set as in: make e2e RUN=Prometheus" variables }' $(MAKEFILE_LIST)
 
@@ -158,6 +158,12 @@ measure:
 	@$(compile) "the measurements" ./cmd/bench
 	@go build -o bin/ ./cmd/bench
 	@$(phase) "scores on $(DATA)" bin/bench -data "$(DATA)" $(if $(QUICK),-quick) $(if $(BENCH_OUT),-out "$(BENCH_OUT)")
+
+.PHONY: bench-admission
+bench-admission: ## Create 2,000 pods with no webhook, with Loadline's and with the Vertical Pod Autoscaler's, and compare
+	@cd e2e && $(phase) "control plane and Prometheus" go run ./cmd/binaries
+	@cd e2e && $(compile) "the comparison" ./admissionbench
+	@cd e2e && go build -o ../bin/admissionbench ./admissionbench && $(phase) "admission compared" ../bin/admissionbench
 
 ##@ Ship
 .PHONY: build

@@ -183,6 +183,18 @@ func (c *Cluster) startProcess(name string, cmd *exec.Cmd) (*process.Process, er
 	return p, nil
 }
 
+// Process returns a running process by its name, such as etcd or kube-apiserver,
+// or nil.
+func (c *Cluster) Process(name string) *process.Process {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i := slices.IndexFunc(c.processes, func(p *process.Process) bool { return p.Name() == name && !ended(p) })
+	if i < 0 {
+		return nil
+	}
+	return c.processes[i]
+}
+
 func ended(p *process.Process) bool {
 	select {
 	case <-p.Done():

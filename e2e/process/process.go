@@ -100,10 +100,22 @@ func (p *Process) Kill() {
 	<-p.done
 }
 
+// Pause stops the process group where it is, without its knowing, until Resume.
+func (p *Process) Pause() { p.send(syscall.SIGSTOP) }
+
+// Resume lets a paused process group go on.
+func (p *Process) Resume() { p.send(syscall.SIGCONT) }
+
+// signal sends what ends the process. A paused one would only get to see it after it goes on.
 func (p *Process) signal(s syscall.Signal) {
 	p.mu.Lock()
 	p.stopped = true
 	p.mu.Unlock()
+	p.send(s)
+	p.send(syscall.SIGCONT)
+}
+
+func (p *Process) send(s syscall.Signal) {
 	select {
 	case <-p.done: // its id may belong to somebody else by now
 	default:

@@ -3,8 +3,11 @@ package process_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -47,6 +50,46 @@ func TestWaitReadyNamesTheLastFailureAtTheDeadline(t *testing.T) {
 
 	if err == nil || !strings.Contains(err.Error(), "connection refused") || !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("got: %v", err)
+	}
+}
+
+func TestAPausedProcessDoesNothingUntilItGoesOn(t *testing.T) {
+	p := start(t, "i=0; while :; do i=$((i+1)); [ $((i % 50000)) = 0 ] && echo tick; done") // without children
+	lines := func() int { return strings.Count(p.LogTail(1_000_000), "tick") }
+	await(t, func() bool { return lines() > 0 })
+
+	p.Pause()
+	await(t, func() bool { return state(t, p.PID()) == "T" })
+	before := lines()
+	p.Resume()
+
+	await(t, func() bool { return lines() > before })
+	p.Pause()
+	if err := p.Stop(); err != nil {
+		t.Errorf("a paused process can be stopped, got: %v", err)
+	}
+}
+
+// state is the letter with which the kernel names what a process does.
+func state(t *testing.T, pid int) string {
+	t.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(stat), ") ")
+	return after[:1]
+}
+
+func await(t *testing.T, condition func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for !condition() {
+		if ctx.Err() != nil {
+			t.Fatal("it never happened")
+		}
+		runtime.Gosched()
 	}
 }
 

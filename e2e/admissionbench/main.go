@@ -1,0 +1,66 @@
+// Command admissionbench creates the same pods against the same API server with no webhook, with Loadline's and with the
+// Vertical Pod Autoscaler's, and prints what each one adds. `make bench-admission` runs it.
+//
+// Three namespaces have the same workloads; requests for pods of one of them reach one webhook only. Every round measures all
+// three, in another order each time, so that a machine that is busy for a while is so for all of them. Nothing but the API
+// server handles the pods: no scheduler takes them, and the controller manager is stopped while pods are created.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "admissionbench:", err)
+		os.Exit(1)
+	}
+}
+
+// options are what the command line says.
+type options struct {
+	// pods to create per measurement, of so many workloads.
+	pods, workloads int
+	// rate in pods per second for what is measured at a fixed pace.
+	rate int
+	// workers create pods as fast as they can.
+	workers int
+	rounds  int
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	var o options
+	flags := flag.NewFlagSet("admissionbench", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.IntVar(&o.pods, "pods", 2000, "pods per measurement")
+	flags.IntVar(&o.workloads, "workloads", 500, "workloads that they belong to")
+	flags.IntVar(&o.rate, "rate", 200, "pods per second, where the pace is fixed")
+	flags.IntVar(&o.workers, "workers", 16, "parallel clients, where it is not")
+	flags.IntVar(&o.rounds, "rounds", 3, "measurements of each kind; the median counts")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if o.pods < 1 || o.workloads < 1 || o.rate < 1 || o.workers < 1 || o.rounds < 1 || flags.NArg() > 0 {
+		return errors.New("all numbers must be 1 or more, and there are no arguments")
+	}
+	bed, err := newBed(ctx, o, stderr)
+	if err != nil {
+		return err
+	}
+	defer bed.close()
+	results, err := bed.measure(ctx)
+	if err != nil {
+		return err
+	}
+	return write(stdout, o, results)
+}
