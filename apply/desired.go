@@ -1,6 +1,8 @@
 package apply
 
 import (
+	"slices"
+
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
@@ -33,23 +35,55 @@ func (v Values) Container(name string) (Container, bool) {
 // A resource without a size stays as in original. For the others the request is Target or InPlace, and the limit follows
 // the policy:
 //
-//	Keep              the original limit
+//	Keep              the original limit, cut to the value where there is one
 //	Ratio, Headroom   the computed value; the original limit where there is none
 //	Equal             the request
 //	None              no limit on a new pod, the original limit on a running one
 //
 // A limit under its request is raised to it. A Guaranteed pod stays Guaranteed: its limits are its requests, whatever the
-// policy says. A container without requests gets them if v has sizes for it: whether it should is the guard's decision.
+// policy says. Another pod becomes Guaranteed only where the policies ask for it with Equal: where requests merely grew up
+// to their limits, one request stays a step under its limit. A container without requests gets them if v has sizes for
+// it: whether it should is the guard's decision.
 func Desired(v Values, original map[string]Resources, tempo Tempo) map[string]Resources {
-	guaranteed := QOSClass(original) == corev1.PodQOSGuaranteed
+	class := QOSClass(original)
 	out := make(map[string]Resources, len(v.Containers))
 	for _, c := range v.Containers {
 		if from, exists := original[c.Name]; exists {
-			out[c.Name] = c.desired(from, tempo, guaranteed)
+			out[c.Name] = c.desired(from, tempo, class == corev1.PodQOSGuaranteed)
 		}
+	}
+	if class != corev1.PodQOSGuaranteed {
+		v.loosen(original, out, Limit.isEqual)
 	}
 	return out
 }
+
+// loosen puts one step between a request and its limit in sized if the sizes would make a pod Guaranteed whose containers are
+// in before. A CPU request goes down by a millicore, which nobody feels and no bound forbids; only where no CPU may move, a
+// memory limit goes up by a MiB. Limits that tight says are meant to equal their requests are left; if those are all,
+// nothing moves. Which one moves depends on nothing but the names.
+func (v Values) loosen(before, sized map[string]Resources, tight func(Limit) bool) {
+	if QOSClass(overlay(before, sized)) != corev1.PodQOSGuaranteed {
+		return
+	}
+	containers := slices.SortedStableFunc(slices.Values(v.Containers), byName)
+	for _, c := range containers {
+		if r, ok := sized[c.Name]; ok && c.Target.CPUMillis > 0 && !tight(c.CPULimit) && r.Requests.CPUMillis > 1 {
+			r.Requests.CPUMillis--
+			sized[c.Name] = r
+			return
+		}
+	}
+	for _, c := range containers {
+		if r, ok := sized[c.Name]; ok && c.Target.MemoryBytes > 0 && !tight(c.MemoryLimit) && r.Limits.MemoryBytes < maxMemory {
+			r.Limits.MemoryBytes += MiB
+			sized[c.Name] = r
+			return
+		}
+	}
+}
+
+func (l Limit) isEqual() bool { return l.Policy == string(v1alpha1.LimitEqual) }
 
 func (c Container) desired(from Resources, tempo Tempo, guaranteed bool) Resources {
 	amount := c.amounts(tempo)
@@ -102,6 +136,9 @@ func (l Limit) desired(original, request int64, tempo Tempo) int64 {
 			limit = 0
 		}
 	case v1alpha1.LimitKeep:
+		if l.Value > 0 {
+			limit = min(limit, l.Value)
+		}
 	}
 	if limit == 0 {
 		return 0

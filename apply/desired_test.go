@@ -29,6 +29,8 @@ func TestDesiredFollowsTheLimitPolicy(t *testing.T) {
 		{"Keep leaves the limit", apply.Limit{Policy: "Keep"}, cpu(500, 1000), cpu(300, 1000), cpu(200, 1000)},
 		{"Keep raises a limit that is under the request", apply.Limit{Policy: "Keep"}, cpu(100, 250), cpu(300, 300), cpu(200, 250)},
 		{"Keep leaves no limit where there was none", apply.Limit{Policy: "Keep"}, cpu(500, 0), cpu(300, 0), cpu(200, 0)},
+		{"Keep cuts to the most that it may be", apply.Limit{Policy: "Keep", Value: 700}, cpu(500, 1000), cpu(300, 700), cpu(200, 700)},
+		{"what Keep may be at most is no limit of its own", apply.Limit{Policy: "Keep", Value: 700}, cpu(500, 0), cpu(300, 0), cpu(200, 0)},
 		{"no policy is Keep", apply.Limit{}, cpu(500, 1000), cpu(300, 1000), cpu(200, 1000)},
 		{"Ratio takes the computed limit", apply.Limit{Policy: "Ratio", Value: 600}, cpu(500, 1000), cpu(300, 600), cpu(200, 600)},
 		{"Headroom gives a limit where there was none", apply.Limit{Policy: "Headroom", Value: 450}, cpu(500, 0), cpu(300, 450), cpu(200, 450)},
@@ -78,6 +80,40 @@ func TestAGuaranteedPodStaysGuaranteedUnderEveryPolicy(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestAPodBecomesGuaranteedOnlyWhereEveryLimitIsToEqualItsRequest(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		original, v := anyPod().Draw(t, "pod"), anyValues().Draw(t, "values")
+		if apply.QOSClass(original) == corev1.PodQOSGuaranteed {
+			return
+		}
+		for _, tempo := range []apply.Tempo{apply.ForNewPod, apply.ForRunningPod} {
+			after := apply.Desired(v, original, tempo)
+			if !apply.WouldChangeQOS(original, after) || apply.QOSClass(original) == corev1.PodQOSBestEffort {
+				continue
+			}
+			for _, c := range v.Containers {
+				_, exists := after[c.Name]
+				cpu, memory := after[c.Name].Requests.CPUMillis > 1 && c.Target.CPUMillis > 0, c.Target.MemoryBytes > 0
+				if exists && (cpu && c.CPULimit.Policy != "Equal" || memory && c.MemoryLimit.Policy != "Equal") {
+					t.Fatalf("tempo %d: %+v becomes %+v, which container %s does not ask for", tempo, original, after, c.Name)
+				}
+			}
+		}
+	})
+}
+
+func TestARequestThatGrowsToItsLimitStaysAStepUnderIt(t *testing.T) {
+	original := map[string]apply.Resources{
+		"app":   {Requests: apply.Amounts{CPUMillis: 500, MemoryBytes: mib}, Limits: apply.Amounts{CPUMillis: 1000, MemoryBytes: mib}},
+		"proxy": {Requests: apply.Amounts{CPUMillis: 10, MemoryBytes: mib}, Limits: apply.Amounts{CPUMillis: 10, MemoryBytes: mib}},
+	}
+	v := apply.Values{Containers: []apply.Container{{Name: "app", Target: apply.Amounts{CPUMillis: 1000}}}}
+	got := apply.Desired(v, original, apply.ForNewPod)
+	if app := got["app"]; app.Requests.CPUMillis != 999 || app.Limits.CPUMillis != 1000 {
+		t.Errorf("app gets %+v, want 999m under a limit of 1000m: a Guaranteed pod may get cores of its own", app)
+	}
 }
 
 func TestNoLimitIsUnderItsRequest(t *testing.T) {

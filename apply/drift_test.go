@@ -192,18 +192,47 @@ func TestDriftedReplicasNeedsAnOpinion(t *testing.T) {
 	}
 }
 
-func TestAResizeThatWouldChangeTheClassIsRefused(t *testing.T) {
+func TestARequestThatReachesItsLimitDoesNotMakeARunningPodGuaranteed(t *testing.T) {
 	original := map[string]apply.Resources{"app": {
 		Requests: apply.Amounts{CPUMillis: 500, MemoryBytes: 512 * mib}, Limits: apply.Amounts{CPUMillis: 1000, MemoryBytes: 512 * mib},
 	}}
-	v := apply.Values{Containers: []apply.Container{{Name: "app", Target: apply.Amounts{CPUMillis: 1000}, CPUBand: apply.Interval{Min: 910, Max: 1250}}}}
-	if _, err := apply.Resize(v, original, original); !errors.Is(err, apply.ErrQOSChange) {
-		t.Errorf("error = %v, want ErrQOSChange: a cpu request equal to its limit would make this pod Guaranteed", err)
+	for _, policy := range []string{"Keep", "Equal"} {
+		v := apply.Values{Containers: []apply.Container{{
+			Name: "app", Target: apply.Amounts{CPUMillis: 1000}, CPUBand: apply.Interval{Min: 910, Max: 1250}, CPULimit: apply.Limit{Policy: policy},
+		}}}
+		resized, err := apply.Resize(v, original, original)
+		if got, want := resized["app"].Requests.CPUMillis, int64(999); err != nil || got != want {
+			t.Errorf("%s: resized to %dm, %v, want %dm: the API server refuses a resize to another class", policy, got, err, want)
+		}
+		if drifts := apply.Drifted(v, original, original, apply.ForRunningPod); len(drifts) != 1 || !drifts[0].InPlace {
+			t.Errorf("%s: drift %v, want one that a resize mends", policy, drifts)
+		}
 	}
-	drifts := apply.Drifted(v, original, original, apply.ForRunningPod)
-	if len(drifts) != 1 || drifts[0].InPlace {
-		t.Errorf("drift %v, want one that only a new pod mends", drifts)
+}
+
+func TestAResizeOfAPodWithoutRequestsIsRefused(t *testing.T) {
+	pod := map[string]apply.Resources{"app": {}}
+	v := apply.Values{Containers: []apply.Container{{Name: "app", Target: apply.Amounts{CPUMillis: 100}}}}
+	if _, err := apply.Resize(v, pod, pod); !errors.Is(err, apply.ErrQOSChange) {
+		t.Errorf("error = %v, want ErrQOSChange: the pod would not be BestEffort any more", err)
 	}
+}
+
+func TestNoResizeChangesTheClass(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		original, v := anyPod().Draw(t, "pod"), anyValues().Draw(t, "values")
+		actual := maps.Clone(original)
+		maps.Copy(actual, apply.Desired(v, original, apply.ForNewPod))
+		for _, from := range []map[string]apply.Resources{original, actual} {
+			resized, err := apply.Resize(anyValues().Draw(t, "next"), original, from)
+			switch class := apply.QOSClass(from); {
+			case err != nil && class != corev1.PodQOSBestEffort:
+				t.Fatalf("a %s pod cannot be resized: %v", class, err)
+			case err == nil && apply.WouldChangeQOS(from, resized):
+				t.Fatalf("a %s pod becomes %s", class, apply.QOSClass(resized))
+			}
+		}
+	})
 }
 
 // Bands end at whole MiB, so a limit that equals its request must be let down as far.

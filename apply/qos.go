@@ -36,11 +36,16 @@ func QOSClass(containers map[string]Resources) corev1.PodQOSClass {
 // WouldChangeQOS reports whether a pod changes its class when the containers in after replace those of the same name in
 // before. The API server refuses such a resize.
 func WouldChangeQOS(before, after map[string]Resources) bool {
+	return QOSClass(overlay(before, after)) != QOSClass(before)
+}
+
+// overlay returns the containers of before, those in after as they are there.
+func overlay(before, after map[string]Resources) map[string]Resources {
 	merged := maps.Clone(before)
 	for name, r := range after {
 		if _, exists := before[name]; exists {
 			merged[name] = r
 		}
 	}
-	return QOSClass(merged) != QOSClass(before)
+	return merged
 }

@@ -17,9 +17,10 @@ var ErrQOSChange = errors.New("a resize would change the QoS class")
 //   - a memory limit never goes down: a process over its new limit would be killed. A Guaranteed pod then keeps its memory
 //     request too;
 //   - no limit is added, which would lower it from infinity, and none is removed, which the API server refuses;
-//   - a resource without a size stays as the pod has it.
+//   - a resource without a size stays as the pod has it;
+//   - a pod that is not Guaranteed does not become it, whatever the policies say: one request then stays a step under its limit.
 //
-// The error is ErrQOSChange, and the map nil, if even that would change the pod's class.
+// The error is ErrQOSChange, and the map nil, if even that would change the pod's class, as for a pod without any request.
 func Resize(v Values, original, actual map[string]Resources) (map[string]Resources, error) {
 	guaranteed := QOSClass(actual) == corev1.PodQOSGuaranteed
 	out := maps.Clone(actual)
@@ -43,6 +44,9 @@ func Resize(v Values, original, actual map[string]Resources) (map[string]Resourc
 			}.amounts()
 		}
 		out[c.Name] = have
+	}
+	if !guaranteed {
+		v.loosen(actual, out, func(Limit) bool { return false })
 	}
 	if before, after := QOSClass(actual), QOSClass(out); before != after {
 		return nil, fmt.Errorf("%w from %s to %s", ErrQOSChange, before, after)

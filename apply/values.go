@@ -41,7 +41,8 @@ type Interval struct{ Min, Max int64 }
 // Contains reports whether v lies inside.
 func (i Interval) Contains(v int64) bool { return i.Min <= v && v <= i.Max }
 
-// Limit is a limit policy (a v1alpha1.LimitPolicy) and its result. Value is 0 under Keep and None. The zero Limit is Keep.
+// Limit is a limit policy (a v1alpha1.LimitPolicy) and its result. Under Keep, a Value is the most that the limit may be;
+// under None it is 0. The zero Limit is Keep.
 type Limit struct {
 	Policy string
 	Value  int64

@@ -7,8 +7,8 @@ import (
 
 // LimitPolicy says what happens to the limit of one resource.
 //
-//   - Keep: the limit of the pod stays; it is raised only where it would be under the request.
-//   - Ratio: the limit keeps its ratio to the request.
+//   - Keep: the limit of the pod stays; it is raised only where it would be under the request, and cut to the policy's max.
+//   - Ratio: the limit keeps its ratio to the request, up to the policy's max and the largest node.
 //   - Headroom: the limit is the recommended peak plus headroom.
 //   - Equal: the limit equals the request.
 //   - None: the limit is removed, on new pods only.
@@ -118,7 +118,8 @@ type Limit struct {
 	// policy that produced the value.
 	Policy LimitPolicy `json:"policy"`
 
-	// value of the limit, in cores or bytes. Absent under Keep and None.
+	// value of the limit, in cores or bytes. Under Keep it is the most that the limit may be, absent where that is nothing;
+	// absent under None.
 	// +optional
 	Value *resource.Quantity `json:"value,omitempty"`
 }

@@ -13,9 +13,9 @@ import (
 //	Equal      the request
 //	None       none, on new pods
 //
-// In this order: a Guaranteed pod stays Guaranteed (its limits are its requests); a limit goes down only where the request
-// may go down; it keeps its value where the change would be small; it is at most the policy's maximum; a memory limit is
-// never under what was observed; and no limit is under its request.
+// In this order: a Guaranteed pod stays Guaranteed (its limits are its requests); it is at most the policy's maximum, and
+// what is computed at most the largest node; a limit goes down only where the request may go down; it keeps its value where
+// the change would be small; a memory limit is never under what was observed; and no limit is under its request.
 func (d *draft) limit(s *size, a *amount) apply.Limit {
 	policy := v1alpha1.LimitPolicy(a.policy.Limit)
 	if apply.QOSClass(d.template) == "Guaranteed" {
@@ -26,21 +26,48 @@ func (d *draft) limit(s *size, a *amount) apply.Limit {
 	}
 	wanted := d.wantedLimit(s, a, policy)
 	if wanted == 0 {
-		return apply.Limit{Policy: string(v1alpha1.LimitKeep)}
+		return d.keep(a)
+	}
+	if a.ceiling > 0 {
+		// Ratio multiplies: 10m with a limit of 4 cores, raised to 1 core, would come to 400 cores.
+		wanted = min(wanted, a.ceiling)
 	}
 	if a.keepLimit && (a.limit == 0 || wanted < a.limit) {
-		return a.limitInForce()
+		return d.limitInForce(a)
 	}
 	if policy == v1alpha1.LimitEqual {
 		return apply.Limit{Policy: string(policy), Value: a.target}
 	}
-	if a.beforeLimit.Policy == string(policy) && d.trifle(a.beforeLimit.Value, wanted) {
+	if a.beforeLimit.Policy == string(policy) && (a.ceiling == 0 || a.beforeLimit.Value <= a.ceiling) && d.trifle(a.beforeLimit.Value, wanted) {
 		wanted = a.beforeLimit.Value
 	}
-	if a.policy.Max > 0 {
-		wanted = min(wanted, a.policy.Max)
+	return apply.Limit{Policy: string(policy), Value: a.covering(wanted)}
+}
+
+// keep leaves the limit of the pod, cut to the policy's maximum where it is over that and may go down. Example: template
+// limit 4Gi, memory.max 2Gi, peak 1Gi → 2Gi; peak 3Gi → 3Gi.
+func (d *draft) keep(a *amount) apply.Limit {
+	kept := apply.Limit{Policy: string(v1alpha1.LimitKeep)}
+	own := d.template[a.container].Limits.CPUMillis
+	if a.name == memoryName {
+		own = d.template[a.container].Limits.MemoryBytes
 	}
-	return apply.Limit{Policy: string(policy), Value: roundUp(a.name, max(wanted, a.observed, a.target))}
+	if a.policy.Max <= 0 || own <= a.policy.Max {
+		return kept
+	}
+	most := a.covering(a.policy.Max)
+	if a.keepLimit {
+		most = max(most, a.limit)
+	}
+	if most < own {
+		kept.Value = most
+	}
+	return kept
+}
+
+// covering rounds a limit up, and raises it to what was observed and to the request.
+func (a *amount) covering(limit int64) int64 {
+	return roundUp(a.name, max(limit, a.observed, a.target))
 }
 
 // wantedLimit returns the limit that the policy computes, 0 under Keep and where nothing can be computed.
@@ -77,9 +104,9 @@ func (d *draft) wantedLimit(s *size, a *amount, policy v1alpha1.LimitPolicy) int
 }
 
 // limitInForce keeps the limit that pods get at present.
-func (a *amount) limitInForce() apply.Limit {
+func (d *draft) limitInForce(a *amount) apply.Limit {
 	if !a.sized || a.rule.Policy == "" {
-		return apply.Limit{Policy: string(v1alpha1.LimitKeep)}
+		return d.keep(a)
 	}
 	return a.rule
 }

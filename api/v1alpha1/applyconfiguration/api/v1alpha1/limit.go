@@ -14,7 +14,8 @@ import (
 type LimitApplyConfiguration struct {
 	// policy that produced the value.
 	Policy *apiv1alpha1.LimitPolicy `json:"policy,omitempty"`
-	// value of the limit, in cores or bytes. Absent under Keep and None.
+	// value of the limit, in cores or bytes. Under Keep it is the most that the limit may be, absent where that is nothing;
+	// absent under None.
 	Value *resource.Quantity `json:"value,omitempty"`
 }
 
