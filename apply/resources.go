@@ -75,6 +75,12 @@ func Present(pod *corev1.Pod) map[string]Resources {
 	return out
 }
 
+// IsSidecar reports whether an init container is a native side-car: it starts before the containers and runs beside them, and
+// is sized like one of them. Ordinary init containers are never sized.
+func IsSidecar(init corev1.Container) bool {
+	return init.RestartPolicy != nil && *init.RestartPolicy == corev1.ContainerRestartPolicyAlways
+}
+
 // HasPodLevelResources reports whether CPU or memory is set for the pod as a whole. The resources of its containers must
 // then fit inside, so such a pod is left alone.
 func HasPodLevelResources(pod *corev1.Pod) bool {

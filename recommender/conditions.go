@@ -13,6 +13,10 @@ import (
 // hoursToApply is the history from which on sizes may be applied, see guard's ladder.
 const hoursToApply = 24
 
+// podLevelProblem says what becomes of a workload that shares resources out itself.
+const podLevelProblem = "the template sets spec.resources for the pod as a whole, which its containers share: Loadline leaves such pods alone; " +
+	"take spec.resources out of the template to have its containers sized"
+
 func condition(kind string, ok bool, reason, message string) metav1.Condition {
 	c := metav1.Condition{Type: kind, Status: metav1.ConditionFalse, Reason: reason, Message: message}
 	if ok {
@@ -27,8 +31,10 @@ func readyCondition(now time.Time, in Input, d Decision, mem Memory) metav1.Cond
 	hours := historyHours(d)
 	reason, text := in.trouble(now)
 	switch {
-	case mem.Applicable != nil:
+	case mem.Applicable != nil && !in.PodLevel:
 		return condition(kind, true, v1alpha1.ReasonSized, "sized as revision "+mem.Applicable.Revision)
+	case in.PodLevel:
+		return condition(kind, false, v1alpha1.ReasonPodLevelResources, podLevelProblem)
 	case len(in.Containers) == 0:
 		return condition(kind, false, v1alpha1.ReasonNothingToSize, "every container is left alone")
 	case reason != "":

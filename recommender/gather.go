@@ -34,6 +34,7 @@ func (e *Engine) Gather(ctx context.Context, target Target, now time.Time) (Inpu
 		return in, nil
 	}
 	in.TargetUID, in.Replicas = found.uid, found.replicas
+	in.PodLevel = apply.HasPodLevelResources(&corev1.Pod{Spec: found.template})
 	chooseContainers(&in, found.template)
 	// The slow part first, so that all the rest is fresh.
 	if err := e.History.Ensure(ctx, target.Namespace, now); err != nil {
@@ -44,7 +45,7 @@ func (e *Engine) Gather(ctx context.Context, target Target, now time.Time) (Inpu
 	}
 	in.History, _ = e.History.Get(target)
 	in.Forecasts = e.Forecaster.Forecasts(in, now)
-	if err := e.gatherPods(ctx, &in, found.template); err != nil {
+	if err := e.gatherPods(ctx, &in); err != nil {
 		return in, err
 	}
 	if in.NodeMax, err = e.largestNode(ctx); err != nil {
@@ -60,11 +61,21 @@ func (e *Engine) Gather(ctx context.Context, target Target, now time.Time) (Inpu
 	return in, err
 }
 
-// chooseContainers divides the template's containers into those to size and those to leave alone.
+// chooseContainers divides the template's containers into those to size and those to leave alone. Native side-cars are sized
+// like containers; ordinary init containers, whose usage is over before anybody measured it, are not. Resources of the pod as
+// a whole are shared out by its owner: none of its containers is sized.
 func chooseContainers(in *Input, template corev1.PodSpec) {
-	for _, c := range template.Containers {
+	candidates := slices.Clone(template.Containers)
+	for _, c := range template.InitContainers {
+		if apply.IsSidecar(c) {
+			candidates = append(candidates, c)
+		} else {
+			in.LeftAlone = append(in.LeftAlone, c)
+		}
+	}
+	for _, c := range candidates {
 		switch {
-		case slices.Contains(in.Settings.ExcludeContainers, c.Name):
+		case in.PodLevel, slices.Contains(in.Settings.ExcludeContainers, c.Name):
 			in.LeftAlone = append(in.LeftAlone, c)
 		case len(in.Containers) == maxContainers:
 			in.LeftAlone = append(in.LeftAlone, c)
@@ -73,7 +84,6 @@ func chooseContainers(in *Input, template corev1.PodSpec) {
 			in.Containers = append(in.Containers, c)
 		}
 	}
-	in.LeftAlone = append(in.LeftAlone, template.InitContainers...)
 }
 
 // gatherSettings combines the annotations of namespace and workload with the policy.
@@ -164,8 +174,9 @@ func podOwner(object client.Object) []string {
 }
 
 // gatherPods collects from the status of the workload's pods the out-of-memory kills, and since when raises are pending.
-// Containers that are not in the template, such as injected side-cars, are never sized and do not count.
-func (e *Engine) gatherPods(ctx context.Context, in *Input, template corev1.PodSpec) error {
+// Containers that are not sized, such as injected side-cars, which are not in the template, do not count. Excluded ones do:
+// what a kill taught is known when somebody includes them again.
+func (e *Engine) gatherPods(ctx context.Context, in *Input) error {
 	target, pods := in.Target, &corev1.PodList{}
 	err := e.Client.List(ctx, pods, client.InNamespace(target.Namespace),
 		client.MatchingFields{podOwnerIndex: target.Kind + "/" + target.Name}, client.UnsafeDisableDeepCopy)
@@ -174,7 +185,7 @@ func (e *Engine) gatherPods(ctx context.Context, in *Input, template corev1.PodS
 	}
 	for i := range pods.Items {
 		for _, kill := range OOMKills(&pods.Items[i]) {
-			if slices.ContainsFunc(template.Containers, func(c corev1.Container) bool { return c.Name == kill.Container }) {
+			if inTemplate(*in, kill.Container) {
 				in.OOMKills = append(in.OOMKills, kill)
 			}
 		}
@@ -182,6 +193,12 @@ func (e *Engine) gatherPods(ctx context.Context, in *Input, template corev1.PodS
 	}
 	slices.SortFunc(in.OOMKills, compareKills)
 	return nil
+}
+
+// inTemplate reports whether the workload's template has a container of that name which is, or could be, sized.
+func inTemplate(in Input, name string) bool {
+	is := func(c corev1.Container) bool { return c.Name == name }
+	return slices.ContainsFunc(in.Containers, is) || slices.ContainsFunc(in.LeftAlone, is)
 }
 
 // largestNode returns the largest allocatable CPU and the largest allocatable memory among schedulable nodes. A pod that

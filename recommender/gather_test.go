@@ -3,6 +3,7 @@ package recommender
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -110,6 +111,48 @@ func TestContainersAreDividedIntoThoseToSizeAndThoseToLeaveAlone(t *testing.T) {
 	in := newShop(t, object, testkit.Namespace("shop", v1alpha1.AnnotationMode, "auto")).gather()
 	if len(in.Containers) != maxContainers || in.Surplus != 1 || len(in.LeftAlone) != 3 {
 		t.Errorf("%d to size, %d too many, %d left alone", len(in.Containers), in.Surplus, len(in.LeftAlone))
+	}
+}
+
+func TestANativeSideCarIsSizedLikeAContainer(t *testing.T) {
+	deployment := testkit.Deployment("shop", "checkout", 1).Container("app", "1", "1Gi")
+	object := deployment.Object()
+	sidecar := testkit.Container("shipper", "100m", "128Mi")
+	sidecar.RestartPolicy = new(corev1.ContainerRestartPolicyAlways)
+	object.Spec.Template.Spec.InitContainers = []corev1.Container{testkit.Container("migrate", "1", "1Gi"), sidecar}
+	pod := deployment.Pod(0).Object()
+	pod.Spec = *object.Spec.Template.Spec.DeepCopy()
+	killed := corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Reason: "OOMKilled", FinishedAt: metav1.NewTime(noon)}}
+	for _, name := range []string{"migrate", "shipper", "mesh-proxy"} {
+		pod.Status.InitContainerStatuses = append(pod.Status.InitContainerStatuses, corev1.ContainerStatus{Name: name, LastTerminationState: killed})
+	}
+	if _, err := stripPod(pod); err != nil { // as the cache holds it
+		t.Fatal(err)
+	}
+	in := newShop(t, object, pod, testkit.Namespace("shop", v1alpha1.AnnotationMode, "auto")).gather()
+	if len(in.Containers) != 2 || in.Containers[1].Name != "shipper" || len(in.LeftAlone) != 1 || in.LeftAlone[0].Name != "migrate" {
+		t.Errorf("sized %v, left alone %v, want the side-car sized and the init container left alone", in.Containers, in.LeftAlone)
+	}
+	if len(in.OOMKills) != 1 || in.OOMKills[0].Container != "shipper" || in.OOMKills[0].LimitBytes != 128<<20 {
+		t.Errorf("kills %+v, want that of the side-car alone: an init container is not sized, and an injected one is not in the template", in.OOMKills)
+	}
+}
+
+func TestAPodWithResourcesOfItsOwnIsLeftAloneAndSaysWhy(t *testing.T) {
+	object := testkit.Deployment("shop", "checkout", 1).Container("app", "1", "1Gi").Object()
+	object.Spec.Template.Spec.Resources = &corev1.ResourceRequirements{Requests: object.Spec.Template.Spec.Containers[0].Resources.Requests}
+	in := newShop(t, object, testkit.Namespace("shop", v1alpha1.AnnotationMode, "auto")).gather()
+	in.Cadence = Cadence{Horizon: time.Hour, Confirm: time.Hour, StaleAfter: time.Hour}
+	decision, mem := Decide(noon, in, Memory{Applicable: &Revisioned{Revision: "before"}})
+	if decision.Guard.Candidate != nil {
+		t.Errorf("sized: %+v", decision.Guard.Candidate)
+	}
+	ready := readyCondition(noon, in, decision, mem)
+	if ready.Status != metav1.ConditionFalse || ready.Reason != v1alpha1.ReasonPodLevelResources || !strings.Contains(ready.Message, "spec.resources") {
+		t.Errorf("Ready is %+v", ready)
+	}
+	if len(decision.Findings) != 1 || decision.Findings[0].Type != v1alpha1.ReasonPodLevelResources {
+		t.Errorf("findings %+v", decision.Findings)
 	}
 }
 

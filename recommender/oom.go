@@ -26,7 +26,7 @@ func oomFloorBytes(hit int64) int64 {
 // Event for a container's kill, and Events can be forged; the status cannot.
 func OOMKills(pod *corev1.Pod) []OOMKill {
 	var kills []OOMKill
-	for _, status := range pod.Status.ContainerStatuses {
+	for _, status := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
 		for _, state := range []corev1.ContainerState{status.State, status.LastTerminationState} {
 			if state.Terminated == nil || state.Terminated.Reason != "OOMKilled" {
 				continue
@@ -55,7 +55,7 @@ func memoryLimit(pod *corev1.Pod, status corev1.ContainerStatus) int64 {
 			return limit.Value()
 		}
 	}
-	for _, container := range pod.Spec.Containers {
+	for _, container := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
 		if container.Name != status.Name {
 			continue
 		}

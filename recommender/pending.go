@@ -15,12 +15,13 @@ func pendingRaises(pod *corev1.Pod) map[string]time.Time {
 		return nil
 	}
 	pending := map[string]time.Time{}
-	for _, c := range pod.Spec.Containers {
-		i := slices.IndexFunc(pod.Status.ContainerStatuses, func(s corev1.ContainerStatus) bool { return s.Name == c.Name })
-		if i < 0 || pod.Status.ContainerStatuses[i].Resources == nil {
+	statuses := slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses)
+	for _, c := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
+		i := slices.IndexFunc(statuses, func(s corev1.ContainerStatus) bool { return s.Name == c.Name })
+		if i < 0 || statuses[i].Resources == nil {
 			continue
 		}
-		actual := pod.Status.ContainerStatuses[i].Resources.Requests
+		actual := statuses[i].Resources.Requests
 		if c.Resources.Requests.Cpu().Cmp(*actual.Cpu()) > 0 {
 			pending[c.Name] = since
 		}

@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/apply"
 	"github.com/loadline-dev/loadline/config"
 )
 
@@ -136,9 +137,19 @@ func stripPod(object any) (any, error) {
 	for _, c := range pod.Spec.Containers {
 		spec.Containers = append(spec.Containers, corev1.Container{Name: c.Name, Resources: c.Resources})
 	}
+	for _, c := range pod.Spec.InitContainers {
+		if apply.IsSidecar(c) { // nothing is learnt from the others
+			spec.InitContainers = append(spec.InitContainers, corev1.Container{Name: c.Name, Resources: c.Resources})
+		}
+	}
 	pod.Spec = spec
 	conditions := slices.DeleteFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool { return c.Type != corev1.PodResizePending })
-	pod.Status = corev1.PodStatus{Phase: pod.Status.Phase, ContainerStatuses: pod.Status.ContainerStatuses, Conditions: conditions}
+	pod.Status = corev1.PodStatus{
+		Phase: pod.Status.Phase, ContainerStatuses: pod.Status.ContainerStatuses, Conditions: conditions,
+		InitContainerStatuses: slices.DeleteFunc(pod.Status.InitContainerStatuses, func(status corev1.ContainerStatus) bool {
+			return !slices.ContainsFunc(spec.InitContainers, func(c corev1.Container) bool { return c.Name == status.Name })
+		}),
+	}
 	return pod, nil
 }
 

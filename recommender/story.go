@@ -94,6 +94,9 @@ func settingsFindings(in Input) []v1alpha1.Finding {
 	for _, problem := range in.SignalProblems {
 		add("SignalUnavailable", v1alpha1.SeverityInfo, problem)
 	}
+	if in.PodLevel {
+		add(v1alpha1.ReasonPodLevelResources, v1alpha1.SeverityWarning, podLevelProblem)
+	}
 	if in.Surplus > 0 {
 		add("TooManyContainers", v1alpha1.SeverityWarning,
 			fmt.Sprintf("%d containers are left alone: at most %d of one workload are sized", in.Surplus, maxContainers))

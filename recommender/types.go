@@ -53,12 +53,15 @@ type Input struct {
 	Policy   v1alpha1.SizingPolicySpec
 	// PolicyProblem tells why the policy that was asked for is not used; empty if it is.
 	PolicyProblem string
-	// Containers of the workload's template that are to be sized, in template order; at most maxContainers.
+	// Containers of the workload's template that are to be sized, in template order, native side-cars last; at most
+	// maxContainers.
 	Containers []corev1.Container
-	// LeftAlone are the containers that are not sized: init containers, excluded ones, and those beyond maxContainers, of
-	// which there are Surplus. They have a part in the pod's QoS class.
+	// LeftAlone are the containers that are not sized: ordinary init containers, excluded ones, and those beyond
+	// maxContainers, of which there are Surplus. They have a part in the pod's QoS class.
 	LeftAlone []corev1.Container
 	Surplus   int
+	// PodLevel says that the template sets resources for the pod as a whole, so that all its containers are left alone.
+	PodLevel bool
 	// Replicas that the workload's spec asks for.
 	Replicas int32
 	History  history.Workload

@@ -48,7 +48,7 @@ func resizable(pod *corev1.Pod) bool {
 func fixed(pod *corev1.Pod) map[string]plan.Fixed {
 	out := map[string]plan.Fixed{}
 	for _, c := range pod.Spec.InitContainers {
-		if c.RestartPolicy == nil || *c.RestartPolicy != corev1.ContainerRestartPolicyAlways {
+		if !apply.IsSidecar(c) {
 			out[c.Name] = plan.Fixed{CPU: true, Memory: true}
 		}
 	}

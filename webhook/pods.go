@@ -15,7 +15,7 @@ import (
 	"github.com/loadline-dev/loadline/internal/owner"
 )
 
-// pods injects requests and limits into pods that are being created. Init containers are never changed.
+// pods injects requests and limits into pods that are being created. Ordinary init containers are never changed.
 type pods struct {
 	gate
 	limits limitRanges
@@ -32,8 +32,9 @@ type podView struct {
 }
 
 type containerView struct {
-	Name      string                       `json:"name"`
-	Resources *corev1.ResourceRequirements `json:"resources"`
+	Name          string                         `json:"name"`
+	Resources     *corev1.ResourceRequirements   `json:"resources"`
+	RestartPolicy *corev1.ContainerRestartPolicy `json:"restartPolicy"`
 }
 
 func (p *pods) mutate(ctx context.Context, req *admissionv1.AdmissionRequest) (answer, error) {
@@ -61,7 +62,7 @@ func (p *pods) mutate(ctx context.Context, req *admissionv1.AdmissionRequest) (a
 	if err != nil || why != "" {
 		return answer{outcome: why}, err
 	}
-	s := sizer{values: apply.FromAPI(rec.Status.Applicable), excluded: effective.ExcludeContainers, stale: p.stale(rec)}
+	s := sizer{values: sizable(apply.FromAPI(rec.Status.Applicable), pod, effective.ExcludeContainers), stale: p.stale(rec)}
 	return p.size(ctx, view, pod, s, rec.Status.Applicable.Revision)
 }
 
@@ -93,9 +94,14 @@ func inject(view *podView, original, sized map[string]apply.Resources, revision 
 		v1alpha1.AnnotationOriginal: encoded,
 		v1alpha1.AnnotationRevision: revision,
 	})
-	for i, c := range view.Spec.Containers {
-		if want, ok := sized[c.Name]; ok {
-			ops = append(ops, resourceOps("/spec/containers/"+strconv.Itoa(i)+"/resources", c.Resources, want)...)
+	for _, l := range []struct {
+		at         string
+		containers []containerView
+	}{{"/spec/initContainers/", view.Spec.InitContainers}, {"/spec/containers/", view.Spec.Containers}} {
+		for i, c := range l.containers {
+			if want, ok := sized[c.Name]; ok {
+				ops = append(ops, resourceOps(l.at+strconv.Itoa(i)+"/resources", c.Resources, want)...)
+			}
 		}
 	}
 	if len(ops) == 0 {
@@ -159,7 +165,7 @@ func (v *podView) pod() *corev1.Pod {
 func containers(views []containerView) []corev1.Container {
 	out := make([]corev1.Container, len(views))
 	for i, c := range views {
-		out[i].Name = c.Name
+		out[i].Name, out[i].RestartPolicy = c.Name, c.RestartPolicy
 		if c.Resources != nil {
 			out[i].Resources = *c.Resources
 		}

@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -9,8 +10,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	admissionv1 "k8s.io/api/admission/v1"
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/apply"
 )
 
 // checkoutPod is a pod of the Deployment checkout as its ReplicaSet creates it: without a name, and with a field that no
@@ -266,12 +269,51 @@ func TestExcludedContainersStayAsTheyAre(t *testing.T) {
 	}
 }
 
-func TestInitContainersAreNotTouched(t *testing.T) {
+func TestOrdinaryInitContainersAreNotTouched(t *testing.T) {
 	w := newWorld(t, recommend("Deployment", "checkout", container("app", "250m", "512Mi"), container("migrate", "10m", "64Mi")))
 	pod := strings.Replace(checkoutPod(`{}`), `"containers"`, `"initContainers":[{"name":"migrate","resources":{"requests":{"cpu":"2"}}}],"containers"`, 1)
 	got := w.send(t, PathMutatePods, createPod("shop", pod))
 	if v := at(t, got.object, "spec", "initContainers", 0, "resources", "requests", "cpu"); v != "2" {
 		t.Errorf("init container requests %v", v)
+	}
+}
+
+func TestANativeSideCarIsSizedWhereItIs(t *testing.T) {
+	w := newWorld(t, recommend("Deployment", "checkout", container("app", "250m", "512Mi"), container("shipper", "20m", "64Mi")))
+	pod := strings.Replace(checkoutPod(`{}`), `"containers"`, `"initContainers":[{"name":"migrate","resources":{"requests":{"cpu":"2"}}},`+
+		`{"name":"shipper","restartPolicy":"Always","resources":{"requests":{"cpu":"1"},"claims":[{"name":"gpu"}]}},`+
+		`{"name":"mesh","restartPolicy":"Always","resources":{"requests":{"cpu":"3"}}}],"containers"`, 1)
+	got := w.send(t, PathMutatePods, createPod("shop", pod))
+	requests := func(i int) any { return at(t, got.object, "spec", "initContainers", i, "resources", "requests") }
+	want := []any{map[string]any{"cpu": "2"}, map[string]any{"cpu": "20m", "memory": "64Mi"}, map[string]any{"cpu": "3"}}
+	if diff := cmp.Diff(want, []any{requests(0), requests(1), requests(2)}); diff != "" {
+		t.Errorf("init container, side-car of the template, injected side-car (-want +got):\n%s", diff)
+	}
+	if v := at(t, got.object, "spec", "initContainers", 1, "resources", "claims", 0, "name"); v != "gpu" {
+		t.Errorf("the side-car's claim is %v", v)
+	}
+	if again := w.send(t, PathMutatePods, createPod("shop", got.object)); len(again.Patch) > 0 {
+		t.Errorf("called again: patch %s", again.Patch)
+	}
+}
+
+func TestAGuaranteedPodStaysGuaranteed(t *testing.T) {
+	const equal = `{"requests":{"cpu":"1","memory":"1Gi"},"limits":{"cpu":"1","memory":"1Gi"}}`
+	sized := []recOption{container("app", "250m", "512Mi"), container("shipper", "20m", "64Mi"), container("vault", "10m", "32Mi")}
+	for _, policy := range []v1alpha1.LimitPolicy{v1alpha1.LimitKeep, v1alpha1.LimitEqual, v1alpha1.LimitNone, v1alpha1.LimitHeadroom} {
+		t.Run(string(policy), func(t *testing.T) {
+			w := newWorld(t, recommend("Deployment", "checkout", append(sized, limits(policy, "", ""))...))
+			w.namespaces["shop"][v1alpha1.AnnotationExcludeContainers] = "vault"
+			pod := strings.Replace(checkoutPod(equal, `{"name":"vault","resources":`+equal+`}`), `"containers"`,
+				`"initContainers":[{"name":"migrate","resources":`+equal+`},{"name":"shipper","restartPolicy":"Always","resources":`+equal+`}],"containers"`, 1)
+			var after corev1.Pod
+			if err := json.Unmarshal([]byte(w.send(t, PathMutatePods, createPod("shop", pod)).object), &after); err != nil {
+				t.Fatal(err)
+			}
+			if present := apply.Present(&after); apply.QOSClass(present) != corev1.PodQOSGuaranteed || present["shipper"].Requests.CPUMillis != 20 {
+				t.Errorf("%s with %+v", apply.QOSClass(present), present)
+			}
+		})
 	}
 }
 

@@ -13,20 +13,27 @@ import (
 
 // sizer says what the containers of one pod should carry.
 type sizer struct {
-	values   apply.Values
-	excluded []string
+	values apply.Values
 	// stale forbids anything below the memory that the pod asks for itself.
 	stale bool
+}
+
+// sizable returns the sizes without those of containers that are excluded, and of ordinary init containers: the template may
+// have made one out of a side-car since it was sized.
+func sizable(v apply.Values, pod *corev1.Pod, excluded []string) apply.Values {
+	v.Containers = slices.DeleteFunc(slices.Clone(v.Containers), func(c apply.Container) bool {
+		return slices.Contains(excluded, c.Name) || slices.ContainsFunc(pod.Spec.InitContainers, func(init corev1.Container) bool {
+			return init.Name == c.Name && !apply.IsSidecar(init)
+		})
+	})
+	return v
 }
 
 // desired returns the sizes of the containers that are sized.
 func (s sizer) desired(original map[string]apply.Resources) map[string]apply.Resources {
 	sized := apply.Desired(s.values, original, apply.ForNewPod)
-	for name, want := range sized {
-		switch {
-		case slices.Contains(s.excluded, name):
-			delete(sized, name)
-		case s.stale:
+	if s.stale {
+		for name, want := range sized {
 			sized[name] = notBelow(want, original[name])
 		}
 	}

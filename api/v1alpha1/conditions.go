@@ -30,6 +30,7 @@ const (
 	ReasonNoHistory           = "NoHistory"
 	ReasonMeasurementsStopped = "MeasurementsStopped"
 	ReasonNothingToSize       = "NothingToSize"
+	ReasonPodLevelResources   = "PodLevelResources"
 	ReasonForecast            = "Forecast"
 	ReasonHistoryTooShort     = "HistoryTooShort"
 	ReasonRules               = "Rules"

@@ -124,7 +124,7 @@ func TestEveryChangeHasAReason(t *testing.T) {
 			return
 		}
 		d := newDraft(in)
-		before := d.inForce(apply.ForNewPod)
+		before := d.inForce()
 		for name, after := range apply.Desired(*out.Candidate, d.template, apply.ForNewPod) {
 			if before[name] != after && !told(out, name) {
 				t.Fatalf("container %s: from %+v to %+v without a word\n%s", name, before[name], after, story(out))

@@ -20,28 +20,31 @@ func newDraft(in Input) *draft {
 	for _, c := range in.Containers {
 		d.template[c.Name] = resources(c.Current).Defaulted()
 	}
-	forNew, forRunning := d.inForce(apply.ForNewPod), d.inForce(apply.ForRunningPod)
+	forNew := d.inForce()
 	for _, c := range in.Containers {
 		if !c.Excluded {
-			d.sizes = append(d.sizes, d.newSize(c, forNew[c.Name], forRunning[c.Name]))
+			d.sizes = append(d.sizes, d.newSize(c, forNew[c.Name].Limits))
 		}
 	}
 	return d
 }
 
-// newSize gathers what the rules have to know about one container.
-func (d *draft) newSize(c Container, forNew, forRunning apply.Resources) *size {
+// newSize gathers what the rules have to know about one container, whose new pods have these limits.
+//
+// The requests in force are those that were decided, and not what apply.Desired makes of them: that may be a step less, and a
+// number that is held must not change by being looked at.
+func (d *draft) newSize(c Container, limits apply.Amounts) *size {
 	in := d.in
 	s := &size{container: c, proposal: proposalFor(in.Proposal, c.Name)}
 	ours, before := container(in.Applicable, c.Name), container(in.Previous, c.Name)
-	newRequest, runningRequest := apply.Round(forNew.Requests), apply.Round(forRunning.Requests)
+	target, inPlace := apply.Round(ours.Target), apply.Round(ours.InPlace)
 	memory, template := in.Memory.Containers[c.Name], apply.Round(d.template[c.Name].Requests)
 	s.cpu = &amount{
 		container: c.Name, name: cpuName, policy: in.Policy.CPU, hours: s.proposal.CPUHours,
 		inForce: inForce{
 			sized:   ours.Target.CPUMillis > 0,
-			request: move{newRequest.CPUMillis, runningRequest.CPUMillis},
-			limit:   forNew.Limits.CPUMillis, rule: ours.CPULimit,
+			request: beforeOr(target.CPUMillis, inPlace.CPUMillis, template.CPUMillis),
+			limit:   limits.CPUMillis, rule: ours.CPULimit,
 		},
 		before:      beforeOr(before.Target.CPUMillis, before.InPlace.CPUMillis, template.CPUMillis),
 		beforeLimit: before.CPULimit,
@@ -52,8 +55,8 @@ func (d *draft) newSize(c Container, forNew, forRunning apply.Resources) *size {
 		peak: legal(c.PeakMemoryBytes), oomFloor: legal(c.OOMFloorBytes),
 		inForce: inForce{
 			sized:   ours.Target.MemoryBytes > 0,
-			request: move{newRequest.MemoryBytes, runningRequest.MemoryBytes},
-			limit:   forNew.Limits.MemoryBytes, rule: ours.MemoryLimit,
+			request: beforeOr(target.MemoryBytes, inPlace.MemoryBytes, template.MemoryBytes),
+			limit:   limits.MemoryBytes, rule: ours.MemoryLimit,
 		},
 		before:      beforeOr(before.Target.MemoryBytes, before.InPlace.MemoryBytes, template.MemoryBytes),
 		beforeLimit: before.MemoryLimit,
@@ -67,11 +70,11 @@ func (d *draft) newSize(c Container, forNew, forRunning apply.Resources) *size {
 	return s
 }
 
-// inForce returns what pods of one tempo get at present: the template, changed by Applicable.
-func (d *draft) inForce(tempo apply.Tempo) map[string]apply.Resources {
+// inForce returns what new pods get at present: the template, changed by Applicable.
+func (d *draft) inForce() map[string]apply.Resources {
 	out := maps.Clone(d.template)
 	if d.in.Applicable != nil {
-		maps.Copy(out, apply.Desired(*d.in.Applicable, d.template, tempo))
+		maps.Copy(out, apply.Desired(*d.in.Applicable, d.template, apply.ForNewPod))
 	}
 	return out
 }

@@ -62,7 +62,7 @@ func (d *draft) band(a *amount) apply.Interval {
 
 // explain adds what all rules together change in the pods that will be admitted.
 func (d *draft) explain(candidate apply.Values) {
-	now := d.inForce(apply.ForNewPod)
+	now := d.inForce()
 	then := apply.Desired(candidate, d.template, apply.ForNewPod)
 	for _, s := range d.sizes {
 		to, sized := then[s.container.Name]
