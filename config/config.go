@@ -154,6 +154,8 @@ type Updater struct {
 	ObservePeriod metav1.Duration `json:"observePeriod"`
 	// KillSwitchConfigMap in the operator's namespace stops the updater while it is there, unless its key "stop" is "false".
 	KillSwitchConfigMap string `json:"killSwitchConfigMap"`
+	// RecordConfigMap in the operator's namespace is where the updater writes down what it does. It must exist, and may be empty.
+	RecordConfigMap string `json:"recordConfigMap"`
 
 	LeaderElection LeaderElection `json:"leaderElection"`
 }

@@ -110,6 +110,7 @@ func defaultUpdater() Updater {
 		ResizeRetryInterval:       duration(5 * time.Minute),
 		ObservePeriod:             duration(10 * time.Minute),
 		KillSwitchConfigMap:       "loadline-kill-switch",
+		RecordConfigMap:           "loadline-updater-record",
 		LeaderElection:            defaultLeaderElection("loadline-updater"),
 	}
 }

@@ -89,6 +89,10 @@ func (v *checks) updater(at *field.Path, u *Updater) {
 	v.duration(at.Child("resizeRetryInterval"), u.ResizeRetryInterval, time.Second, time.Hour)
 	v.duration(at.Child("observePeriod"), u.ObservePeriod, 0, 24*time.Hour)
 	v.name(at.Child("killSwitchConfigMap"), u.KillSwitchConfigMap)
+	v.name(at.Child("recordConfigMap"), u.RecordConfigMap)
+	if u.RecordConfigMap == u.KillSwitchConfigMap {
+		v.add(field.Invalid(at.Child("recordConfigMap"), u.RecordConfigMap, "must differ from killSwitchConfigMap, which stops the updater while it is there"))
+	}
 	v.leaderElection(at.Child("leaderElection"), &u.LeaderElection)
 }
 

@@ -23,6 +23,7 @@ type controller struct {
 	actor            actor
 	reporter         reporter
 	ledger           *ledger
+	record           *record
 	budget           plan.Budget
 	metrics          *metrics
 
@@ -71,7 +72,7 @@ func (c *controller) round(ctx context.Context) error {
 	budget.Spent = c.ledger.spent
 	result := plan.Plan(now, snapshot, budget)
 	c.measure(ctx, result)
-	done := c.carryOut(ctx, result.Actions)
+	done := c.carryOut(ctx, c.reserve(ctx, result.Actions))
 	err = c.reporter.report(ctx, now, v, result, c.ledger)
 	c.reporter.tell(v, done)
 	if err != nil {
@@ -83,11 +84,29 @@ func (c *controller) round(ctx context.Context) error {
 
 // gate stays closed while a new leader warms up: what the one before did shows in the caches by then.
 func (c *controller) gate(ctx context.Context, now time.Time) plan.Gate {
+	if err := c.record.read(ctx, c.ledger); err != nil {
+		logf.FromContext(ctx).Error(err, "cannot tell what was done in the last hour")
+		return plan.Gate{Reason: fmt.Sprintf("what was done in the last hour cannot be read from ConfigMap %s", c.record.name)}
+	}
 	gate := c.probe.gate(ctx, now)
 	if until := c.started.Add(c.warmUp); gate.Open && now.Before(until) {
 		return plan.Gate{Reason: "warming up until " + until.UTC().Format(time.RFC3339)}
 	}
 	return gate
+}
+
+// reserve writes down what is about to be done. It returns the actions, or none if it could not write.
+func (c *controller) reserve(ctx context.Context, actions []plan.Action) []plan.Action {
+	if len(actions) == 0 {
+		return nil
+	}
+	now := c.clock.Now()
+	if err := c.record.write(ctx, now, c.ledger.withAll(actions, now.Add(c.interval+actTimeout))); err != nil {
+		c.metrics.roundErrors.WithLabelValues("reserve").Inc()
+		logf.FromContext(ctx).Error(err, "nothing is changed that is not on record first, the next round tries again")
+		return nil
+	}
+	return actions
 }
 
 // observe notes what became of earlier changes: harm, and what nodes said about resizes.
@@ -162,7 +181,17 @@ func (c *controller) carryOut(ctx context.Context, actions []plan.Action) []answ
 			break
 		}
 	}
+	if len(actions) > 0 {
+		c.settle(ctx)
+	}
 	return done
+}
+
+// settle writes down what was done in place of what was to be done.
+func (c *controller) settle(ctx context.Context) {
+	if err := c.record.write(ctx, c.clock.Now(), c.ledger.spent); err != nil {
+		logf.FromContext(ctx).Error(err, "what was to be done stays on record as if it all had been")
+	}
 }
 
 // remember notes the answer to an action.

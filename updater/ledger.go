@@ -56,12 +56,35 @@ func (l *ledger) learn(key plan.Key, stored []v1alpha1.Outcome) []v1alpha1.Outco
 		return known
 	}
 	l.outcomes[key] = stored
+	var spent []plan.Spent
 	for _, o := range stored {
 		if kind, ok := kindOf(o.Result); ok {
-			l.spent = append(l.spent, plan.Spent{At: o.Time.Time, Kind: kind, Workload: key, PodUID: o.PodUID})
+			spent = append(spent, plan.Spent{At: o.Time.Time, Kind: kind, Workload: key, PodUID: o.PodUID})
 		}
 	}
+	l.recall(spent)
 	return stored
+}
+
+// recall adds what was spent according to another source and is not known yet. Sources tell the time to the second: of what was
+// done to one workload in one second, the source with the most counts.
+func (l *ledger) recall(spent []plan.Spent) {
+	type moment struct {
+		kind     plan.Kind
+		workload plan.Key
+		second   int64
+	}
+	known := map[moment]int{}
+	for _, s := range l.spent {
+		known[moment{s.Kind, s.Workload, s.At.Unix()}]++
+	}
+	for _, s := range spent {
+		if m := (moment{s.Kind, s.Workload, s.At.Unix()}); known[m] > 0 {
+			known[m]--
+			continue
+		}
+		l.spent = append(l.spent, s)
+	}
 }
 
 func kindOf(result v1alpha1.OutcomeResult) (plan.Kind, bool) {
@@ -73,6 +96,15 @@ func kindOf(result v1alpha1.OutcomeResult) (plan.Kind, bool) {
 	default: // What the node said later about a resize that is in the list as well, and harm.
 		return "", false
 	}
+}
+
+// withAll is what is spent once all actions are carried out, which happens until the given time.
+func (l *ledger) withAll(actions []plan.Action, until time.Time) []plan.Spent {
+	spent := slices.Clone(l.spent)
+	for _, a := range actions {
+		spent = append(spent, plan.Spent{At: until, Kind: a.Kind, Workload: a.Workload, PodUID: a.UID})
+	}
+	return spent
 }
 
 // spend notes an action that the API server was asked for.

@@ -54,7 +54,7 @@ func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
 		}),
 		roundErrors: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: namespace, Subsystem: subsystem, Name: "errors_total",
-			Help: "Rounds that could not gather, and statuses that could not be written, by step.",
+			Help: "Rounds that could not gather or write down what they were about to do, and statuses that could not be written, by step.",
 		}, []string{"step"}),
 		badOriginals: prometheus.NewCounter(prometheus.CounterOpts{
 			Namespace: namespace, Subsystem: subsystem, Name: "unreadable_originals_total",

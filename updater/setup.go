@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/discovery"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -41,7 +42,11 @@ func Setup(mgr ctrl.Manager, options Options) error {
 		actor:    actor{client: mgr.GetClient()},
 		reporter: reporter{client: mgr.GetClient(), events: mgr.GetEventRecorder("loadline.dev/updater")},
 		ledger:   newLedger(cfg.ResizeRetryInterval.Duration),
-		budget:   budgetOf(cfg),
-		metrics:  metrics,
+		record: &record{
+			reader: mgr.GetAPIReader(), client: mgr.GetClient(),
+			name: types.NamespacedName{Namespace: options.Config.Namespace, Name: cfg.RecordConfigMap},
+		},
+		budget:  budgetOf(cfg),
+		metrics: metrics,
 	})
 }

@@ -44,6 +44,8 @@ type world struct {
 	admits bool
 	// admissionTakes is how long the probe's pod is on its way.
 	admissionTakes time.Duration
+	// onProbe is called while it is.
+	onProbe func()
 	// resizeError and evictError are returned instead of doing it.
 	resizeError, evictError func(pod string) error
 	// evictions are the bodies of the evictions that were asked for.
@@ -65,11 +67,15 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 		}
 	}
 	none := func(string) error { return nil }
-	w := &world{t: t, clock: clocktesting.NewFakeClock(start), events: events.NewFakeRecorder(100), admits: true, resizeError: none, evictError: none}
+	w := &world{t: t, clock: clocktesting.NewFakeClock(start), events: events.NewFakeRecorder(100), admits: true, onProbe: func() {}, resizeError: none, evictError: none}
 	w.client = fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).
 		WithStatusSubresource(&v1alpha1.Recommendation{}, &corev1.Pod{}).
 		WithInterceptorFuncs(interceptor.Funcs{Create: w.create, Patch: w.patch, SubResourcePatch: w.patchSubResource, SubResourceCreate: w.createSubResource, SubResourceApply: w.applyStatus}).
 		Build()
+	own := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: config.Default().Namespace, Name: config.Default().Updater.RecordConfigMap}}
+	if err := w.client.Create(t.Context(), own); err != nil {
+		t.Fatal(err)
+	}
 	w.restart()
 	return w
 }
@@ -89,6 +95,7 @@ func (w *world) restart() {
 		actor:    actor{client: w.client},
 		reporter: reporter{client: w.client, events: w.events},
 		ledger:   newLedger(cfg.Updater.ResizeRetryInterval.Duration),
+		record:   &record{reader: w.client, client: w.client, name: types.NamespacedName{Namespace: cfg.Namespace, Name: cfg.Updater.RecordConfigMap}},
 		budget:   budgetOf(cfg.Updater),
 		metrics:  m,
 		started:  w.clock.Now(),
@@ -115,6 +122,7 @@ func (w *world) create(ctx context.Context, c client.WithWatch, obj client.Objec
 	if !ok || !slices.Contains(opts, client.CreateOption(client.DryRunAll)) {
 		return c.Create(ctx, obj, opts...)
 	}
+	w.onProbe()
 	w.clock.Step(w.admissionTakes)
 	if w.admits {
 		values := probeValues()

@@ -26,6 +26,14 @@ type Spent struct {
 	PodUID types.UID
 }
 
+// Counts is how long an action counts: against a budget, or for its workload's cooldown.
+func (k Kind) Counts() time.Duration {
+	if k == Resize {
+		return time.Minute
+	}
+	return time.Hour
+}
+
 // account keeps what is left of the budgets while a plan is drawn up.
 type account struct {
 	budget    Budget
