@@ -84,7 +84,7 @@ func counsel(e advice.Evidence, model advice.Advice) (refined, rules advice.Advi
 	switch {
 	case model.Source != advice.SourceModel:
 		rules.Reason = model.Reason
-	case model.InputHash != rules.InputHash:
+	case !advice.SameEvidence(model.InputHash, rules.InputHash):
 		rules.Reason = "the model's answer is about evidence that has changed since"
 	default:
 		return advice.Refine(rules, model, e), rules

@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/recommender/advice"
 )
 
 const (
@@ -71,7 +72,7 @@ func (p Publication) Status() v1alpha1.RecommendationStatus {
 func (p Publication) adviceReason() string {
 	const failure = "model: " // as the errors of package llm begin
 	reason, before := p.Decision.Advice.Reason, p.Previous.Status.Advice
-	if reason != "" && before != nil && before.InputHash == p.Decision.Advice.InputHash && !strings.HasPrefix(reason, failure) &&
+	if reason != "" && before != nil && advice.SameEvidence(before.InputHash, p.Decision.Advice.InputHash) && !strings.HasPrefix(reason, failure) &&
 		p.Input.ModelConfigured && strings.HasPrefix(before.Reason, failure) {
 		return before.Reason
 	}

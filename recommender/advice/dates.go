@@ -207,15 +207,14 @@ func (r reader) skip(marks string, offset, step int) int {
 // Local dates reach from 14 hours before to 12 hours after the same day in UTC; a day before and half a day after covers that.
 const (
 	beforeDate = 24 * time.Hour
-	afterDate  = 36 * time.Hour
+	afterDate  = 12 * time.Hour
 )
 
-// span returns when a date begins and ends in UTC, wherever on Earth it was meant, in the given year.
+// span returns when a date begins and ends in UTC, in the given year.
 func (d date) span(year int) (from, until time.Time) {
-	first, last := max(d.day, 1), d.day
-	begin := time.Date(year, time.Month(d.month), first, 0, 0, 0, 0, time.UTC)
-	if last == 0 {
-		return begin.Add(-beforeDate), begin.AddDate(0, 1, 0).Add(afterDate - 24*time.Hour)
+	from = time.Date(year, time.Month(d.month), max(d.day, 1), 0, 0, 0, 0, time.UTC)
+	if d.day == 0 {
+		return from, from.AddDate(0, 1, 0)
 	}
-	return begin.Add(-beforeDate), begin.Add(afterDate)
+	return from, from.AddDate(0, 0, 1)
 }

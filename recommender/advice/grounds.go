@@ -41,7 +41,7 @@ func (c checker) refuseAnnotation(n Annotation, a Adjustment) string {
 	words := tokens(Clean(n.Text, maxTextRunes))
 	named := dates(words)
 	switch {
-	case meets(a.Start, named, e.Now):
+	case meets(a.Start, named):
 		return ""
 	case slices.ContainsFunc(named, func(d date) bool { return !d.vague }):
 		return fmt.Sprintf("the text of %s names dates, and none at which the window begins, %s", n.ID, stamp(a.Start))
@@ -92,25 +92,29 @@ func announces(words []token, percent, most int32) bool {
 // maxRange is the longest time between two dates of a text that can be the ends of one window.
 const maxRange = maxWindow
 
-// meets reports whether a window that starts at the given time starts on one of the dates, or between two of them that can be the
-// ends of a range. A date without a year is of any year near now.
-func meets(start time.Time, named []date, now time.Time) bool {
+// meets reports whether a window that starts at the given time starts on one of the dates, wherever on Earth they were meant, or
+// between two of them that can be the ends of a range.
+func meets(start time.Time, named []date) bool { return within(start, named, beforeDate, afterDate) }
+
+// within reports whether a time lies on one of the dates, or between two of them that can be the ends of one range: from so long
+// before the day in UTC begins until so long after it ends. A date without a year is of any year near that time.
+func within(at time.Time, named []date, before, after time.Duration) bool {
 	type interval struct{ from, until time.Time }
 	var all []interval
 	for _, d := range named {
 		years := []int{d.year}
 		if d.year == 0 {
-			years = []int{now.Year() - 1, now.Year(), now.Year() + 1}
+			years = []int{at.Year() - 1, at.Year(), at.Year() + 1}
 		}
 		for _, year := range years {
 			from, until := d.span(year)
-			all = append(all, interval{from, until})
+			all = append(all, interval{from.Add(-before), until.Add(after)})
 		}
 	}
 	for _, first := range all {
 		for _, last := range all {
-			near := !last.until.Before(first.from) && last.until.Sub(first.from) <= maxRange+afterDate
-			if near && !start.Before(first.from) && start.Before(last.until) {
+			near := !last.until.Before(first.from) && last.until.Sub(first.from) <= maxRange+before+after
+			if near && !at.Before(first.from) && at.Before(last.until) {
 				return true
 			}
 		}

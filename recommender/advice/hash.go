@@ -5,26 +5,22 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"math"
-	"math/bits"
 	"slices"
-	"strconv"
+	"strings"
 	"time"
 )
 
-// hashStep is the granularity in which time is a part of the question: the answer to "what is ahead?" changes from day to
-// day, and not from minute to minute.
-const hashStep = 24 * time.Hour
-
-// Hash names what an advisor looked at: 16 hexadecimal digits. It stays the same while nothing of meaning changes, so that
-// a model is asked again only for a reason:
+// Hash names what an advisor looked at: 16 hexadecimal digits for what either changed or did not, and behind a dot one character for
+// each number that moves all the time. Two of them are compared with SameEvidence.
 //
-//   - Now counts in days, and so do the times of Kubernetes events;
-//   - the count of a Kubernetes event counts in powers of two, and its message without names and numbers with digits in them;
-//   - of the forecast the highest peak of each container counts, in powers of two: the windows move with every hour;
-//   - of a signal its mean counts in one significant digit and its trend in steps of 25 %, of throttling steps of 10 %;
-//   - what an autoscaler does all day counts as how often, in powers of two, and whether it ended at its maximum.
+// In the digits are annotations, rollouts, the policy, which Kubernetes events, signals, throttled containers and autoscalers there
+// are, and whatever of the calendar a model has to read again; see calendar. Messages of events count without names and numbers
+// with digits in them. Behind the dot are how often events happened, the highest peak of each container's forecast, means and trends
+// of signals, and how much is throttled. Windows of the forecast move with every hour and do not count themselves.
 func Hash(e Evidence) string {
-	e.Now = day(e.Now)
+	levels := levelsOf(e)
+	dates := calendar(e)
+	e.Now = time.Time{}
 	e.Annotations = slices.Clone(e.Annotations)
 	for i, n := range e.Annotations {
 		if n.Event != nil {
@@ -36,58 +32,123 @@ func Hash(e Evidence) string {
 	e.Events = slices.Clone(e.Events)
 	for i := range e.Events {
 		event := &e.Events[i]
-		event.First, event.Last, event.Count = time.Time{}, day(event.Last), int32(bits.Len32(uint32(max(event.Count, 0))))
-		event.Message = shape(event.Message)
+		event.First, event.Last, event.Count, event.Message = time.Time{}, time.Time{}, 0, shape(event.Message)
 	}
 	e.Rollouts = slices.Clone(e.Rollouts)
 	for i := range e.Rollouts {
 		e.Rollouts[i].Time = e.Rollouts[i].Time.UTC()
 	}
-	moving := movingParts(e)
-	e.Signals, e.Throttling, e.Scalings = nil, nil, nil
-	peaks := highestPeaks(e.Windows)
-	e.Windows = nil
+	names := namesOf(e)
+	e.Signals, e.Throttling, e.Scalings, e.Windows = nil, nil, nil, nil
 	// JSON encodes all of this but times outside the years 0 to 9999; the refusal then stands for the evidence.
 	text, err := json.Marshal(struct {
 		Evidence Evidence
-		Peaks    map[string]int
-		Moving   []string
-	}{e, peaks, moving})
+		Names    []string
+		Calendar []string
+	}{e, names, dates})
 	if err != nil {
 		text = []byte(err.Error())
 	}
 	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:8])
+	return hex.EncodeToString(sum[:8]) + "." + levels
 }
 
-// movingParts describes what moves all the time, as far as it counts.
-func movingParts(e Evidence) []string {
-	var parts []string
+// SameEvidence reports whether nothing of meaning changed between the evidence of two hashes. Numbers that move all the time may
+// differ by about a third, counts by a factor of two, so that none of them asks again and again because it stands at an edge.
+func SameEvidence(a, b string) bool {
+	digits, levels, _ := strings.Cut(a, ".")
+	otherDigits, otherLevels, _ := strings.Cut(b, ".")
+	if digits != otherDigits || len(levels) != len(otherLevels) {
+		return false
+	}
+	for i := range len(levels) {
+		if !nextTo(levels[i], otherLevels[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// namesOf names what the levels are of.
+func namesOf(e Evidence) []string {
+	var names []string
 	for _, s := range e.Signals {
-		parts = append(parts, s.ID, s.Name, strconv.FormatFloat(s.Mean, 'g', 1, 64), strconv.Itoa(int(s.TrendPercent)/25))
+		names = append(names, s.ID, s.Name)
 	}
 	for _, t := range e.Throttling {
-		parts = append(parts, t.ID, t.Container, strconv.Itoa(int(t.Percent)/10))
+		names = append(names, t.ID, t.Container)
 	}
-	if len(e.Scalings) > 0 {
-		newest := slices.MaxFunc(e.Scalings, func(a, b Scaling) int { return a.Time.Compare(b.Time) })
-		parts = append(parts, strconv.Itoa(bits.Len(uint(len(e.Scalings)))), strconv.FormatBool(newest.AtMaximum))
+	for _, w := range e.Windows {
+		if !slices.Contains(names, "forecast of "+w.Container) {
+			names = append(names, "forecast of "+w.Container)
+		}
 	}
-	return parts
+	if newest, found := lastScaling(e); found && newest.AtMaximum {
+		names = append(names, "at maximum")
+	}
+	return names
 }
 
-// highestPeaks returns the power of two next to the highest peak of each container. A peak that is not positive counts as none.
-func highestPeaks(windows []ForecastWindow) map[string]int {
-	peaks := map[string]int{}
+// maxLevels is how many characters behind the dot a hash has: what the Recommendation stores is 64 characters long.
+const maxLevels = 64 - 16 - 1
+
+// levelsOf writes a character for each number that moves all the time.
+func levelsOf(e Evidence) string {
+	const measured, counted = 1.3, 2
+	var out []byte
+	for _, s := range e.Signals {
+		out = append(out, level(s.Mean, measured), level(float64(s.TrendPercent), measured))
+	}
+	for _, t := range e.Throttling {
+		out = append(out, level(float64(t.Percent), measured))
+	}
+	if len(e.Scalings) > 0 {
+		out = append(out, level(float64(len(e.Scalings)), counted))
+	}
+	for _, peak := range highestPeaks(e.Windows) {
+		out = append(out, level(peak, measured))
+	}
+	for _, event := range e.Events {
+		out = append(out, level(float64(event.Count), counted))
+	}
+	return string(out[:min(len(out), maxLevels)])
+}
+
+// digits are the levels, in a circle: after the last comes the first, at more than ten million times the value.
+const digits = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+// level is the character of a number: each next one stands for base times as much. What is not positive, or no number, is "-".
+func level(x, base float64) byte {
+	if !(x > 0) || math.IsInf(x, 0) {
+		return '-'
+	}
+	n := int(math.Round(math.Log(x)/math.Log(base))) % len(digits)
+	return digits[(n+len(digits))%len(digits)]
+}
+
+// nextTo reports whether two characters stand for the same level or for neighbours.
+func nextTo(a, b byte) bool {
+	i, j := strings.IndexByte(digits, a), strings.IndexByte(digits, b)
+	if i < 0 || j < 0 {
+		return a == b
+	}
+	apart := (i - j + len(digits)) % len(digits)
+	return apart <= 1 || apart == len(digits)-1
+}
+
+// highestPeaks returns the highest peak of each container in cores, in the order in which they come; 0 where none is positive.
+// Under a thousandth of a core all peaks are the same.
+func highestPeaks(windows []ForecastWindow) []float64 {
+	var containers []string
+	var peaks []float64
 	for _, w := range windows {
+		i := slices.Index(containers, w.Container)
+		if i < 0 {
+			i, containers, peaks = len(peaks), append(containers, w.Container), append(peaks, 0)
+		}
 		if w.PeakCores > 0 && !math.IsInf(w.PeakCores, 0) {
-			power := int(math.Round(math.Log2(w.PeakCores)))
-			if known, seen := peaks[w.Container]; !seen || power > known {
-				peaks[w.Container] = power
-			}
+			peaks[i] = max(peaks[i], w.PeakCores, 0.001)
 		}
 	}
 	return peaks
 }
-
-func day(t time.Time) time.Time { return t.UTC().Truncate(hashStep) }

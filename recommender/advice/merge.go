@@ -43,11 +43,10 @@ func continues(a, b Adjustment) bool {
 }
 
 // Refine adds a model's advice to that of the rules, and checks both. What the rules accepted stays: a model can announce more, and
-// cannot take back what people typed.
+// cannot take back what people typed. The hash stays that of the evidence which the model was asked about.
 func Refine(rules, model Advice, e Evidence) Advice {
 	refined := model
 	refined.Source = SourceModel
-	refined.InputHash = Hash(e)
 	refined.Accepted = slices.Concat(rules.Accepted, model.Accepted)
 	refined.Rejected = slices.Concat(rules.Rejected, model.Rejected)
 	refined.Findings = slices.Concat(rules.Findings, model.Findings)

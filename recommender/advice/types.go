@@ -188,7 +188,7 @@ type Advice struct {
 	Reason string
 	// Model and Digest name the model; empty for rules.
 	Model, Digest string
-	// InputHash names the evidence that was looked at.
+	// InputHash names the evidence that was looked at; see Hash and SameEvidence.
 	InputHash string
 	Accepted  []Adjustment
 	Rejected  []Rejected

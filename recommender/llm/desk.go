@@ -81,7 +81,7 @@ func (d *Desk) Lookup(key string, e advice.Evidence, stored advice.Advice) (a ad
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	known := d.entries[key]
-	if known == nil || known.hash != hash {
+	if known == nil || !advice.SameEvidence(known.hash, hash) {
 		queued := known != nil && known.queued
 		known = d.fresh(hash, e, stored)
 		known.queued = queued
@@ -103,8 +103,8 @@ func (d *Desk) Lookup(key string, e advice.Evidence, stored advice.Advice) (a ad
 // fresh is what is known of evidence that was not asked about yet.
 func (d *Desk) fresh(hash string, e advice.Evidence, stored advice.Advice) *entry {
 	switch {
-	case stored.Source == advice.SourceModel && stored.Model == d.options.Adviser.Model() && stored.InputHash == hash:
-		return &entry{hash: hash, advice: &stored}
+	case stored.Source == advice.SourceModel && stored.Model == d.options.Adviser.Model() && advice.SameEvidence(stored.InputHash, hash):
+		return &entry{hash: stored.InputHash, advice: &stored}
 	case !worthAsking(e):
 		return &entry{hash: hash, failed: nothingToAsk()}
 	}
