@@ -16,6 +16,10 @@ import (
 // MaxOriginalBytes bounds the annotation loadline.dev/original; about 100 containers fit.
 const MaxOriginalBytes = 16 << 10
 
+// ErrOriginalTooLarge says that what a pod asked for finds no room in its annotation. Such a pod is left alone: half an
+// original would lose the other half.
+var ErrOriginalTooLarge = errors.New("too many containers to keep what they asked for")
+
 // storedResources is the annotation's form of Resources: {"requests":{"cpu":"250m","memory":"512Mi"}}.
 type storedResources struct {
 	Requests storedAmounts `json:"requests,omitzero"`
@@ -63,7 +67,7 @@ func EncodeOriginal(original map[string]Resources) (string, error) {
 		return "", fmt.Errorf("encode original resources: %w", err)
 	}
 	if len(text) > MaxOriginalBytes {
-		return "", fmt.Errorf("original resources of %d containers take %d bytes, at most %d are stored", len(original), len(text), MaxOriginalBytes)
+		return "", fmt.Errorf("%w: original resources of %d containers take %d bytes, at most %d are stored", ErrOriginalTooLarge, len(original), len(text), MaxOriginalBytes)
 	}
 	return string(text), nil
 }

@@ -19,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -136,7 +137,7 @@ func startCache(tb testing.TB, n int) (cache.Cache, *apiServer) {
 func TestAdmissionNeverCallsTheAPIServer(t *testing.T) {
 	c, server := startCache(t, 3)
 	w := &world{registry: prometheus.NewPedanticRegistry()}
-	w.mux = serve(t, cached{c}, w.registry)
+	w.mux, _ = serve(t, cached{c}, w.recorder, w.registry)
 	before := server.requests.Load()
 
 	pod := w.send(t, PathMutatePods, createPod("shop", podOf("workload-0")))
@@ -194,7 +195,8 @@ func podOf(deployment string) string {
 // BenchmarkAdmission measures the handler with its decoding, as the HTTP server calls it, over a cache of 500 workloads.
 func BenchmarkAdmission(b *testing.B) {
 	c, _ := startCache(b, 500)
-	w := &world{mux: serve(b, cached{c}, prometheus.NewRegistry())}
+	mux, _ := serve(b, cached{c}, events.NewFakeRecorder(0), prometheus.NewRegistry())
+	w := &world{mux: mux}
 	cases := map[string]string{"injected": podOf("workload-499"), "no-recommendation": podOf("unknown")}
 	for name, pod := range cases {
 		body, err := json.Marshal(map[string]any{

@@ -9,6 +9,7 @@
 //	lookup.go      the caches, and what is kept in them
 //	gate.go        whether Loadline may touch something, and with which sizes
 //	pods.go        requests and limits of new pods;  sizer.go  what one pod should carry
+//	decision.go    what is written on a pod, and told of it;  herald.go  tells it as Events, beside the requests
 //	workloads.go   replicas, and the annotations of workloads
 //	namespaces.go  the admission label, and the annotations of namespaces
 //	objects.go     Recommendations;  policies.go  SizingPolicies

@@ -59,11 +59,17 @@ func stripRecommendation(in any) (any, error) {
 	if !ok {
 		return in, nil
 	}
+	why := rec.Status.Display.Why
+	if c, a := rec.Status.Candidate, rec.Status.Applicable; c != nil && a != nil && c.Revision != a.Revision {
+		why = "" // it is about sizes that are not applied yet
+	}
 	return &v1alpha1.Recommendation{
 		ObjectMeta: stripMeta(rec.ObjectMeta),
 		Spec:       v1alpha1.RecommendationSpec{TargetRef: rec.Spec.TargetRef},
 		Status: v1alpha1.RecommendationStatus{
 			Mode:         rec.Status.Mode,
+			TargetUID:    rec.Status.TargetUID,
+			Display:      v1alpha1.Display{Why: why},
 			ObservedTime: rec.Status.ObservedTime,
 			Applicable:   rec.Status.Applicable,
 		},

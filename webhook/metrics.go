@@ -11,6 +11,7 @@ import (
 type metrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
+	events   *prometheus.CounterVec
 }
 
 func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
@@ -26,7 +27,11 @@ func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
 			NativeHistogramBucketFactor: 1.1,
 		}, []string{"webhook"}),
 	}
-	return m, errors.Join(registerer.Register(m.requests), registerer.Register(m.seconds))
+	m.events = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "loadline_webhook_events_total",
+		Help: "Events about workloads by what became of them: told, or left out as a repetition, by the rate limit, or with a full queue.",
+	}, []string{"outcome"})
+	return m, errors.Join(registerer.Register(m.requests), registerer.Register(m.seconds), registerer.Register(m.events))
 }
 
 func (m *metrics) observe(name string, what outcome, dryRun bool, took time.Duration) {
@@ -37,3 +42,5 @@ func (m *metrics) observe(name string, what outcome, dryRun bool, took time.Dura
 	m.requests.WithLabelValues(name, string(what), label).Inc()
 	m.seconds.WithLabelValues(name).Observe(took.Seconds())
 }
+
+func (m *metrics) notice(outcome string) { m.events.WithLabelValues(outcome).Inc() }

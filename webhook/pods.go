@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"strconv"
 
@@ -21,7 +22,7 @@ type pods struct {
 	limits limitRanges
 }
 
-// podView is the part of a pod that is read. Only CPU and memory of containers and two annotations are ever written.
+// podView is the part of a pod that is read. Only CPU and memory of containers and four annotations are ever written.
 type podView struct {
 	Metadata objectMeta `json:"metadata"`
 	Spec     struct {
@@ -51,9 +52,6 @@ func (p *pods) mutate(ctx context.Context, req *admissionv1.AdmissionRequest) (a
 	}
 	pod := view.pod()
 	pod.Namespace = req.Namespace
-	if apply.HasPodLevelResources(pod) {
-		return answer{outcome: outcomePodResources}, nil
-	}
 	workload, owned := owner.Of(pod)
 	if !owned {
 		return answer{outcome: outcomeNoOwner}, nil
@@ -62,12 +60,15 @@ func (p *pods) mutate(ctx context.Context, req *admissionv1.AdmissionRequest) (a
 	if err != nil || why != "" {
 		return answer{outcome: why}, err
 	}
+	if apply.HasPodLevelResources(pod) {
+		return leftAlone(rec, outcomePodResources, "they set resources for the pod as a whole (spec.resources), which its containers share"), nil
+	}
 	s := sizer{values: sizable(apply.FromAPI(rec.Status.Applicable), pod, effective.ExcludeContainers), stale: p.stale(rec)}
-	return p.size(ctx, view, pod, s, rec.Status.Applicable.Revision)
+	return p.size(ctx, view, pod, s, rec)
 }
 
 // size injects what the sizer says, unless a LimitRange of the namespace would then refuse the pod.
-func (p *pods) size(ctx context.Context, view *podView, pod *corev1.Pod, s sizer, revision string) (answer, error) {
+func (p *pods) size(ctx context.Context, view *podView, pod *corev1.Pod, s sizer, rec *v1alpha1.Recommendation) (answer, error) {
 	original := s.original(pod)
 	sized := s.desired(original)
 	if len(sized) == 0 {
@@ -78,28 +79,34 @@ func (p *pods) size(ctx context.Context, view *podView, pod *corev1.Pod, s sizer
 		return answer{}, err
 	}
 	if forbidden(ranges, pod, sized) {
-		return answer{outcome: outcomeLimitRange}, nil
+		return leftAlone(rec, outcomeLimitRange, "a LimitRange of the namespace forbids the recommended sizes; raise it, or bound the SizingPolicy"), nil
 	}
-	return inject(view, original, sized, revision)
+	d := decision{original: original, sized: sized, revision: rec.Status.Applicable.Revision, why: rec.Status.Display.Why}
+	a, err := inject(view, pod, d)
+	switch {
+	case errors.Is(err, errNoRoom):
+		return leftAlone(rec, outcomeNoRoom, err.Error()), nil
+	case err == nil && a.outcome == outcomeInjected:
+		a.notice = noticeOf(rec, corev1.EventTypeNormal, reasonInjected, d.revision,
+			"new pods get revision "+d.revision+": "+d.changes(pod))
+	}
+	return a, err
 }
 
 // inject builds the patch. It is empty for a pod that carries everything already, so calling the webhook again changes
 // nothing.
-func inject(view *podView, original, sized map[string]apply.Resources, revision string) (answer, error) {
-	encoded, err := apply.EncodeOriginal(original)
+func inject(view *podView, pod *corev1.Pod, d decision) (answer, error) {
+	annotations, err := d.annotations(pod)
 	if err != nil {
 		return answer{}, err
 	}
-	ops := setAnnotations(view.Metadata.Annotations, map[string]string{
-		v1alpha1.AnnotationOriginal: encoded,
-		v1alpha1.AnnotationRevision: revision,
-	})
+	ops := setAnnotations(view.Metadata.Annotations, annotations)
 	for _, l := range []struct {
 		at         string
 		containers []containerView
 	}{{"/spec/initContainers/", view.Spec.InitContainers}, {"/spec/containers/", view.Spec.Containers}} {
 		for i, c := range l.containers {
-			if want, ok := sized[c.Name]; ok {
+			if want, ok := d.sized[c.Name]; ok {
 				ops = append(ops, resourceOps(l.at+strconv.Itoa(i)+"/resources", c.Resources, want)...)
 			}
 		}

@@ -113,7 +113,10 @@ func TestWhatTheWebhookDoesNotKnowSurvives(t *testing.T) {
 func TestAPodWithoutAnnotationsGetsThem(t *testing.T) {
 	w := newWorld(t, recommend("Deployment", "checkout", container("app", "250m", "512Mi")))
 	got := w.send(t, PathMutatePods, createPod("shop", podWith("", `{"name":"app","resources":{"requests":{"cpu":"1"}}}`)))
-	want := map[string]any{v1alpha1.AnnotationOriginal: `{"app":{"requests":{"cpu":"1"}}}`, v1alpha1.AnnotationRevision: "aaaaaaaa"}
+	want := map[string]any{
+		v1alpha1.AnnotationOriginal: `{"app":{"requests":{"cpu":"1"}}}`, v1alpha1.AnnotationRevision: "aaaaaaaa",
+		v1alpha1.AnnotationChanged: "app: cpu request 1 → 250m, memory request none → 512Mi",
+	}
 	if diff := cmp.Diff(want, at(t, got.object, "metadata", "annotations")); diff != "" {
 		t.Error(diff)
 	}
@@ -299,7 +302,7 @@ func TestANativeSideCarIsSizedWhereItIs(t *testing.T) {
 
 func TestAGuaranteedPodStaysGuaranteed(t *testing.T) {
 	const equal = `{"requests":{"cpu":"1","memory":"1Gi"},"limits":{"cpu":"1","memory":"1Gi"}}`
-	sized := []recOption{container("app", "250m", "512Mi"), container("shipper", "20m", "64Mi"), container("vault", "10m", "32Mi")}
+	sized := []recOption{container("vault", "10m", "32Mi"), container("shipper", "20m", "64Mi"), container("app", "250m", "512Mi")}
 	for _, policy := range []v1alpha1.LimitPolicy{v1alpha1.LimitKeep, v1alpha1.LimitEqual, v1alpha1.LimitNone, v1alpha1.LimitHeadroom} {
 		t.Run(string(policy), func(t *testing.T) {
 			w := newWorld(t, recommend("Deployment", "checkout", append(sized, limits(policy, "", ""))...))

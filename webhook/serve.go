@@ -33,6 +33,7 @@ const (
 	outcomeNotApplicable    outcome = "nothing-applicable"
 	outcomePodResources     outcome = "pod-level-resources"
 	outcomeLimitRange       outcome = "limit-range"
+	outcomeNoRoom           outcome = "annotations-full"
 	outcomeScaledToZero     outcome = "scaled-to-zero"
 	outcomePaused           outcome = "paused"
 	outcomeAutoscaled       outcome = "autoscaled"
@@ -54,6 +55,8 @@ type answer struct {
 	warnings []string
 	// refusal denies the request, with this message for the person who sent it. Empty admits it.
 	refusal string
+	// notice is what the workload's Events tell of it; nil where that is nothing.
+	notice *notice
 }
 
 // decide answers one request. An error means that no answer could be found; the request is then admitted as it is.
@@ -64,6 +67,8 @@ type shell struct {
 	metrics *metrics
 	clock   clock.PassiveClock
 	log     logr.Logger
+	// tell passes a notice on and returns at once.
+	tell func(notice)
 }
 
 // handler wraps a decision under the name that logs and metrics show.
@@ -82,18 +87,24 @@ func (s *shell) answer(ctx context.Context, name string, decide decide, req *adm
 			a = answer{outcome: outcomePanic}
 			log.Error(fmt.Errorf("panic: %v", cause), "request admitted unchanged", "stack", string(debug.Stack()))
 		}
-		s.metrics.observe(name, a.outcome, req.DryRun != nil && *req.DryRun, s.clock.Since(start))
+		s.metrics.observe(name, a.outcome, isDryRun(req), s.clock.Since(start))
 	}()
 	a, err := decide(ctx, req)
 	if err != nil {
 		log.Error(err, "request admitted unchanged")
 		return answer{outcome: outcomeError}
 	}
+	// An Event of a dry run would tell of something that never happened.
+	if a.notice != nil && !isDryRun(req) {
+		s.tell(*a.notice)
+	}
 	if log := log.V(1); log.Enabled() {
 		log.Info("request answered", "outcome", a.outcome, "patches", len(a.patches), "refusal", a.refusal)
 	}
 	return a
 }
+
+func isDryRun(req *admissionv1.AdmissionRequest) bool { return req.DryRun != nil && *req.DryRun }
 
 // maxWarnings and maxWarningBytes keep an answer within what the API server passes on: it cuts a warning at 256 bytes, and
 // all of them at 4,096.

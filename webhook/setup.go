@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	ctrlwebhook "sigs.k8s.io/controller-runtime/pkg/webhook"
@@ -62,7 +63,11 @@ func Setup(mgr manager.Manager, o Options) error {
 		return fmt.Errorf("set up the webhook: %w", err)
 	}
 	s := ctrlwebhook.NewServer(ctrlwebhook.Options{Host: o.Host, Port: o.Port, CertDir: o.CertDir})
-	if err := register(s, cached{mgr.GetCache()}, o); err != nil {
+	h, err := register(s, cached{mgr.GetCache()}, mgr.GetEventRecorder("loadline.dev/webhook"), o)
+	if err != nil {
+		return fmt.Errorf("set up the webhook: %w", err)
+	}
+	if err := mgr.Add(h); err != nil {
 		return fmt.Errorf("set up the webhook: %w", err)
 	}
 	if err := mgr.AddReadyzCheck("webhook", s.StartedChecker()); err != nil {
@@ -77,11 +82,11 @@ type caches interface {
 	limitRanges
 }
 
-// register puts all handlers on a server.
-func register(s ctrlwebhook.Server, look caches, o Options) error {
+// register puts all handlers on a server. The herald that it returns has to be started by the caller.
+func register(s ctrlwebhook.Server, look caches, recorder events.EventRecorder, o Options) (*herald, error) {
 	m, err := newMetrics(o.Registerer)
 	if err != nil {
-		return fmt.Errorf("register metrics: %w", err)
+		return nil, fmt.Errorf("register metrics: %w", err)
 	}
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
@@ -89,7 +94,8 @@ func register(s ctrlwebhook.Server, look caches, o Options) error {
 	if o.StaleAfter == 0 {
 		o.StaleAfter = DefaultStaleAfter
 	}
-	sh := &shell{metrics: m, clock: o.Clock, log: o.Log}
+	h := newHerald(recorder, o.Clock, m)
+	sh := &shell{metrics: m, clock: o.Clock, log: o.Log, tell: h.tell}
 	g := gate{lookup: look, excluded: o.Excluded, clock: o.Clock, staleAfter: o.StaleAfter}
 	ns := &namespaces{excluded: o.Excluded}
 	own := &objects{policies: policies{clock: o.Clock}, recommendations: recommendations{clock: o.Clock}}
@@ -100,7 +106,7 @@ func register(s ctrlwebhook.Server, look caches, o Options) error {
 	s.Register(PathValidateNamespaces, sh.handler("validate-namespaces", ns.validate))
 	s.Register(PathValidateWorkloads, sh.handler("validate-workloads", validateWorkload))
 	s.Register(PathValidateLoadline, sh.handler("validate-loadline", own.validate))
-	return nil
+	return h, nil
 }
 
 // lateServer starts an admission server after its certificate is there. It also hides it from the manager, which starts

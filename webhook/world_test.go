@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/tools/events"
 	clocktesting "k8s.io/utils/clock/testing"
 	ctrlwebhook "sigs.k8s.io/controller-runtime/pkg/webhook"
 
@@ -34,6 +35,8 @@ type world struct {
 
 	registry *prometheus.Registry
 	mux      http.Handler
+	herald   *herald
+	recorder *events.FakeRecorder
 }
 
 func (w *world) Annotations(_ context.Context, namespace string) (map[string]string, bool, error) {
@@ -71,14 +74,27 @@ func newWorld(tb testing.TB, recs ...*v1alpha1.Recommendation) *world {
 	for _, rec := range recs {
 		w.recommendations[rec.Namespace+"/"+rec.Name] = rec
 	}
-	w.mux = serve(tb, w, w.registry)
+	w.recorder = events.NewFakeRecorder(noticesWaiting)
+	w.mux, w.herald = serve(tb, w, w.recorder, w.registry)
 	return w
 }
 
-func serve(tb testing.TB, look caches, registry prometheus.Registerer) http.Handler {
+// told are the Events that were made of what happened so far, as type, reason and note.
+func (w *world) told() []string {
+	for len(w.herald.queue) > 0 {
+		w.herald.metrics.notice(w.herald.announce(<-w.herald.queue))
+	}
+	var told []string
+	for len(w.recorder.Events) > 0 {
+		told = append(told, <-w.recorder.Events)
+	}
+	return told
+}
+
+func serve(tb testing.TB, look caches, recorder events.EventRecorder, registry prometheus.Registerer) (http.Handler, *herald) {
 	tb.Helper()
 	server := ctrlwebhook.NewServer(ctrlwebhook.Options{})
-	err := register(server, look, Options{
+	h, err := register(server, look, recorder, Options{
 		Excluded:   func(ns string) bool { return ns == "kube-system" || ns == "loadline-system" },
 		Registerer: registry,
 		Clock:      clocktesting.NewFakePassiveClock(noon),
@@ -86,7 +102,7 @@ func serve(tb testing.TB, look caches, registry prometheus.Registerer) http.Hand
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return server.WebhookMux()
+	return server.WebhookMux(), h
 }
 
 // outcomes are the counted requests: handler and outcome, with "dry-run" for those.
@@ -153,13 +169,10 @@ func (w *world) send(tb testing.TB, path string, req *admissionv1.AdmissionReque
 	if err != nil {
 		tb.Fatal(err)
 	}
-	r := httptest.NewRequest(http.MethodPost, path, bytes.NewReader(body))
-	r.Header.Set("Content-Type", "application/json")
-	recorder := httptest.NewRecorder()
-	w.mux.ServeHTTP(recorder, r)
+	answered := w.post(path, body)
 	var review admissionv1.AdmissionReview
-	if err := json.Unmarshal(recorder.Body.Bytes(), &review); err != nil {
-		tb.Fatalf("answer %q: %v", recorder.Body, err)
+	if err := json.Unmarshal(answered, &review); err != nil {
+		tb.Fatalf("answer %q: %v", answered, err)
 	}
 	if review.Response.UID != req.UID {
 		tb.Fatalf("answer for request %q, want %q", review.Response.UID, req.UID)
@@ -177,6 +190,15 @@ func (w *world) send(tb testing.TB, path string, req *admissionv1.AdmissionReque
 		got.object = string(patched)
 	}
 	return got
+}
+
+// post sends a body and returns what comes back.
+func (w *world) post(path string, body []byte) []byte {
+	r := httptest.NewRequest(http.MethodPost, path, bytes.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	recorder := httptest.NewRecorder()
+	w.mux.ServeHTTP(recorder, r)
+	return recorder.Body.Bytes()
 }
 
 // at walks through decoded JSON: strings are keys, numbers are indexes. Nil if there is nothing.

@@ -24,6 +24,10 @@ const (
 
 	// AnnotationOriginal keeps, on a pod, the resources that it had before Loadline changed them, as JSON.
 	AnnotationOriginal = Group + "/original"
+	// AnnotationChanged says, on a pod, what admission changed, for people. It is cut to 1 KiB.
+	AnnotationChanged = Group + "/changed"
+	// AnnotationWhy says, on a pod, why it has these sizes, for people. It is cut to 512 bytes.
+	AnnotationWhy = Group + "/why"
 	// AnnotationRevision names, on a pod or workload, the revision that was injected.
 	AnnotationRevision = Group + "/revision"
 	// AnnotationOriginalReplicas keeps, on a workload, the replicas that were asked for.

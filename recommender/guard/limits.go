@@ -38,10 +38,16 @@ func (d *draft) limit(s *size, a *amount) apply.Limit {
 	if policy == v1alpha1.LimitEqual {
 		return apply.Limit{Policy: string(policy), Value: a.target}
 	}
-	if a.beforeLimit.Policy == string(policy) && (a.ceiling == 0 || a.beforeLimit.Value <= a.ceiling) && d.trifle(a.beforeLimit.Value, wanted) {
-		wanted = a.beforeLimit.Value
+	return apply.Limit{Policy: string(policy), Value: a.covering(d.steady(a, policy, wanted))}
+}
+
+// steady returns the limit that was decided last by the same policy where the new one hardly differs, and else the new one.
+func (d *draft) steady(a *amount, policy v1alpha1.LimitPolicy, wanted int64) int64 {
+	last := a.beforeLimit
+	if last.Policy != string(policy) || (a.ceiling > 0 && last.Value > a.ceiling) || !d.trifle(last.Value, wanted) {
+		return wanted
 	}
-	return apply.Limit{Policy: string(policy), Value: a.covering(wanted)}
+	return last.Value
 }
 
 // keep leaves the limit of the pod, cut to the policy's maximum where it is over that and may go down. Example: template
