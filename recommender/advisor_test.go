@@ -128,6 +128,42 @@ func TestAHoldOnOneResourceLeavesTheOthersAlone(t *testing.T) {
 	}
 }
 
+func TestAShutdownThatPeopleNamedDoesNotMakeAWorkloadSmall(t *testing.T) {
+	const text = "Our provider was down from 20 November 2026 to 24 November 2026"
+	shut := noon.Add(-5 * day).Truncate(day)
+	look := func(model func(advice.Evidence) advice.Advice) *life {
+		l := announced(t, text)
+		l.model = model
+		l.uses(14*day, func(at time.Time) float64 {
+			if at.Before(shut) {
+				return 1.8
+			}
+			return 0.01
+		}, testkit.Flat(400*mebibyte))
+		return l.look()
+	}
+	forget := func(e advice.Evidence) advice.Advice {
+		a := saleAdvice(e)
+		a.Accepted[0] = advice.Adjustment{
+			Kind: advice.IgnoreHistory, Evidence: []string{"A1"}, Start: shut, End: noon, Confidence: 90, Reason: "the model says: an outage",
+		}
+		return advice.Check(a, e)
+	}
+	plainCPU, plainMemory := app(look(nil).rec.Status.Candidate)
+	l := look(forget)
+	cpu, memory := app(l.rec.Status.Candidate)
+	if cpu <= plainCPU || memory != plainMemory {
+		t.Errorf("%dm and %d MiB without advice, %dm and %d MiB with", plainCPU, plainMemory/mebibyte, cpu, memory/mebibyte)
+	}
+	if !strings.Contains(strings.Join(l.rec.Status.Trail, "\n"), "is left out: the model says: an outage") {
+		t.Errorf("the trail does not say what was left out: %q", l.rec.Status.Trail)
+	}
+	l.in.Annotations[0].Text = "We are a friendly team" // the words that carried it are gone
+	if l.look(); l.decision.Advice.Source == advice.SourceModel && len(l.decision.Advice.Accepted) > 0 {
+		t.Errorf("accepted without anyone's word: %+v", l.decision.Advice.Accepted)
+	}
+}
+
 // slowModel answers when the test says so.
 type slowModel struct {
 	asked   chan advice.Evidence

@@ -87,6 +87,7 @@ func (p pass) sizingInput() sizing.Input {
 		CurrentReplicas: p.in.Replicas,
 		DemandPercent:   percent,
 		DemandReason:    why,
+		Ignored:         p.ignored(),
 		ReplicasFixed:   p.in.HPA.Owner != "" || p.in.Target.Kind == kindDaemonSet || p.in.Settings.Approval == v1alpha1.ApprovalManual || p.in.held(p.now),
 	}
 	for i, container := range p.in.Containers {
@@ -109,6 +110,17 @@ func (p pass) sizingInput() sizing.Input {
 		})
 	}
 	return input
+}
+
+// ignored are the windows of the past that people's words take out of the history.
+func (p pass) ignored() []sizing.Ignored {
+	var out []sizing.Ignored
+	for _, a := range p.counsel.Accepted {
+		if a.Kind == advice.IgnoreHistory {
+			out = append(out, sizing.Ignored{Start: a.Start, End: a.End, Reason: a.Reason})
+		}
+	}
+	return out
 }
 
 func (p pass) guardInput(proposal sizing.Proposal) guard.Input {

@@ -19,12 +19,12 @@ const (
 	rolloutNews = 3 * 24 * time.Hour
 )
 
-// gatherEvidence collects what an advisor may look at. Nothing acts on history that is to be ignored, so HistoryDays stays 0
-// and no model is offered it.
+// gatherEvidence collects what an advisor may look at.
 func gatherEvidence(now time.Time, in Input, mem Memory) advice.Evidence {
 	return advice.Evidence{
 		Now:              now,
 		Horizon:          in.Cadence.Horizon,
+		HistoryDays:      advice.MaxHistoryDays,
 		Workload:         fmt.Sprintf("%s %s/%s", in.Target.Kind, in.Target.Namespace, in.Target.Name),
 		Priority:         string(in.Settings.Priority),
 		MaxDemandPercent: *in.Policy.MaxDemandPercent,

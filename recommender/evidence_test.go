@@ -34,7 +34,7 @@ func TestWhatAnAdvisorIsTold(t *testing.T) {
 	mem := Memory{Guard: guard.Memory{Containers: map[string]guard.ContainerMemory{"app": {Image: l.in.Containers[0].Image, ImageSince: since}}}}
 	e := gatherEvidence(l.now, l.in, mem)
 
-	if e.Workload != "Deployment shop/checkout" || e.Priority != "high" || e.Bounds.MinReplicas != 1 || e.Bounds.MaxReplicas != 9 || e.HistoryDays != 0 {
+	if e.Workload != "Deployment shop/checkout" || e.Priority != "high" || e.Bounds.MinReplicas != 1 || e.Bounds.MaxReplicas != 9 || e.HistoryDays != 7 {
 		t.Errorf("told of %q, %s, %+v, %d days", e.Workload, e.Priority, e.Bounds, e.HistoryDays)
 	}
 	if diff := cmp.Diff([]advice.Throttling{{ID: "T1", Container: "app", Percent: 31}}, e.Throttling); diff != "" {

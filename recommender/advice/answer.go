@@ -74,7 +74,6 @@ func proposalsWithin(tokens int) int {
 const (
 	dayLayout     = time.DateOnly
 	maxHorizon    = 35 // days, and today
-	maxLookback   = 28 // days
 	hoursOfTheDay = 24
 )
 
@@ -170,7 +169,7 @@ func daysAhead(e Evidence) []string {
 // pastDays returns the days before today that an IgnoreHistory adjustment may name, in order.
 func pastDays(e Evidence) []string {
 	var days []string
-	for back := min(e.HistoryDays, maxLookback); back > 0; back-- {
+	for back := min(e.HistoryDays, MaxHistoryDays); back > 0; back-- {
 		days = append(days, day(e.Now).AddDate(0, 0, -back).Format(dayLayout))
 	}
 	return days

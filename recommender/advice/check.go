@@ -25,9 +25,9 @@ const (
 //   - its confidence is from 0 to 100;
 //   - Demand: 100 % or more. An expectation may raise the forecast and never lower it: if the demand does fall, the
 //     measurements say so. More than MaxDemandPercent is cut down to it, and the reason says so;
-//   - Demand and Hold cite an annotation. A typed event carries exactly what it says. A text carries a Demand if it names a
-//     date on which the window begins, or, where it names no dates, a number that the percentage can come from; it carries
-//     a Hold unless it names other dates.
+//   - Demand, Hold and IgnoreHistory cite an annotation. A typed event carries exactly what it says. A text carries a Demand if
+//     it names a date on which the window begins, or, where it names no dates, a number that the percentage can come from; it
+//     carries a Hold unless it names other dates, and an IgnoreHistory only if it names the date.
 //
 // Findings whose evidence does not exist are dropped, and at most 16 are kept.
 //
@@ -157,7 +157,7 @@ func refuseWindow(a Adjustment, e Evidence) string {
 	case a.End.Sub(a.Start) > maxWindow:
 		return fmt.Sprintf("its window is longer than %d days", int(maxWindow/(24*time.Hour)))
 	case a.Kind == IgnoreHistory:
-		if past := day(e.Now).AddDate(0, 0, -min(e.HistoryDays, maxLookback)); a.Start.Before(past) || a.End.After(e.Now) {
+		if past := day(e.Now).AddDate(0, 0, -min(e.HistoryDays, MaxHistoryDays)); a.Start.Before(past) || a.End.After(e.Now) {
 			return fmt.Sprintf("its window from %s to %s does not lie in the history from %s to now", stamp(a.Start), stamp(a.End), stamp(past))
 		}
 	case !a.End.After(e.Now) || !a.Start.Before(end):

@@ -12,10 +12,11 @@ const mostAnnounced = 2000
 
 // refuseGrounds reports why what the adjustment cites does not carry it, or "".
 //
-// A Demand costs money and a Hold stops every rescue, so both need people's word: at least one annotation whose text fits. Events,
+// A Demand or an IgnoreHistory costs money and a Hold stops every rescue, so they need people's word: at least one annotation whose
+// text fits. Events,
 // rollouts and measurements anyone can cause, and what they say of the load the forecast has seen; they carry a NeverShrink only.
 func (c checker) refuseGrounds(a Adjustment) string {
-	if a.Kind != Demand && a.Kind != Hold {
+	if a.Kind == NeverShrink {
 		return ""
 	}
 	why := fmt.Sprintf("a %s needs the word of a person, and no annotation is cited", a.Kind)
@@ -32,8 +33,11 @@ func (c checker) refuseGrounds(a Adjustment) string {
 	return why
 }
 
-// refuseAnnotation reports why the annotation does not carry a Demand or Hold, or "".
+// refuseAnnotation reports why the annotation does not carry a Demand, a Hold or an IgnoreHistory, or "".
 func (c checker) refuseAnnotation(n Annotation, a Adjustment) string {
+	if n.Event != nil && a.Kind == IgnoreHistory {
+		return fmt.Sprintf("event %q of %s is a demand and says nothing of the past", n.Event.Name, n.ID)
+	}
 	if n.Event != nil {
 		return c.refuseTyped(n, a)
 	}
@@ -45,6 +49,8 @@ func (c checker) refuseAnnotation(n Annotation, a Adjustment) string {
 		return ""
 	case slices.ContainsFunc(named, func(d date) bool { return !d.vague }):
 		return fmt.Sprintf("the text of %s names dates, and none at which the window begins, %s", n.ID, stamp(a.Start))
+	case a.Kind == IgnoreHistory:
+		return fmt.Sprintf("the text of %s names no date of the past", n.ID)
 	case a.Kind == Hold || announces(words, a.Percent, demandCap(e)):
 		return ""
 	}

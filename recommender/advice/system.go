@@ -16,6 +16,6 @@ summary: one sentence.
 Annotations with "applied":true are applied by code already; do not repeat them.
 Give no adjustment for what is over, cancelled, contradicted, vague, about something else, or not within "days". If nothing matters, answer with empty lists.`
 
-// systemHistory is added where past load can be ignored.
+// systemHistory is added where a part of the past can be ignored.
 const systemHistory = `
-- ignore-history (a kind of adjustment): past load that will not come back, such as a load test. Its days are the ones before "now".`
+- ignore-history (a kind of adjustment): people named past days on which load was low for a reason that is over (outage, shutdown). Its days are before "now".`

@@ -14,8 +14,8 @@ type Evidence struct {
 	// Now is the time of the question, and Horizon how far adjustments may reach.
 	Now     time.Time
 	Horizon time.Duration
-	// HistoryDays is how far back, in days, an IgnoreHistory adjustment may reach: at most 28. 0 where nothing acts on such
-	// adjustments; they are then neither offered to a model nor accepted.
+	// HistoryDays is how far back, in days, an IgnoreHistory adjustment may reach: at most MaxHistoryDays. 0 where nothing acts
+	// on such adjustments; they are then neither offered to a model nor accepted.
 	HistoryDays int
 	// Workload such as "Deployment shop/checkout".
 	Workload string
@@ -40,6 +40,9 @@ type Evidence struct {
 	// Windows (W1, W2, …) are the forecast's windows with their peaks.
 	Windows []ForecastWindow
 }
+
+// MaxHistoryDays is how many days back history may be ignored: as long as a day still weighs something (half-life 24 hours).
+const MaxHistoryDays = 7
 
 // PolicyBounds is what a model is told of the policy. It is told so that its answer makes sense; the guard enforces it. 0 means
 // not bounded.
@@ -143,7 +146,8 @@ const (
 	Hold Kind = "hold"
 	// NeverShrink allows raising only inside the window.
 	NeverShrink Kind = "never-shrink"
-	// IgnoreHistory takes the window out of the history.
+	// IgnoreHistory takes the CPU of a window in the past out of what sizes rest on, where that makes them larger: an outage or
+	// a shutdown says nothing of what is needed.
 	IgnoreHistory Kind = "ignore-history"
 )
 

@@ -34,6 +34,8 @@ type demand struct {
 	hottestQuantile float64
 	// perPod is the larger of both.
 	perPod float64
+	// leastImbalance was measured otherwise, and holds whatever these say; see measureWithout.
+	leastImbalance float64
 }
 
 // measure computes the demand of one pod. The busiest pod may go over it twice as often as the average one: it is measured
@@ -56,10 +58,11 @@ func measure(c ContainerInput, q float64, pods forecast.Usage, now time.Time) de
 // imbalance is how many times the average a pod has to be sized for: at least 1, and at most the number of pods, because
 // no pod uses more than all together.
 func (d demand) imbalance(pods float64) float64 {
+	imbalance := max(1, d.leastImbalance)
 	if d.average > 0 && d.perPod > d.average {
-		return min(d.perPod/d.average, pods)
+		imbalance = max(imbalance, d.perPod/d.average)
 	}
-	return 1
+	return min(imbalance, pods)
 }
 
 // measureCPU computes what a pod needs by the history alone.
@@ -69,13 +72,15 @@ func measureCPU(in Input, c ContainerInput, pods forecast.Usage) cpuSize {
 		size.peakMillis = int64(math.Ceil(highest * 1000))
 	}
 	policy := in.Policy.CPU
-	size.demand = measure(c, policy.Quantile, pods, in.Now)
+	var leftOut []string
+	size.demand, leftOut = measureWithout(in, c, pods)
 	if math.IsNaN(size.demand.perPod) {
 		size.trail = []string{"CPU: no usable history, so nothing is proposed."}
 		return size
 	}
 	size.setCores(size.demand.perPod * (1 + policy.Margin))
 	size.summary = fmt.Sprintf("a pod uses %dm of CPU (p%.4g), plus %s", atLeast(size.demand.perPod*1000), policy.Quantile*100, percent(policy.Margin))
+	size.trail = append(size.trail, leftOut...)
 	size.trail = append(size.trail, size.demand.sentence(policy, size.plainMillis, knownHours(c.CPUTotal)))
 	return size
 }

@@ -22,9 +22,18 @@ type Input struct {
 	DemandPercent int32
 	// DemandReason says why DemandPercent is not 100.
 	DemandReason string
+	// Ignored are windows of the past whose CPU may be left out. That only ever raises a size; memory knows nothing of it.
+	Ignored []Ignored
 	// ReplicasFixed says that the number of pods is not Loadline's to change at present, whatever the policy says: an
 	// autoscaler owns it, or a person has yet to approve.
 	ReplicasFixed bool
+}
+
+// Ignored is a window of the past that says little of what is to come; End is exclusive.
+type Ignored struct {
+	Start, End time.Time
+	// Reason in words.
+	Reason string
 }
 
 // ContainerInput is the history and forecast of one container.

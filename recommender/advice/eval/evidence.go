@@ -14,7 +14,7 @@ func (c Case) Evidence() advice.Evidence {
 	ago := func(hours int) time.Time { return c.Now.Add(-time.Duration(hours) * time.Hour) }
 	horizon := time.Duration(c.HorizonHours) * time.Hour
 	e := advice.Evidence{
-		Now: c.Now, Horizon: horizon, MaxDemandPercent: c.MaxDemandPercent,
+		Now: c.Now, Horizon: horizon, HistoryDays: advice.MaxHistoryDays, MaxDemandPercent: c.MaxDemandPercent,
 		Workload: "Deployment shop/checkout", Priority: "standard",
 		Windows: advice.ForecastWindows([]string{"app"}, []forecast.Forecast{daily(c.Now, c.HorizonHours)}),
 	}
