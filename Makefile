@@ -102,7 +102,7 @@ verify: ## Fail if generated files, go.mod or go.sum are out of date, or if go v
 	for path in $(GENERATED); do \
 		diff -ru "$$before/$$path" "$$path" || { echo "$$path is out of date: run make generate" >&2; exit 1; }; \
 	done
-	@for module in $(MODULES) e2e/ollama tools; do $(phase) "go mod tidy -diff in $$module" go -C $$module mod tidy -diff; done
+	@for module in $(MODULES) e2e/containerd e2e/ollama tools; do $(phase) "go mod tidy -diff in $$module" go -C $$module mod tidy -diff; done
 	@for module in $(MODULES); do \
 		(cd $$module && $(compile) "$$module" -test ./... && $(phase) "go vet in $$module" go vet ./...); \
 	done
@@ -129,8 +129,8 @@ e2e: ## Run the scenarios alone: real API server, scheduler and Prometheus, simu
 		-p 1 -count=1 -shuffle=on -timeout=30m $(if $(RUN),-run '$(RUN)') ./...
 
 .PHONY: test-full
-test-full: ## Run the scenarios behind the build tag full, such as those with a real model server
-	@cd e2e && $(phase) "control plane, Prometheus and Ollama" go run ./cmd/binaries -full
+test-full: ## Run the scenarios behind the build tag full, such as those with a real model server or a real node
+	@cd e2e && $(phase) "control plane, Prometheus, Ollama and a real node" go run ./cmd/binaries -full
 	@cd e2e && packages=$$(grep -rlE --include='*_test.go' '^//go:build .*\bfull\b' . | xargs -n 1 dirname | sort -u) && \
 	$(compile) "the full scenarios" -tags full -test $$packages && \
 	$(phase) "full scenarios" $(tool) gotestsum --format standard-verbose -- \

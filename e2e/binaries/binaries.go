@@ -140,6 +140,35 @@ func Ollama(ctx context.Context, opts Options) (string, error) {
 	})
 }
 
+// Node are the programs of a real node.
+type Node struct {
+	Kubelet string
+	// Runtime is the folder with containerd, its shim and ctr, and runc.
+	Runtime string
+}
+
+// RealNode returns the programs of a real node, which runs on Linux as root.
+func RealNode(ctx context.Context, opts Options) (Node, error) {
+	kubelet, err := ensureOne(ctx, opts, set{
+		name: "kubelet", module: ".", shared: true,
+		targets: []target{{name: "kubelet", pkg: "k8s.io/kubernetes/cmd/kubelet", ldflags: kubernetesLdflags(kubernetesVersion)}},
+	})
+	if err != nil {
+		return Node{}, err
+	}
+	runtime := set{
+		name: "container runtime", module: "containerd",
+		tags:    "no_btrfs no_devmapper no_zfs seccomp", // The only snapshots taken are those of overlayfs.
+		headers: "seccomp.h", packages: "libseccomp-dev pkg-config",
+		targets: []target{{name: "runc", pkg: "github.com/opencontainers/runc", ldflags: strip}},
+	}
+	for _, name := range []string{"containerd", "containerd-shim-runc-v2", "ctr"} {
+		runtime.targets = append(runtime.targets, target{name: name, pkg: "github.com/containerd/containerd/v2/cmd/" + name, ldflags: strip})
+	}
+	dir, err := ensure(ctx, opts, runtime)
+	return Node{Kubelet: kubelet, Runtime: dir}, err
+}
+
 func ensureOne(ctx context.Context, opts Options, s set) (string, error) {
 	dir, err := ensure(ctx, opts, s)
 	if err != nil {

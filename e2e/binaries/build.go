@@ -22,13 +22,16 @@ const reportEvery = 10 * time.Second
 
 // set is a group of programs that is built, cached and thrown away together.
 type set struct {
-	name    string   // for progress lines
-	module  string   // folder of the go.mod, relative to the e2e module
-	sources []string // folders of our own source in that module, part of the key
-	targets []target
-	omit    *omission // nil: build the modules as they are
-	shared  bool      // the module has other users, see key
-	cgo     *cgo      // nil: the programs are Go alone, as far as the platform allows
+	name     string   // for progress lines
+	module   string   // folder of the go.mod, relative to the e2e module
+	sources  []string // folders of our own source in that module, part of the key
+	targets  []target
+	tags     string    // of the go command, separated by spaces
+	headers  string    // that the system has to have, as they are included
+	packages string    // Debian's packages with those
+	omit     *omission // nil: build the modules as they are
+	shared   bool      // the module has other users, see key
+	cgo      *cgo      // nil: the programs are Go alone, as far as the platform allows
 }
 
 // ensure returns the folder with the set's programs, after building them if it
@@ -122,6 +125,10 @@ func (s set) build(ctx context.Context, opts Options, moduleDir, dir string) err
 func (s set) buildTarget(ctx context.Context, opts Options, i int, moduleDir, out string) error {
 	t, begin := s.targets[i], time.Now()
 	label := fmt.Sprintf("%s: [%d/%d] %s", s.name, i+1, len(s.targets), t.name)
+	err := checkHeaders(ctx, s.headers, s.packages)
+	if err != nil {
+		return fmt.Errorf("build %s: %w", t.name, err)
+	}
 	env, err := s.cgo.environment(ctx, opts, moduleDir)
 	if err != nil {
 		return fmt.Errorf("build %s: %w", t.name, err)
@@ -129,7 +136,7 @@ func (s set) buildTarget(ctx context.Context, opts Options, i int, moduleDir, ou
 	// The flags are those of a plain go build, so that tests and programs share
 	// every compiled package; -ldflags only changes how they are linked.
 	_, err = report(opts, label, func() (string, error) {
-		return goOutputWith(ctx, env, moduleDir, "build", "-mod=readonly", "-buildvcs=false", "-ldflags", t.ldflags,
+		return goOutputWith(ctx, env, moduleDir, "build", "-mod=readonly", "-buildvcs=false", "-tags", s.tags, "-ldflags", t.ldflags,
 			"-o", filepath.Join(out, t.name), t.pkg)
 	})
 	if err != nil {

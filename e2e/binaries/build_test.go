@@ -106,6 +106,11 @@ func TestAChangeOfPinsOrFlagsIsAnotherSetOfPrograms(t *testing.T) {
 	if key(flags) == before {
 		t.Error("other flags, same key")
 	}
+	tags := greeting
+	tags.tags = "loud"
+	if key(tags) == before {
+		t.Error("other tags, same key")
+	}
 	if err := os.WriteFile(filepath.Join(dir, "go.sum"), []byte("example.com/x v1.0.0 h1:x=\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ func (c *cgo) environment(ctx context.Context, opts Options, moduleDir string) (
 	if c == nil {
 		return nil, nil
 	}
-	if err := c.checkInstalled(ctx); err != nil {
+	if err := checkHeaders(ctx, c.installed, c.packages); err != nil {
 		return nil, err
 	}
 	include, err := c.include(ctx, opts, moduleDir)
@@ -40,9 +40,12 @@ func (c *cgo) environment(ctx context.Context, opts Options, moduleDir string) (
 	}, nil
 }
 
-// checkInstalled asks the compiler, which knows where it looks, rather than
-// after minutes of compiling.
-func (c *cgo) checkInstalled(ctx context.Context) error {
+// checkHeaders asks the compiler for headers, before minutes of compiling: it
+// knows where it looks. The error names the packages.
+func checkHeaders(ctx context.Context, headers, packages string) error {
+	if headers == "" {
+		return nil
+	}
 	compiler, err := goOutput(ctx, "", "env", "CXX")
 	if err != nil {
 		return fmt.Errorf("ask go for the C++ compiler: %w", err)
@@ -51,7 +54,7 @@ func (c *cgo) checkInstalled(ctx context.Context) error {
 		return fmt.Errorf("the C++ compiler %s is not installed: apt-get install g++, or set CXX", compiler)
 	}
 	var missing []error
-	for header := range strings.FieldsSeq(c.installed) {
+	for header := range strings.FieldsSeq(headers) {
 		cmd := exec.CommandContext(ctx, compiler, "-E", "-x", "c++", "-include", header, os.DevNull)
 		if out, err := cmd.CombinedOutput(); err != nil && strings.Contains(string(out), path.Base(header)) {
 			missing = append(missing, fmt.Errorf("the header %s is not installed", header))
@@ -60,7 +63,7 @@ func (c *cgo) checkInstalled(ctx context.Context) error {
 		}
 	}
 	if len(missing) > 0 {
-		return fmt.Errorf("%w: apt-get install %s", errors.Join(missing...), c.packages)
+		return fmt.Errorf("%w: apt-get install %s", errors.Join(missing...), packages)
 	}
 	return nil
 }

@@ -55,6 +55,9 @@ func (s set) key(ctx context.Context, opts Options, cache, moduleDir string) (st
 func (s set) hash(moduleDir, env, sums string) (string, error) {
 	h := sha256.New()
 	_, _ = fmt.Fprintf(h, "%s\n%+v\n%+v\n%s", env, s.targets, s.omitted(), sums) // a hash never fails
+	if s.tags != "" {
+		_, _ = fmt.Fprintf(h, "%q", s.tags)
+	}
 	if s.cgo != nil {
 		_, _ = fmt.Fprintf(h, "%+v", *s.cgo)
 	}

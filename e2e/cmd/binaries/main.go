@@ -1,7 +1,8 @@
 // Command binaries fills the cache with every program that the harness runs, so
 // that later runs start at once, and prints the folder of the control plane's, as
-// KUBEBUILDER_ASSETS wants it. With -full it also builds the model server, which
-// only the scenarios behind the build tag full need.
+// KUBEBUILDER_ASSETS wants it. With -full it also builds the model server and, where
+// one can run, the real node, which only the scenarios behind the build tag full
+// need.
 package main
 
 import (
@@ -12,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"syscall"
 
@@ -38,6 +40,9 @@ func run(ctx context.Context, full bool) error {
 		beside.Go(func() { _, ollama = binaries.Ollama(ctx, opts) })
 	}
 	controlPlane, err := harness(ctx, opts)
+	if err == nil && full && runtime.GOOS == "linux" && os.Geteuid() == 0 {
+		_, err = binaries.RealNode(ctx, opts)
+	}
 	beside.Wait()
 	if err := errors.Join(err, ollama); err != nil {
 		return err
