@@ -100,6 +100,17 @@ func (c *Cluster) writeKubeconfigs() error {
 	return nil
 }
 
+// UserKubeconfig returns, as a kubeconfig file, access with a client certificate as the given user in the given groups.
+func (c *Cluster) UserKubeconfig(user string, groups ...string) (string, error) {
+	pair, err := c.keys.ca.Issue(pkix.Name{CommonName: user, Organization: groups})
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(c.Dir, "accounts", user+".kubeconfig")
+	auth := &clientcmdapi.AuthInfo{ClientCertificateData: pair.Cert, ClientKeyData: pair.Key}
+	return path, c.writeKubeconfig(path, user, auth)
+}
+
 func (c *Cluster) kubeconfigFile(name string) string {
 	return filepath.Join(c.Dir, name+".kubeconfig")
 }

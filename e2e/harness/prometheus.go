@@ -75,6 +75,16 @@ func (c *Cluster) StartPrometheus(ctx context.Context) error {
 	return nil
 }
 
+// ScrapeKubelet makes Prometheus scrape a real kubelet on 127.0.0.1, whether it runs already or is started later. The series
+// carry the same labels as those of simulated nodes.
+func (c *Cluster) ScrapeKubelet(node string, port int) error {
+	target := fmt.Appendf(nil, "- {targets: ['127.0.0.1:%d'], labels: {node: %s, instance: %s, job: kubelet}}\n", port, node, node)
+	if err := os.WriteFile(filepath.Join(c.Dir, "kubelets", node+".yaml"), target, 0o600); err != nil {
+		return fmt.Errorf("write a target of Prometheus: %w", err)
+	}
+	return nil
+}
+
 // StopPrometheus stops Prometheus and leaves its data. Stopping a stopped one is
 // no error.
 func (c *Cluster) StopPrometheus() error {
