@@ -1,0 +1,328 @@
+//go:build full && linux
+
+// The tests run Loadline with its shipped roles against a cluster in which one node is real: what it decides is carried out
+// by a real kubelet on real containers, whose cgroup files are read back.
+package realnode_test
+
+import (
+	"encoding/json"
+	"maps"
+	"os"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	. "github.com/onsi/gomega"
+	promapi "github.com/prometheus/client_golang/api"
+	promv1 "github.com/prometheus/client_golang/api/prometheus/v1"
+	"github.com/prometheus/common/model"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/apply"
+	"github.com/loadline-dev/loadline/config"
+	"github.com/loadline-dev/loadline/e2e/harness"
+	"github.com/loadline-dev/loadline/e2e/install"
+	"github.com/loadline-dev/loadline/e2e/realnode"
+	"github.com/loadline-dev/loadline/e2e/shop"
+)
+
+// patience bounds every wait. What is waited for usually takes seconds.
+const patience = 90 * time.Second
+
+// The recommender reads what Prometheus measured in complete spans of five minutes. So that nobody has to wait for one to
+// end, it is shown the span that runs, under the name of the last one; and the rate of what was just started is taken from
+// its last two samples.
+const (
+	cpuQuery        = `max by ($by) (max_over_time(irate(container_cpu_usage_seconds_total{$selector}[2m])[$step:5s] offset -$step))`
+	workingSetQuery = `max by ($by) (max_over_time(container_memory_working_set_bytes{$selector}[$step] offset -$step))`
+)
+
+// fixture is the cluster that all subtests share. Each has a namespace of its own.
+type fixture struct {
+	cluster  *harness.Cluster
+	node     *realnode.Node
+	loadline *install.Installation
+	now      time.Time
+}
+
+// What the workloads have, and what their history says.
+func burner() shop.Workload {
+	return shop.Workload{
+		Namespace: "burner", Name: "burner", Replicas: 1, Image: realnode.Image,
+		Requests: map[string]string{"cpu": "50m", "memory": "40Mi"}, Limits: map[string]string{"cpu": "600m", "memory": "120Mi"},
+		CPU: shop.Flat(0.02), Memory: shop.Flat(20 * shop.Mebibyte),
+	}
+}
+
+func hog() shop.Workload {
+	return shop.Workload{
+		Namespace: "hog", Name: "hog", Replicas: 1, Image: realnode.Image, History: -1,
+		Requests: map[string]string{"cpu": "20m", "memory": "64Mi"}, Limits: map[string]string{"memory": "64Mi"},
+	}
+}
+
+func guarded() shop.Workload {
+	return shop.Workload{
+		Namespace: "guarded", Name: "guarded", Replicas: 3, Image: realnode.Image,
+		Requests: map[string]string{"cpu": "20m", "memory": "20Mi"}, CPU: shop.Flat(0.1), Memory: shop.Flat(10 * shop.Mebibyte),
+	}
+}
+
+func TestLoadlineOnARealNode(t *testing.T) {
+	if err := realnode.Missing(); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	f := fixture{now: time.Now().UTC()}
+	var err error
+	f.cluster, err = harness.Start(t.Context(), harness.Options{
+		Log: t.Output(), Nodes: 1, ScrapeInterval: time.Second, History: shop.Past([]shop.Workload{burner(), guarded()}, f.now),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.cluster.Stop() })
+	before := look(t, f.cluster.Dir)
+	if f.node, err = realnode.Start(t.Context(), f.cluster); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.node.Stop() })
+	f.start(t)
+	f.loadline, err = install.Install(t.Context(), install.Options{Cluster: f.cluster, Configure: quick})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	t.Run("a container is resized in place to what its kubelet measured, and does not restart", f.burnerIsResized)
+	t.Run("a container that was killed for lack of memory survives as the next pod", f.hogSurvives)
+	t.Run("pods that may only be replaced are evicted within their disruption budget", f.guardedAreEvicted)
+	t.Run("nothing is left of the node", func(t *testing.T) {
+		g := NewWithT(t)
+		pids, err := f.node.PIDs()
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(len(pids)).To(BeNumerically(">=", 8), "box, containerd, kubelet and the shims of five pods")
+		g.Expect(look(t, f.cluster.Dir).Cgroups).NotTo(BeEmpty(), "whose processes are in these")
+
+		g.Expect(f.node.Stop()).To(Succeed())
+
+		for _, pid := range pids {
+			g.Expect(syscall.Kill(pid, 0)).To(MatchError(syscall.ESRCH))
+		}
+		g.Expect(cmp.Diff(before, look(t, f.cluster.Dir))).To(BeEmpty())
+	})
+}
+
+// quick shortens every wait.
+func quick(c *config.Config) {
+	c.Prometheus.Queries.CPU, c.Prometheus.Queries.WorkingSet = cpuQuery, workingSetQuery
+	c.Recommender.SyncInterval.Duration = 3 * time.Second
+	c.Updater.Interval.Duration = time.Second
+	c.Updater.WarmUp.Duration = time.Second
+	c.Updater.EvictionsPerMinute = 60
+}
+
+// start creates all workloads, each in its namespace, which opts in to nothing yet.
+func (f fixture) start(t *testing.T) {
+	t.Helper()
+	g := NewWithT(t)
+	admin, err := client.New(f.cluster.AdminConfig, client.Options{})
+	g.Expect(err).NotTo(HaveOccurred())
+	for _, w := range []struct {
+		shop.Workload
+		args []string
+	}{
+		{burner(), []string{"-cpu=300", "-memory=60"}},
+		{hog(), []string{"-memory=100"}},
+		{guarded(), nil},
+	} {
+		g.Expect(admin.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.Namespace}})).To(Succeed())
+		deployment := w.Object(f.now).(*appsv1.Deployment)
+		pod := &deployment.Spec.Template.Spec
+		pod.NodeSelector = map[string]string{"type": "real"}
+		pod.HostNetwork, pod.AutomountServiceAccountToken = true, new(false)
+		pod.TerminationGracePeriodSeconds = new(int64(2))
+		pod.Containers[0].Args = w.args
+		g.Expect(admin.Create(t.Context(), deployment)).To(Succeed())
+	}
+}
+
+func (f fixture) burnerIsResized(t *testing.T) {
+	g, w := f.scene(t), burner()
+	var pod corev1.Pod
+	g.Eventually(func() []corev1.Pod { return f.pods(t, w.Namespace) }).Should(ConsistOf(HaveField("Status.Phase", corev1.PodRunning)))
+	pod = f.pods(t, w.Namespace)[0]
+	before, err := f.node.Applied(&pod)
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(before.CPULimitMillis).To(BeEquivalentTo(600))
+	g.Expect(before.MemoryLimitBytes).To(BeEquivalentTo(120 << 20))
+	const enough = 30 * shop.Mebibyte
+	g.Eventually(f.measured).WithArguments(t, `max(irate(container_cpu_usage_seconds_total{namespace="burner",container="app",node="node-real"}[30s]))`).
+		Should(BeNumerically(">", 0.06), "the kubelet's cAdvisor tells Prometheus what the container burns")
+	g.Eventually(f.measured).WithArguments(t, `max(container_memory_working_set_bytes{namespace="burner",container="app",node="node-real"})`).
+		Should(BeNumerically(">", enough))
+
+	g.Expect(f.loadline.Client.Create(t.Context(), &v1alpha1.SizingPolicy{
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.Namespace, Name: v1alpha1.DefaultPolicyName},
+		Spec:       v1alpha1.SizingPolicySpec{Memory: v1alpha1.MemoryPolicy{Limit: new(v1alpha1.LimitRatio)}},
+	})).To(Succeed())
+	f.optIn(t, w.Namespace, nil)
+
+	var want apply.Container
+	g.Eventually(func(g Gomega) {
+		rec, err := f.loadline.Recommendation(t.Context(), w.Namespace, "Deployment", w.Name)
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(rec.Status.Applicable).NotTo(BeNil())
+		want = apply.FromAPI(rec.Status.Applicable).Containers[0]
+		pod = f.pods(t, w.Namespace)[0]
+		g.Expect(apply.ResourcesOf(*pod.Status.ContainerStatuses[0].Resources).Requests).To(Equal(want.InPlace), "what the kubelet says it did")
+	}).Should(Succeed())
+	g.Expect(want.InPlace.CPUMillis).To(BeNumerically(">", 40), "the history alone asks for 23m")
+	g.Expect(want.InPlace.MemoryBytes).To(BeNumerically(">", enough), "the history alone asks for 23 MiB")
+	after, err := f.node.Applied(&pod)
+	g.Expect(err).NotTo(HaveOccurred())
+	limits := pod.Spec.Containers[0].Resources.Limits
+	g.Expect(after.CPUWeight).To(BeNumerically(">", before.CPUWeight))
+	g.Expect(after.CPULimitMillis).To(Equal(limits.Cpu().MilliValue()))
+	g.Expect(after.MemoryLimitBytes).To(And(Equal(limits.Memory().Value()), BeNumerically(">", before.MemoryLimitBytes)))
+	g.Expect(pod.Status.ContainerStatuses[0].RestartCount).To(BeZero())
+	t.Logf("in place: %+v became %+v", before, after)
+}
+
+func (f fixture) hogSurvives(t *testing.T) {
+	g, w := f.scene(t), hog()
+	f.optIn(t, w.Namespace, map[string]string{v1alpha1.AnnotationMode: "initial"})
+	g.Eventually(func(g Gomega) {
+		pod := f.pods(t, w.Namespace)[0]
+		g.Expect(pod.Status.ContainerStatuses).To(ConsistOf(HaveField("LastTerminationState.Terminated", HaveField("Reason", "OOMKilled"))))
+	}).Should(Succeed())
+	const floor = 164 << 20 // 64 MiB + 100 MiB
+	g.Eventually(func(g Gomega) {
+		rec, err := f.loadline.Recommendation(t.Context(), w.Namespace, "Deployment", w.Name)
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(rec.Status.OOMFloor).To(HaveLen(1))
+		g.Expect(apply.FromAPI(rec.Status.Applicable).Containers[0].Target.MemoryBytes).To(BeNumerically(">=", floor))
+	}).Should(Succeed())
+	killed := f.pods(t, w.Namespace)[0]
+	g.Expect(f.loadline.Client.Delete(t.Context(), &killed)).To(Succeed())
+
+	g.Eventually(func(g Gomega) {
+		pods := f.pods(t, w.Namespace)
+		g.Expect(pods).To(HaveLen(1))
+		g.Expect(pods[0].UID).NotTo(Equal(killed.UID))
+		applied, err := f.node.Applied(&pods[0])
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(applied.MemoryLimitBytes).To(BeNumerically(">=", floor))
+		g.Expect(applied.MemoryUsageBytes).To(BeNumerically(">=", 100<<20), "it holds more than killed the one before")
+		g.Expect(pods[0].Status.ContainerStatuses[0].RestartCount).To(BeZero())
+	}).Should(Succeed())
+	t.Logf("killed %d times at 64 MiB, alive with a limit of at least %d MiB", killed.Status.ContainerStatuses[0].RestartCount, floor>>20)
+}
+
+func (f fixture) guardedAreEvicted(t *testing.T) {
+	g, w := f.scene(t), guarded()
+	g.Expect(f.loadline.Client.Create(t.Context(), &policyv1.PodDisruptionBudget{
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.Namespace, Name: w.Name},
+		Spec: policyv1.PodDisruptionBudgetSpec{
+			MinAvailable: new(intstr.FromInt32(2)), Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": w.Name}},
+		},
+	})).To(Succeed())
+	// So wide that the disruption budget is what binds.
+	g.Expect(f.loadline.Client.Create(t.Context(), &v1alpha1.SizingPolicy{
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.Namespace, Name: v1alpha1.DefaultPolicyName},
+		Spec:       v1alpha1.SizingPolicySpec{Disruption: v1alpha1.DisruptionPolicy{MaxUnavailable: new(intstr.FromString("100%"))}},
+	})).To(Succeed())
+	g.Eventually(func() int { return ready(f.pods(t, w.Namespace)) }).Should(Equal(3))
+	before := map[types.UID]bool{}
+	for _, pod := range f.pods(t, w.Namespace) {
+		before[pod.UID] = true
+	}
+	f.optIn(t, w.Namespace, map[string]string{v1alpha1.AnnotationUpdater: "evict"})
+
+	least := 3
+	g.Eventually(func(g Gomega) {
+		pods := f.pods(t, w.Namespace)
+		least = min(least, ready(pods))
+		rec, err := f.loadline.Recommendation(t.Context(), w.Namespace, "Deployment", w.Name)
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(ready(pods)).To(Equal(3))
+		for _, pod := range pods {
+			g.Expect(before).NotTo(HaveKey(pod.UID))
+			g.Expect(apply.ResourcesOf(*pod.Status.ContainerStatuses[0].Resources).Requests).To(Equal(apply.FromAPI(rec.Status.Applicable).Containers[0].Target))
+		}
+	}).WithPolling(50 * time.Millisecond).Should(Succeed())
+	g.Expect(least).To(BeNumerically(">=", 2), "never below the disruption budget")
+	t.Logf("3 pods evicted, never fewer than %d ready", least)
+}
+
+func (f fixture) scene(t *testing.T) *WithT {
+	t.Helper()
+	g := NewWithT(t)
+	g.SetDefaultEventuallyTimeout(patience)
+	g.SetDefaultEventuallyPollingInterval(200 * time.Millisecond)
+	return g
+}
+
+// optIn sets the mode auto on a namespace, and what else is given.
+func (f fixture) optIn(t *testing.T, namespace string, annotations map[string]string) {
+	t.Helper()
+	object := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}
+	all := map[string]string{v1alpha1.AnnotationMode: "auto"}
+	maps.Copy(all, annotations)
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": all}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.loadline.Client.Patch(t.Context(), object, client.RawPatch(types.MergePatchType, patch)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// pods returns the living pods of a namespace.
+func (f fixture) pods(t *testing.T, namespace string) []corev1.Pod {
+	t.Helper()
+	list := &corev1.PodList{}
+	if err := f.loadline.Client.List(t.Context(), list, client.InNamespace(namespace)); err != nil {
+		t.Fatal(err)
+	}
+	return slices.DeleteFunc(list.Items, func(p corev1.Pod) bool { return p.DeletionTimestamp != nil })
+}
+
+func ready(pods []corev1.Pod) int {
+	count := 0
+	for _, pod := range pods {
+		for _, c := range pod.Status.Conditions {
+			if c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue {
+				count++
+			}
+		}
+	}
+	return count
+}
+
+// measured asks Prometheus for one number; 0 while there is none.
+func (f fixture) measured(t *testing.T, query string) (float64, error) {
+	t.Helper()
+	prometheus, err := promapi.NewClient(promapi.Config{Address: f.cluster.PrometheusURL})
+	if err != nil {
+		return 0, err
+	}
+	answer, _, _, err := promv1.NewAPI(prometheus).Query(t.Context(), query, time.Now())
+	if err != nil {
+		return 0, err
+	}
+	if vector, ok := answer.(model.Vector); ok && len(vector) == 1 {
+		return float64(vector[0].Value), nil
+	}
+	return 0, nil
+}
