@@ -150,8 +150,6 @@ type Updater struct {
 	ResizesPerMinute int `json:"resizesPerMinute"`
 	// ResizeRetryInterval is how often a resize that the API server refused is asked for again.
 	ResizeRetryInterval metav1.Duration `json:"resizeRetryInterval"`
-	// ObservePeriod is how long a pod is watched after a change; harm within it stops the workload until there are other sizes.
-	ObservePeriod metav1.Duration `json:"observePeriod"`
 	// KillSwitchConfigMap in the operator's namespace stops the updater while it is there, unless its key "stop" is "false".
 	KillSwitchConfigMap string `json:"killSwitchConfigMap"`
 	// RecordConfigMap in the operator's namespace is where the updater writes down what it does. It must exist, and may be empty.

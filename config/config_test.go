@@ -216,6 +216,13 @@ func TestValidate(t *testing.T) {
 		"memory sized from more than is kept": {
 			func(c *config.Config) { c.Policy.Memory.PeakDays = new(int32(29)) }, "policy.memory.peakDays: ",
 		},
+		"too many canaries": {func(c *config.Config) { c.Policy.Disruption.Canary.Pods = new(int32(6)) }, "policy.disruption.canary.pods: "},
+		"a canary that is watched for ever": {func(c *config.Config) {
+			c.Policy.Disruption.Canary.Observe = &metav1.Duration{Duration: 25 * time.Hour}
+		}, "policy.disruption.canary.observe: "},
+		"a start that takes for ever": {func(c *config.Config) {
+			c.Policy.Disruption.StartupGrace = &metav1.Duration{Duration: -time.Second}
+		}, "policy.disruption.startupGrace: "},
 		"a signal named twice": {func(c *config.Config) {
 			s := v1alpha1.Signal{Name: "rps", PromQL: "up", Role: v1alpha1.SignalDriver}
 			c.Policy.Signals = []v1alpha1.Signal{s, s}

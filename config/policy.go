@@ -97,7 +97,12 @@ func resolveDisruption(base, override v1alpha1.DisruptionPolicy) v1alpha1.Disrup
 		MaxUnavailable:   cmp.Or(override.MaxUnavailable, base.MaxUnavailable),
 		EvictionsPerHour: cmp.Or(override.EvictionsPerHour, base.EvictionsPerHour),
 		MinReplicas:      cmp.Or(override.MinReplicas, base.MinReplicas),
-		Windows:          orSlice(override.Windows, base.Windows),
+		Canary: v1alpha1.CanaryPolicy{
+			Pods:    cmp.Or(override.Canary.Pods, base.Canary.Pods),
+			Observe: cmp.Or(override.Canary.Observe, base.Canary.Observe),
+		},
+		StartupGrace: cmp.Or(override.StartupGrace, base.StartupGrace),
+		Windows:      orSlice(override.Windows, base.Windows),
 	}
 }
 

@@ -87,7 +87,6 @@ func (v *checks) updater(at *field.Path, u *Updater) {
 	v.within(at.Child("namespaceEvictionsPerHour"), float64(u.NamespaceEvictionsPerHour), 0, 10000)
 	v.within(at.Child("resizesPerMinute"), float64(u.ResizesPerMinute), 0, 10000)
 	v.duration(at.Child("resizeRetryInterval"), u.ResizeRetryInterval, time.Second, time.Hour)
-	v.duration(at.Child("observePeriod"), u.ObservePeriod, 0, 24*time.Hour)
 	v.name(at.Child("killSwitchConfigMap"), u.KillSwitchConfigMap)
 	v.name(at.Child("recordConfigMap"), u.RecordConfigMap)
 	if u.RecordConfigMap == u.KillSwitchConfigMap {

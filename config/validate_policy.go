@@ -80,6 +80,9 @@ func (v *checks) disruption(at *field.Path, p *v1alpha1.DisruptionPolicy) {
 	v.maxUnavailable(at.Child("maxUnavailable"), p.MaxUnavailable)
 	v.percent(at.Child("evictionsPerHour"), p.EvictionsPerHour, 0, 3600)
 	v.percent(at.Child("minReplicas"), p.MinReplicas, 1, 10000)
+	v.percent(at.Child("canary", "pods"), p.Canary.Pods, 0, 5)
+	v.optionalDuration(at.Child("canary", "observe"), p.Canary.Observe, 24*time.Hour)
+	v.optionalDuration(at.Child("startupGrace"), p.StartupGrace, 24*time.Hour)
 	windows := at.Child("windows")
 	if len(p.Windows) > maxWindows {
 		v.add(field.TooMany(windows, len(p.Windows), maxWindows))

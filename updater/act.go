@@ -45,23 +45,23 @@ func (a actor) do(ctx context.Context, action plan.Action) (answer, string) {
 	return named, action.Reason
 }
 
-// resize writes down on the pod what it had before, and then asks for the new sizes. Both patches carry the UID, so that a pod
+// resize writes down on the pod what it had before and how it is, and then asks for the new sizes: whoever comes after a crash in
+// between knows which pods were changed. Both patches carry the UID, so that a pod
 // which took the name in between is not touched.
 func (a actor) resize(ctx context.Context, action plan.Action) (answer, error) {
 	pod := &corev1.Pod{}
 	if err := a.client.Get(ctx, client.ObjectKey{Namespace: action.Workload.Namespace, Name: action.Pod}, pod); err != nil {
 		return resizeAnswer(err), err
 	}
-	if _, kept := pod.Annotations[v1alpha1.AnnotationOriginal]; !kept {
-		patch, err := annotate(action)
-		if err != nil {
-			return answerRefused, err
-		}
-		if err := a.client.Patch(ctx, shell(action), client.RawPatch(types.MergePatchType, patch)); err != nil {
-			return resizeAnswer(err), err
-		}
+	_, kept := pod.Annotations[v1alpha1.AnnotationOriginal]
+	patch, err := annotate(action, kept)
+	if err != nil {
+		return answerRefused, err
 	}
-	patch, err := resizePatch(action, pod)
+	if err := a.client.Patch(ctx, shell(action), client.RawPatch(types.MergePatchType, patch)); err != nil {
+		return resizeAnswer(err), err
+	}
+	patch, err = resizePatch(action, pod)
 	if err != nil {
 		return answerRefused, err
 	}
@@ -74,15 +74,19 @@ func shell(action plan.Action) *corev1.Pod {
 	return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: action.Workload.Namespace, Name: action.Pod}}
 }
 
-// annotate is the patch that keeps on the pod what it had before.
-func annotate(action plan.Action) ([]byte, error) {
-	original, err := apply.EncodeOriginal(action.Original)
-	if err != nil {
+// annotate is the patch that keeps on the pod how it is, and what it had before Loadline changed it for the first time.
+func annotate(action plan.Action, kept bool) ([]byte, error) {
+	annotations := map[string]string{}
+	var err error
+	if annotations[v1alpha1.AnnotationResized], err = encodeMark(action.Mark); err != nil {
 		return nil, err
 	}
-	return json.Marshal(map[string]any{"metadata": map[string]any{
-		"uid": action.UID, "annotations": map[string]string{v1alpha1.AnnotationOriginal: original},
-	}})
+	if !kept {
+		if annotations[v1alpha1.AnnotationOriginal], err = apply.EncodeOriginal(action.Original); err != nil {
+			return nil, err
+		}
+	}
+	return json.Marshal(map[string]any{"metadata": map[string]any{"uid": action.UID, "annotations": annotations}})
 }
 
 // resizePatch sets the CPU and memory of the containers that change. Other resources are not in the patch, so they stay.

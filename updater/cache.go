@@ -66,6 +66,7 @@ func stripRecommendation(rec *v1alpha1.Recommendation) {
 	rec.Status = v1alpha1.RecommendationStatus{
 		Mode: rec.Status.Mode, Conditions: rec.Status.Conditions, ObservedTime: rec.Status.ObservedTime,
 		Applicable: rec.Status.Applicable, Outcomes: rec.Status.Outcomes,
+		OOMFloor: rec.Status.OOMFloor, Rollback: rec.Status.Rollback, Health: rec.Status.Health,
 	}
 }
 

@@ -109,28 +109,39 @@ func (c *controller) reserve(ctx context.Context, actions []plan.Action) []plan.
 	return actions
 }
 
-// observe notes what became of earlier changes: harm, and what nodes said about resizes.
+// observe notes what became of earlier changes: harm, sizes that did not stay, and what nodes said about resizes.
 func (c *controller) observe(now time.Time, v view) {
 	present := map[plan.Key]bool{}
 	for i := range v.subjects {
 		s := &v.subjects[i]
 		present[s.Key] = true
-		if s.Mode != v1alpha1.ModeAuto || s.Revision == "" {
-			continue
-		}
-		if s.Harm == "" {
-			if pod, evidence, found := plan.Harm(s.Workload, c.gatherer.config.Updater.ObservePeriod.Duration); found {
-				s.Harm = evidence
-				c.ledger.note(s.Key, outcome(now, s.Workload, s.Pods[pod], v1alpha1.OutcomeFailed, evidence))
-			}
-		}
-		for _, p := range s.Pods {
-			if result, refused := refusedByNode(p.Resize.State); refused && !c.ledger.knows(s.Key, p.UID, s.Revision, result) {
-				c.ledger.note(s.Key, outcome(now, s.Workload, p, result, p.Resize.Message))
-			}
+		if s.Mode.Admits() && s.Revision != "" {
+			c.watch(now, s)
 		}
 	}
 	c.ledger.tidy(now, present)
+}
+
+// watch notes what became of the changes to one workload.
+func (c *controller) watch(now time.Time, s *subject) {
+	if s.Harm == "" {
+		if pod, evidence, found := plan.Harm(now, s.Workload); found {
+			s.Harm = evidence
+			c.ledger.note(s.Key, outcome(now, s.Workload, s.Pods[pod], v1alpha1.OutcomeFailed, evidence))
+		}
+	}
+	if s.Mode != v1alpha1.ModeAuto {
+		return
+	}
+	for _, p := range s.Pods {
+		if o, noticed := noticeMismatch(now, s.Workload, p, c.ledger.outcomes[s.Key]); noticed {
+			c.ledger.note(s.Key, o)
+			s.Unstuck = unstuck(s.Revision, c.ledger.outcomes[s.Key])
+		}
+		if result, refused := refusedByNode(p.Resize.State); refused && !c.ledger.knows(s.Key, p.UID, s.Revision, result) {
+			c.ledger.note(s.Key, outcome(now, s.Workload, p, result, p.Resize.Message))
+		}
+	}
 }
 
 func refusedByNode(state plan.ResizeState) (v1alpha1.OutcomeResult, bool) {

@@ -76,10 +76,9 @@ func TestAPodWhoseRaiseIsRefusedIsEvictedInTheNextRound(t *testing.T) {
 
 func TestARestartForgetsNeitherARefusalNorTheHourlyBudget(t *testing.T) {
 	objects := shop(100, 100, 100, 100, 500, 500, 500, 500)
-	w := newWorld(t, append(objects, &v1alpha1.SizingPolicy{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "default"},
-		Spec:       v1alpha1.SizingPolicySpec{Disruption: v1alpha1.DisruptionPolicy{EvictionsPerHour: new(int32(2))}},
-	})...)
+	disruption := withoutCanary()
+	disruption.EvictionsPerHour = new(int32(2))
+	w := newWorld(t, append(objects, disrupting(disruption))...)
 	w.resizeError = func(string) error { return forbidden("node didn't have enough allocatable resources") }
 	attempts := 0
 	refuse := w.resizeError
@@ -208,46 +207,6 @@ func TestOptingOutWorksWithoutTheRecommender(t *testing.T) {
 				t.Errorf("resized %v although the namespace says %s", w.resized, mode)
 			}
 		})
-	}
-}
-
-func TestHarmStopsAWorkloadUntilThereIsAnotherRevision(t *testing.T) {
-	w := newWorld(t, shop(100, 500, 500)...)
-	w.round()
-	pod := w.pod("checkout-0")
-	pod.Status.ContainerStatuses[0].LastTerminationState.Terminated = &corev1.ContainerStateTerminated{
-		Reason: "OOMKilled", FinishedAt: metav1.NewTime(w.clock.Now().Add(time.Minute)),
-	}
-	if err := w.client.Status().Update(t.Context(), pod); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.client.Update(t.Context(), withCPU(w.pod("checkout-1"), "100m")); err != nil {
-		t.Fatal(err)
-	}
-	w.told()
-	w.round()
-	rec := w.recommendation()
-	if !meta.IsStatusConditionFalse(rec.Status.Conditions, v1alpha1.ConditionHealthy) || rec.Status.Outcomes[0].Result != v1alpha1.OutcomeFailed {
-		t.Fatalf("Healthy = %+v, outcomes = %+v; want the harm in both", rec.Status.Conditions, rec.Status.Outcomes)
-	}
-	if diff := cmp.Diff([]string{"Harmed"}, w.told()); diff != "" {
-		t.Errorf("events (-want +got):\n%s", diff)
-	}
-	w.restart()
-	for range 5 {
-		w.round()
-	}
-	if len(w.resized) != 1 {
-		t.Fatalf("resized %v although the revision did harm", w.resized)
-	}
-	rec = w.recommendation()
-	rec.Status.Applicable.Revision = "fedcba9876543210"
-	if err := w.client.Status().Update(t.Context(), rec); err != nil {
-		t.Fatal(err)
-	}
-	w.round()
-	if len(w.resized) != 2 {
-		t.Errorf("resized %v under another revision, want checkout-1 as well", w.resized)
 	}
 }
 

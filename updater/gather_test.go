@@ -145,7 +145,10 @@ func TestSurroundingsOfAPod(t *testing.T) {
 	if !w.ScaleReplicas || w.Autoscaler != "scaler" {
 		t.Errorf("scale = %v, autoscaler = %q; want replicas asked for and owned by the autoscaler", w.ScaleReplicas, w.Autoscaler)
 	}
-	wantDisruption := plan.Disruption{MaxUnavailable: intstr.FromString("25%"), EvictionsPerHour: 6, MinReplicas: 5}
+	wantDisruption := plan.Disruption{
+		MaxUnavailable: intstr.FromString("25%"), EvictionsPerHour: 6, MinReplicas: 5,
+		CanaryPods: 1, Observe: 10 * time.Minute, StartupGrace: 5 * time.Minute,
+	}
 	if diff := cmp.Diff(wantDisruption, w.Disruption); diff != "" {
 		t.Errorf("disruption: the policy's minimum, defaults for the rest (-want +got):\n%s", diff)
 	}

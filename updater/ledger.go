@@ -149,12 +149,12 @@ func (l *ledger) toStore(key plan.Key) []v1alpha1.Outcome {
 	return kept[:min(len(kept), maxOutcomes)]
 }
 
-// needed reports whether a restarted updater decides by the outcome: an eviction counts against the hourly budget, and harm by
-// the present revision, which is that of the newest outcome, stops the workload.
+// needed reports whether a restarted updater decides by the outcome: an eviction counts against the hourly budget; harm by the
+// present revision, which is that of the newest outcome, stops the workload, and so do sizes that did not stay.
 func needed(o, newest v1alpha1.Outcome) bool {
 	recentEviction := o.Result == v1alpha1.OutcomeEvicted && newest.Time.Sub(o.Time.Time) < time.Hour
-	harm := o.Result == v1alpha1.OutcomeFailed && o.Revision == newest.Revision
-	return recentEviction || harm
+	decides := o.Result == v1alpha1.OutcomeFailed || o.Result == v1alpha1.OutcomeDidNotStick
+	return recentEviction || decides && o.Revision == newest.Revision
 }
 
 // knows reports whether the outcomes of a workload hold this result for a pod and revision.

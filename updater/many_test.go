@@ -69,18 +69,12 @@ func TestManyDeferredPodsAreToldOnceAndNotInEveryRound(t *testing.T) {
 }
 
 func TestHarmToTheFirstOfManyPodsIsSeen(t *testing.T) {
-	w := newWorld(t, shop(asking(30, 100)...)...)
+	w := newWorld(t, append(shop(asking(30, 2000)...), disrupting(withoutCanary()))...)
 	w.round()
 	if len(w.resized) != 30 {
 		t.Fatalf("resized %d pods, want 30", len(w.resized))
 	}
-	pod := w.pod(w.resized[0])
-	pod.Status.ContainerStatuses[0].LastTerminationState.Terminated = &corev1.ContainerStateTerminated{
-		Reason: "OOMKilled", FinishedAt: metav1.NewTime(w.clock.Now().Add(time.Minute)),
-	}
-	if err := w.client.Status().Update(t.Context(), pod); err != nil {
-		t.Fatal(err)
-	}
+	w.killed(w.resized[0])
 	w.round()
 	if !meta.IsStatusConditionFalse(w.recommendation().Status.Conditions, v1alpha1.ConditionHealthy) {
 		t.Error("nobody noticed")

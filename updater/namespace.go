@@ -3,6 +3,7 @@ package updater
 import (
 	"context"
 	"fmt"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -159,6 +160,9 @@ func disruption(p v1alpha1.DisruptionPolicy) plan.Disruption {
 		EvictionsPerHour: orDefault(p.EvictionsPerHour, 0),
 		MinReplicas:      orDefault(p.MinReplicas, 2),
 		Windows:          p.Windows,
+		CanaryPods:       orDefault(p.Canary.Pods, 1),
+		Observe:          orDefault(p.Canary.Observe, metav1.Duration{Duration: 10 * time.Minute}).Duration,
+		StartupGrace:     orDefault(p.StartupGrace, metav1.Duration{Duration: 5 * time.Minute}).Duration,
 	}
 }
 

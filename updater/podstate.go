@@ -2,6 +2,7 @@ package updater
 
 import (
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -90,22 +91,42 @@ func resizeStatus(pod *corev1.Pod) plan.ResizeStatus {
 	return plan.ResizeStatus{}
 }
 
-// troubles lists kills for lack of memory and crash loops. They come from the pod's status, which only its node writes;
-// Events can be forged by anyone who may create them.
+// troubles lists what went wrong with a pod. It comes from the pod's status, which only its node writes; Events can be forged by
+// anyone who may create them.
 func troubles(pod *corev1.Pod) []plan.Trouble {
-	const oomKilled, crashLoop = "OOMKilled", "CrashLoopBackOff"
+	const crashLoop = "CrashLoopBackOff"
 	var out []plan.Trouble
 	for _, s := range containerStatuses(pod) {
 		for _, t := range []*corev1.ContainerStateTerminated{s.State.Terminated, s.LastTerminationState.Terminated} {
-			if t != nil && t.Reason == oomKilled {
-				out = append(out, plan.Trouble{Container: s.Name, What: oomKilled, At: t.FinishedAt.Time})
+			switch {
+			case t == nil:
+			case t.Reason == "OOMKilled":
+				out = append(out, plan.Trouble{Container: s.Name, What: plan.TroubleOOM, At: t.FinishedAt.Time})
+			case t.ExitCode != 0:
+				out = append(out, plan.Trouble{Container: s.Name, What: plan.TroubleRestart, At: t.FinishedAt.Time})
 			}
 		}
 		if last := s.LastTerminationState.Terminated; last != nil && s.State.Waiting != nil && s.State.Waiting.Reason == crashLoop {
-			out = append(out, plan.Trouble{Container: s.Name, What: crashLoop, At: last.FinishedAt.Time})
+			out = append(out, plan.Trouble{Container: s.Name, What: plan.TroubleCrashLoop, At: last.FinishedAt.Time})
 		}
 	}
+	if at, lost := lostReadiness(pod); lost {
+		out = append(out, plan.Trouble{What: plan.TroubleNotReady, At: at})
+	}
 	return out
+}
+
+// lostReadiness reports when the kubelet found that containers of the pod are not ready any more. A pod that never was ready has
+// had that condition since before its containers started. A pod whose node went silent is marked by another controller, which
+// gives no such reason.
+func lostReadiness(pod *corev1.Pod) (time.Time, bool) {
+	const containersNotReady = "ContainersNotReady"
+	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.PodReady && c.Status == corev1.ConditionFalse && c.Reason == containersNotReady {
+			return c.LastTransitionTime.Time, c.LastTransitionTime.After(started(pod)) && pod.DeletionTimestamp == nil
+		}
+	}
+	return time.Time{}, false
 }
 
 // pinned names the annotation by which the pod asks not to be evicted.

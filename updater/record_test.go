@@ -25,7 +25,7 @@ func evicting(t *testing.T, perHour int32) *world {
 	w := newWorld(t, append(shop(asking(30, 100)...), &v1alpha1.SizingPolicy{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "default"},
 		Spec: v1alpha1.SizingPolicySpec{Disruption: v1alpha1.DisruptionPolicy{
-			EvictionsPerHour: &perHour, MaxUnavailable: new(intstr.FromString("100%")),
+			EvictionsPerHour: &perHour, MaxUnavailable: new(intstr.FromString("100%")), Canary: withoutCanary().Canary,
 		}},
 	})...)
 	w.annotate(map[string]string{v1alpha1.AnnotationUpdater: "evict"})

@@ -20,12 +20,6 @@ import (
 	"github.com/loadline-dev/loadline/updater/plan"
 )
 
-// Reasons of the condition Healthy.
-const (
-	reasonHarmed     = "Harmed"
-	reasonNoHarmSeen = "NoHarmSeen"
-)
-
 // Bounds of the API.
 const (
 	maxOutcomeMessage   = 300
@@ -49,7 +43,7 @@ func (r reporter) report(ctx context.Context, now time.Time, v view, result plan
 		if !s.Mode.Admits() && meta.FindStatusCondition(s.recommendation.Status.Conditions, v1alpha1.ConditionApplied) == nil {
 			continue // Nothing was ever applied, so there is nothing to tell.
 		}
-		status := statusOf(s, result.Drifted[s.Key], skips[s.Key], memory.toStore(s.Key))
+		status := statusOf(now, s, result.Drifted[s.Key], skips[s.Key], memory.toStore(s.Key))
 		if err := r.write(ctx, now, s, status); err != nil {
 			errs = append(errs, err)
 		}
@@ -63,15 +57,25 @@ type status struct {
 	outcomes         []v1alpha1.Outcome
 }
 
-func statusOf(s subject, drifted int, skips []plan.Skip, outcomes []v1alpha1.Outcome) status {
-	healthy := metav1.Condition{
-		Type: v1alpha1.ConditionHealthy, Status: metav1.ConditionTrue, Reason: reasonNoHarmSeen,
-		Message: "no pod came to harm by the present sizes",
+func statusOf(now time.Time, s subject, drifted int, skips []plan.Skip, outcomes []v1alpha1.Outcome) status {
+	return status{applied: appliedCondition(s, drifted, skips), healthy: healthyCondition(now, s), outcomes: outcomes}
+}
+
+// healthyCondition is false from the moment at which harm was seen until what was taken back may be tried again.
+func healthyCondition(now time.Time, s subject) metav1.Condition {
+	c := metav1.Condition{Type: v1alpha1.ConditionHealthy, Status: metav1.ConditionFalse}
+	switch rollback := s.recommendation.Status.Rollback; {
+	case rollback.Holds(now):
+		c.Reason = v1alpha1.ReasonRolledBack
+		c.Message = fmt.Sprintf("revision %s was taken back at %s, and nothing falls below what was good before until %s: %s", rollback.Revision,
+			rollback.Time.UTC().Format(time.RFC3339), rollback.Until.UTC().Format(time.RFC3339), rollback.Evidence)
+	case s.Harm != "":
+		c.Reason, c.Message = v1alpha1.ReasonHarmed, s.Harm
+	default:
+		c.Status, c.Reason, c.Message = metav1.ConditionTrue, v1alpha1.ReasonNoHarmSeen, "no pod came to harm by the present sizes"
 	}
-	if s.Harm != "" {
-		healthy.Status, healthy.Reason, healthy.Message = metav1.ConditionFalse, reasonHarmed, s.Harm
-	}
-	return status{applied: appliedCondition(s, drifted, skips), healthy: healthy, outcomes: outcomes}
+	c.Message = shorten(c.Message, maxConditionMessage)
+	return c
 }
 
 // appliedCondition says whether the running pods carry the sizes, and if not, what is being done or in the way.
@@ -103,12 +107,23 @@ func appliedCondition(s subject, drifted int, skips []plan.Skip) metav1.Conditio
 		c.Reason = v1alpha1.ReasonNotAutomatic
 		c.Message = fmt.Sprintf("%d of %d pods differ; in mode %s they keep what they have until they are replaced", drifted, pods, s.Mode)
 	case waiting >= 0:
-		c.Reason, c.Message = v1alpha1.ReasonWaiting, fmt.Sprintf("%d of %d pods differ; %s", drifted, pods, describeSkip(skips[waiting]))
+		c.Reason, c.Message = waitingReason(skips[waiting].Reason), fmt.Sprintf("%d of %d pods differ; %s", drifted, pods, describeSkip(skips[waiting]))
 	default:
 		c.Reason, c.Message = v1alpha1.ReasonDrifted, fmt.Sprintf("%d of %d pods differ and are being changed", drifted, pods)
 	}
 	c.Message = shorten(c.Message, maxConditionMessage)
 	return c
+}
+
+func waitingReason(skip plan.SkipReason) string {
+	switch skip {
+	case plan.SkipWatching:
+		return v1alpha1.ReasonWatching
+	case plan.SkipDidNotStick:
+		return v1alpha1.ReasonDidNotStick
+	default:
+		return v1alpha1.ReasonWaiting
+	}
 }
 
 func describeSkip(s plan.Skip) string {
@@ -118,11 +133,11 @@ func describeSkip(s plan.Skip) string {
 	return "pod " + s.Pod + ": " + s.Message
 }
 
-// write applies the status if it changed, and then records an Event where harm was found.
+// write applies the status if it changed, and then records an Event where harm was found, or sizes do not stay.
 func (r reporter) write(ctx context.Context, now time.Time, s subject, want status) error {
 	rec := s.recommendation
 	have := rec.Status.Conditions
-	harmBegins := want.healthy.Status == metav1.ConditionFalse && !meta.IsStatusConditionFalse(have, v1alpha1.ConditionHealthy)
+	harmed, stuck := begins(have, want.healthy, v1alpha1.ReasonHarmed, v1alpha1.ReasonRolledBack), begins(have, want.applied, v1alpha1.ReasonDidNotStick)
 	applied, appliedChanged := transition(have, want.applied, now)
 	healthy, healthyChanged := transition(have, want.healthy, now)
 	if !appliedChanged && !healthyChanged && apiequality.Semantic.DeepEqual(rec.Status.Outcomes, want.outcomes) {
@@ -138,10 +153,19 @@ func (r reporter) write(ctx context.Context, now time.Time, s subject, want stat
 	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("apply the status of recommendation %s/%s: %w", rec.Namespace, rec.Name, err)
 	}
-	if harmBegins {
-		r.events.Eventf(s.object, rec, corev1.EventTypeWarning, reasonHarmed, "Hold", "%s", s.Harm)
+	if harmed {
+		r.events.Eventf(s.object, rec, corev1.EventTypeWarning, want.healthy.Reason, "Hold", "%s", want.healthy.Message)
+	}
+	if stuck {
+		r.events.Eventf(s.object, rec, corev1.EventTypeWarning, want.applied.Reason, "Hold", "%s", want.applied.Message)
 	}
 	return nil
+}
+
+// begins reports whether a condition gets one of the reasons that people are told about, and did not have it before.
+func begins(have []metav1.Condition, want metav1.Condition, reasons ...string) bool {
+	old := meta.FindStatusCondition(have, want.Type)
+	return slices.Contains(reasons, want.Reason) && (old == nil || old.Reason != want.Reason)
 }
 
 // transition completes a condition with the time of its last transition, and says whether it differs from what is stored.

@@ -56,7 +56,13 @@ func (g *gatherer) subject(now time.Time, ns *namespace, rec *v1alpha1.Recommend
 	for _, pod := range ns.pods[ref] {
 		w.Pods = append(w.Pods, g.pod(now, ns, pod, past))
 	}
-	w.Harm = knownHarm(w.Revision, past.outcomes)
+	w.Harm = knownHarm(now, w.Revision, past.outcomes, rec.Status.Rollback)
+	if rollback := rec.Status.Rollback; rollback != nil {
+		w.Answered = rollback.HarmTime.Time
+	}
+	w.Unstuck = unstuck(w.Revision, past.outcomes)
+	w.Health = health(w.Revision, past.outcomes, policy.Signals, rec.Status.Health)
+	w.OOMFloorBytes = oomFloors(rec.Status.OOMFloor)
 	return subject{Workload: w, recommendation: rec, object: object}, true
 }
 
@@ -129,16 +135,6 @@ func statefulSetRolls(s *appsv1.StatefulSet, replicas int32) bool {
 	return s.Status.UpdatedReplicas < replicas-partition
 }
 
-// knownHarm is the harm that the revision did according to the outcomes.
-func knownHarm(revision string, outcomes []v1alpha1.Outcome) string {
-	for _, o := range outcomes {
-		if o.Result == v1alpha1.OutcomeFailed && o.Revision == revision {
-			return o.Message
-		}
-	}
-	return ""
-}
-
 // history is what is known about earlier changes to the pods of a workload.
 type history struct {
 	// revision that is applicable, and since when it has been, this time.
@@ -166,28 +162,55 @@ func (g *gatherer) pod(now time.Time, ns *namespace, pod *corev1.Pod, past histo
 		ResizeSupported:  g.resizeServed && resizable(pod),
 		Resize:           resizeStatus(pod),
 		Troubles:         troubles(pod),
+		Mark:             markOf(pod),
+		Created:          pod.CreationTimestamp.Time,
+		Started:          started(pod),
+		Restarts:         restarts(pod),
 		NotBefore:        past.memory.backOffs[pod.UID].until,
 		Pinned:           pinned(pod),
 	}
-	if p.InjectedRevision == past.revision {
-		p.Change = pod.CreationTimestamp.Time
-	} else {
-		p.AdmittedWithout = cameAfterEviction(pod, past)
-	}
-	if o, ok := lastAttempt(pod, past); ok {
-		switch {
-		case o.Result == v1alpha1.OutcomeResized:
-			p.Change = o.Time.Time
-		case now.Sub(o.Time.Time) < past.memory.retryResize:
-			p.ResizeRefused, p.RefusedByNamespace = o.Message, refusedByNamespace(o.Message)
-		}
-	}
+	p.Change = changed(p, past.revision)
+	p.AdmittedWithout = p.InjectedRevision != past.revision && cameAfterEviction(pod, past)
+	recall(now, pod, past, &p)
 	for _, b := range ns.budgets {
 		if b.selector.Matches(labels.Set(pod.Labels)) {
 			p.DisruptionBudgets = append(p.DisruptionBudgets, b.DisruptionBudget)
 		}
 	}
 	return p
+}
+
+// recall fills in what the last attempt to resize the pod to the present revision tells.
+func recall(now time.Time, pod *corev1.Pod, past history, p *plan.Pod) {
+	o, ok := lastAttempt(pod, past)
+	switch {
+	case !ok:
+	case o.Result == v1alpha1.OutcomeResized:
+		p.Reverted = p.Mark != nil && p.Change.IsZero() && p.Mark.Revision == past.revision && now.Sub(o.Time.Time) >= cacheLag
+		if p.Change.IsZero() {
+			p.Change = o.Time.Time
+		}
+	case now.Sub(o.Time.Time) < past.memory.retryResize:
+		p.ResizeRefused, p.RefusedByNamespace = o.Message, refusedByNamespace(o.Message)
+	}
+}
+
+// cacheLag is more than what the caches are behind.
+const cacheLag = 10 * time.Second
+
+// changed is when the revision reached the pod: when it was resized to it, if it has what was asked for then, or else when it was
+// created with it.
+func changed(p plan.Pod, revision string) time.Time {
+	switch {
+	case revision == "":
+		return time.Time{}
+	case p.Mark == nil && p.InjectedRevision == revision:
+		return p.Created
+	case p.Mark != nil && p.Mark.Revision == revision && p.Mark.Asked == plan.Digest(p.Present):
+		return p.Mark.At
+	default:
+		return time.Time{}
+	}
 }
 
 // clockSkew is how far the clocks of recommender and updater may be apart.

@@ -14,6 +14,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -304,3 +305,61 @@ func (w *world) annotate(annotations map[string]string) {
 }
 
 func quantity(text string) resource.Quantity { return resource.MustParse(text) }
+
+// disrupting is the namespace's policy with this disruption section.
+func disrupting(d v1alpha1.DisruptionPolicy) *v1alpha1.SizingPolicy {
+	return &v1alpha1.SizingPolicy{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: v1alpha1.DefaultPolicyName}, Spec: v1alpha1.SizingPolicySpec{Disruption: d},
+	}
+}
+
+func withoutCanary() v1alpha1.DisruptionPolicy {
+	return v1alpha1.DisruptionPolicy{Canary: v1alpha1.CanaryPolicy{Pods: new(int32(0))}}
+}
+
+// killed makes the pod's status tell of an out-of-memory kill, a moment from now.
+func (w *world) killed(name string) {
+	w.t.Helper()
+	pod := w.pod(name)
+	pod.Status.ContainerStatuses[0].RestartCount++
+	pod.Status.ContainerStatuses[0].LastTerminationState.Terminated = &corev1.ContainerStateTerminated{
+		Reason: "OOMKilled", ExitCode: 137, FinishedAt: metav1.NewTime(w.clock.Now().Add(10 * time.Second)),
+	}
+	if err := w.client.Status().Update(w.t.Context(), pod); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// rounds lets time pass.
+func (w *world) rounds(d time.Duration) {
+	w.t.Helper()
+	for range d / (30 * time.Second) {
+		w.round()
+	}
+}
+
+// publish makes other sizes applicable, as the recommender does: so many millicores.
+func (w *world) publish(cpuMillis int64, change func(*v1alpha1.RecommendationStatus)) {
+	w.t.Helper()
+	rec := w.recommendation()
+	values := apply.FromAPI(rec.Status.Applicable)
+	values.Containers[0].Target.CPUMillis, values.Containers[0].InPlace.CPUMillis = cpuMillis, cpuMillis
+	values.Containers[0].CPUBand = apply.Interval{Min: cpuMillis * 4 / 5, Max: cpuMillis * 6 / 5}
+	rec.Status.Applicable = apply.ToAPI(values, apply.Revision(values), w.clock.Now())
+	rec.Status.ObservedTime = new(metav1.NewTime(w.clock.Now()))
+	if change != nil {
+		change(&rec.Status)
+	}
+	if err := w.client.Status().Update(w.t.Context(), rec); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) condition(kind string) metav1.Condition {
+	w.t.Helper()
+	c := meta.FindStatusCondition(w.recommendation().Status.Conditions, kind)
+	if c == nil {
+		w.t.Fatalf("there is no condition %s", kind)
+	}
+	return *c
+}

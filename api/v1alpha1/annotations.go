@@ -30,6 +30,8 @@ const (
 	AnnotationWhy = Group + "/why"
 	// AnnotationRevision names, on a pod or workload, the revision that was injected.
 	AnnotationRevision = Group + "/revision"
+	// AnnotationResized tells, on a pod, when it was last resized to which revision and how it was then, as JSON.
+	AnnotationResized = Group + "/resized"
 	// AnnotationOriginalReplicas keeps, on a workload, the replicas that were asked for.
 	AnnotationOriginalReplicas = Group + "/original-replicas"
 )

@@ -49,6 +49,11 @@ const (
 	ReasonDrifted             = "Drifted"
 	ReasonWaiting             = "Waiting"
 	ReasonNotAutomatic        = "NotAutomatic"
+	ReasonWatching            = "Watching"
+	ReasonDidNotStick         = "DidNotStick"
+	ReasonNoHarmSeen          = "NoHarmSeen"
+	ReasonHarmed              = "Harmed"
+	ReasonRolledBack          = "RolledBack"
 )
 
 // Field managers: each owns its own part of a Recommendation.

@@ -33,6 +33,11 @@ type DecisionMemory struct {
 	// +kubebuilder:validation:MaxItems=32
 	Containers []ContainerMemory `json:"containers,omitempty"`
 
+	// lastGood are the sizes that pods had without harm before those in force, without bands. Absent where none are known; a
+	// rollback then gives back what the template asks for.
+	// +optional
+	LastGood *RevisionedValues `json:"lastGood,omitempty"`
+
 	// lastReplicasLowered is when the number of pods was last recommended lower.
 	// +optional
 	LastReplicasLowered *metav1.Time `json:"lastReplicasLowered,omitempty"`

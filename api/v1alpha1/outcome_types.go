@@ -6,7 +6,7 @@ import (
 )
 
 // OutcomeResult names how a change went.
-// +kubebuilder:validation:Enum=Resized;Evicted;Deferred;Infeasible;Refused;Failed
+// +kubebuilder:validation:Enum=Resized;Evicted;Deferred;Infeasible;Refused;Failed;DidNotStick
 type OutcomeResult string
 
 // Results of a change to a pod.
@@ -16,7 +16,10 @@ const (
 	OutcomeDeferred   OutcomeResult = "Deferred"
 	OutcomeInfeasible OutcomeResult = "Infeasible"
 	OutcomeRefused    OutcomeResult = "Refused"
-	OutcomeFailed     OutcomeResult = "Failed"
+	// OutcomeFailed: the pod came to harm after the change.
+	OutcomeFailed OutcomeResult = "Failed"
+	// OutcomeDidNotStick: the pod does not have, or did not keep, the sizes that it was given.
+	OutcomeDidNotStick OutcomeResult = "DidNotStick"
 )
 
 // Outcome is one change that the updater tried.
@@ -45,3 +48,6 @@ type Outcome struct {
 	// +kubebuilder:validation:MaxLength=300
 	Message string `json:"message,omitempty"`
 }
+
+// Changed reports whether the pod was changed, or is on its way out to make room for one that is.
+func (o *Outcome) Changed() bool { return o.Result == OutcomeResized || o.Result == OutcomeEvicted }

@@ -125,6 +125,15 @@ type RecommendationStatus struct {
 	// +kubebuilder:validation:MaxItems=10
 	Outcomes []Outcome `json:"outcomes,omitempty"`
 
+	// rollback is the last change that did harm and was taken back. It stays here after its time is over, because the next one
+	// lasts longer.
+	// +optional
+	Rollback *Rollback `json:"rollback,omitempty"`
+
+	// health is the last time at which the policy's health signals were no worse than before a change.
+	// +optional
+	Health *HealthCheck `json:"health,omitempty"`
+
 	// memory is what the next decision has to remember.
 	// +optional
 	Memory *DecisionMemory `json:"memory,omitempty"`

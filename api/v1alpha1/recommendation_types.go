@@ -62,6 +62,11 @@ type RecommendationSpec struct {
 	// hold stops every change to the running pods of this workload, and freezes what admission injects. Default: no hold.
 	// +optional
 	Hold *Hold `json:"hold,omitempty"`
+
+	// rollbackReleased allows to try again what was taken back before this time, see status.rollback. Default: a rollback holds
+	// until its time is over.
+	// +optional
+	RollbackReleased *metav1.Time `json:"rollbackReleased,omitempty"`
 }
 
 // TargetReference names a workload in the namespace of the Recommendation.

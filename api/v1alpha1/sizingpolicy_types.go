@@ -80,7 +80,7 @@ type SizingPolicySpec struct {
 	// +optional
 	Disruption DisruptionPolicy `json:"disruption,omitempty"`
 
-	// signals are further measurements of the workload. Default: none. Accepted and kept, not used yet.
+	// signals are further measurements of the workload. Default: none.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
@@ -303,11 +303,41 @@ type DisruptionPolicy struct {
 	// +kubebuilder:validation:Maximum=10000
 	MinReplicas *int32 `json:"minReplicas,omitempty"`
 
+	// canary says how a new revision is tried on a few pods before the others follow.
+	// +optional
+	Canary CanaryPolicy `json:"canary,omitempty"`
+
+	// startupGrace is how long a container runs before its pod is lowered in place, as a duration. Default 5m.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+$`
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s') && duration(self) <= duration('24h')",message="startupGrace must be between 0s and 24h"
+	StartupGrace *metav1.Duration `json:"startupGrace,omitempty"`
+
 	// windows in which pods may be evicted. Resizing in place is not bound to them. Default: none, which means always.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16
 	Windows []Window `json:"windows,omitempty"`
+}
+
+// CanaryPolicy says how a new revision is tried. Resizes that lower nothing do not wait for it.
+type CanaryPolicy struct {
+	// pods that get a new revision first. 0 means all at once. Default 1.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=5
+	Pods *int32 `json:"pods,omitempty"`
+
+	// observe is how long a pod is watched after it got a revision, and how long the first pods must have been well before the
+	// others follow, as a duration. Default 10m.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:Pattern=`^([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+$`
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s') && duration(self) <= duration('24h')",message="observe must be between 0s and 24h"
+	Observe *metav1.Duration `json:"observe,omitempty"`
 }
 
 // Window is a recurring time.
@@ -340,7 +370,7 @@ type SignalRole string
 const (
 	// SignalDriver is evidence for the forecast, such as requests per second.
 	SignalDriver SignalRole = "driver"
-	// SignalHealth tells whether a change did harm, such as latency or errors.
+	// SignalHealth tells whether a change did harm, such as latency or errors: more is worse.
 	SignalHealth SignalRole = "health"
 )
 
@@ -352,7 +382,7 @@ type Signal struct {
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
 	Name string `json:"name"`
 
-	// promQL that gives one series. $namespace and $workload are replaced.
+	// promQL that gives one series. $namespace and $workload are replaced. Of a health signal, more has to mean worse.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	PromQL string `json:"promQL"`

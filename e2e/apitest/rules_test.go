@@ -35,6 +35,8 @@ var celPairs = map[string]pair{
 	"SizingPolicy.spec.behavior.down.cooldown cooldown must be between":            durations("0s", "168h", "169h"),
 	"SizingPolicy.spec.disruption.windows[].duration duration must be between":     {accepted: values("1m", "168h"), refused: values("59s", "169h")},
 	"SizingPolicy.spec.disruption.windows[].start start must be a cron expression": {accepted: values("0 2 * * 1-5"), refused: values("0 2 * * 1-5 *", "0 2 * * ", "every night")},
+	"SizingPolicy.spec.disruption.startupGrace startupGrace must be between":       durations("0s", "24h", "24h1s"),
+	"SizingPolicy.spec.disruption.canary.observe observe must be between":          durations("0s", "24h", "25h"),
 	"SizingPolicy.spec.disruption.maxUnavailable maxUnavailable must be": {
 		accepted: values(int64(1), int64(10000), "1%", "25%", "100%"),
 		refused:  values(int64(0), int64(-1), int64(10001), "0%", "101%", "25", "half", "2.5%"),

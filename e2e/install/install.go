@@ -143,6 +143,8 @@ func (in *Installation) configure(change func(*config.Config)) error {
 	cfg.Recommender.SyncInterval = metav1.Duration{Duration: 10 * time.Second}
 	cfg.Updater.Interval = metav1.Duration{Duration: 2 * time.Second}
 	cfg.Updater.WarmUp = metav1.Duration{Duration: 2 * time.Second}
+	cfg.Policy.Disruption.Canary.Observe = &metav1.Duration{Duration: 2 * time.Second}
+	cfg.Policy.Disruption.StartupGrace = &metav1.Duration{}
 	for _, election := range []*config.LeaderElection{&cfg.Recommender.LeaderElection, &cfg.Updater.LeaderElection} {
 		election.LeaseDuration = metav1.Duration{Duration: 4 * time.Second}
 		election.RenewDeadline = metav1.Duration{Duration: 3 * time.Second}

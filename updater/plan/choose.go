@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -60,9 +61,9 @@ func (p *planner) choose(w Workload, pod Pod, drifts []apply.Drift) (Action, *Re
 	changed, obstacle := inPlace(p.now, w, pod)
 	switch {
 	case obstacle == nil:
-		action.Kind, action.Containers = Resize, changed
+		action.Kind, action.Containers, action.Mark = Resize, changed, p.mark(w, pod, changed)
 		return action, nil
-	case obstacle.Reason == SkipResizeInProgress || obstacle.Reason == SkipResizeDeferred:
+	case obstacle.Reason == SkipResizeInProgress || obstacle.Reason == SkipResizeDeferred || obstacle.Reason == SkipStartingUp:
 		return Action{}, obstacle
 	case !action.Raise:
 		return Action{}, refuse(SkipOnlyLowering, "has too much, which waits for the next pod: %s", obstacle.Message)
@@ -75,6 +76,17 @@ func (p *planner) choose(w Workload, pod Pod, drifts []apply.Drift) (Action, *Re
 	}
 	action.Reason, action.shortage = describe(drifts)+"; cannot be resized: "+obstacle.Message, shortage(drifts)
 	return p.evict(w, pod, action)
+}
+
+// mark is how the pod is before it is resized.
+func (p *planner) mark(w Workload, pod Pod, changed map[string]apply.Resources) *Mark {
+	asked := maps.Clone(pod.Present)
+	maps.Copy(asked, changed)
+	recent := func(t Trouble) bool { return p.now.Sub(t.At) <= w.Disruption.Observe }
+	return &Mark{
+		UID: pod.UID, Revision: w.Revision, At: p.now, Asked: Digest(asked), Restarts: pod.Restarts,
+		Troubled: !pod.Ready || slices.ContainsFunc(pod.Troubles, recent), Lowers: lowers(pod.Present, changed),
+	}
 }
 
 func (p *planner) evict(w Workload, pod Pod, action Action) (Action, *Refused) {
@@ -96,28 +108,41 @@ func inPlace(now time.Time, w Workload, p Pod) (map[string]apply.Resources, *Ref
 		return nil, refuse(SkipResizeRefused, "the API server refused: %s", p.ResizeRefused)
 	}
 	drifts := apply.Drifted(w.Values, p.Original, p.Present, apply.ForRunningPod)
-	if len(drifts) == 0 {
+	switch {
+	case len(drifts) == 0:
 		return nil, pending(now, p)
-	}
-	if !slices.ContainsFunc(drifts, func(d apply.Drift) bool { return d.InPlace && !p.Fixed[d.Container].has(d.Resource) }) {
+	case !slices.ContainsFunc(drifts, p.canMend):
 		return nil, refuse(SkipCannotResize, "only a new pod can have these sizes")
 	}
 	reachable, err := apply.Resize(w.Values, p.Original, p.Present)
 	if err != nil {
 		return nil, refuse(SkipCannotResize, "%s", err)
 	}
-	changed := map[string]apply.Resources{}
-	for name, want := range reachable {
-		have := p.Present[name]
-		if want = restrict(want, have, p.Fixed[name], w.Stale); want != have {
-			changed[name] = want
-		}
-	}
-	if len(changed) == 0 || apply.WouldChangeQOS(p.Present, changed) {
+	young := now.Sub(p.Started) < w.Disruption.StartupGrace
+	changed := p.changes(reachable, w.Stale || young)
+	switch {
+	case len(changed) == 0 && young && !slices.ContainsFunc(drifts, isUp):
+		return nil, refuse(SkipStartingUp, "it started less than %s ago, and is not lowered so soon", w.Disruption.StartupGrace)
+	case len(changed) == 0, apply.WouldChangeQOS(p.Present, changed):
 		return nil, refuse(SkipCannotResize, "what may be resized without a restart is not enough")
 	}
 	return changed, nil
 }
+
+// changes are the containers that a resize to what is reachable changes.
+func (p Pod) changes(reachable map[string]apply.Resources, onlyRaise bool) map[string]apply.Resources {
+	changed := map[string]apply.Resources{}
+	for name, want := range reachable {
+		have := p.Present[name]
+		if want = restrict(want, have, p.Fixed[name], onlyRaise); want != have {
+			changed[name] = want
+		}
+	}
+	return changed
+}
+
+// canMend reports whether a resize of the pod mends the drift.
+func (p Pod) canMend(d apply.Drift) bool { return d.InPlace && !p.Fixed[d.Container].has(d.Resource) }
 
 // restrict takes out of a resize what may not move: fixed resources, and under stale sizes every lowering.
 func restrict(want, have apply.Resources, fixed Fixed, onlyRaise bool) apply.Resources {

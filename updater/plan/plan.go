@@ -48,6 +48,8 @@ type Action struct {
 	Containers map[string]apply.Resources
 	// Original is what the pod had before Loadline changed it, to be kept on the pod.
 	Original map[string]apply.Resources
+	// Mark is how the pod is before a resize, to be kept on the pod as well.
+	Mark *Mark
 	// From and To are the numbers of pods, for Scale.
 	From, To int32
 	// Raise is true where something grows.
@@ -82,7 +84,7 @@ type Result struct {
 // of two of each other go by the priority of their workloads. The same input gives the same result, whatever the order of
 // workloads and pods.
 func Plan(now time.Time, snapshot Snapshot, budget Budget) Result {
-	p := planner{now: now, account: newAccount(now, budget), result: Result{Closed: closed(snapshot), Drifted: map[Key]int{}}}
+	p := planner{now: now, account: newAccount(now, budget), trials: map[Key]trial{}, result: Result{Closed: closed(snapshot), Drifted: map[Key]int{}}}
 	var candidates []candidate
 	for _, w := range slices.SortedFunc(slices.Values(snapshot.Workloads), byKey) {
 		candidates = append(candidates, p.consider(w)...)
@@ -117,6 +119,7 @@ func closed(s Snapshot) string {
 type planner struct {
 	now     time.Time
 	account *account
+	trials  map[Key]trial
 	result  Result
 }
 
@@ -137,6 +140,7 @@ func (p *planner) consider(w Workload) []candidate {
 	if stopped == nil && p.result.Closed != "" {
 		stopped = refuse(SkipClosed, "%s", p.result.Closed)
 	}
+	p.trials[w.Key] = p.trialOf(w)
 	var candidates []candidate
 	for _, pod := range slices.SortedFunc(slices.Values(w.Pods), byName) {
 		if pod.Terminating || p.account.evicted[pod.UID] {
@@ -167,8 +171,28 @@ func (p *planner) consider(w Workload) []candidate {
 	return candidates
 }
 
-// spend takes an action out of the budgets, or says which one is empty.
+// spend takes an action out of the trial's room and the budgets, or says what is in its way.
 func (p *planner) spend(c candidate) *Refused {
+	trial := p.trials[c.Workload]
+	if trial.passed || !needsTrial(c.workload, c.pod, c.Action) {
+		return p.spendBudget(c)
+	}
+	if trial.room <= 0 {
+		if trial.waiting != nil {
+			return trial.waiting
+		}
+		return refuse(SkipWatching, "revision %s is tried on other pods first", c.Revision)
+	}
+	refused := p.spendBudget(c)
+	if refused == nil {
+		trial.room--
+		p.trials[c.Workload] = trial
+	}
+	return refused
+}
+
+// spendBudget takes an action out of the budgets, or says which one is empty.
+func (p *planner) spendBudget(c candidate) *Refused {
 	switch c.Kind {
 	case Resize:
 		return p.account.resize()

@@ -185,7 +185,8 @@ func TestAResizeSetsTheInPlaceSizesAndNamesThePodByUID(t *testing.T) {
 	got := plan.Plan(now, open(checkout(pod("a", small))), plenty).Actions
 	want := []plan.Action{{
 		Kind: plan.Resize, Workload: checkout().Key, Revision: revision, Pod: "a", UID: "uid-a",
-		Containers: requests(450, 512), Original: small, Raise: true, Reason: "container app: cpu request 100m is under 400m",
+		Containers: requests(450, 512), Original: small, Mark: &plan.Mark{UID: "uid-a", Revision: revision, At: now, Asked: plan.Digest(requests(450, 512))},
+		Raise: true, Reason: "container app: cpu request 100m is under 400m",
 	}}
 	if diff := cmp.Diff(want, got, cmp.FilterPath(func(p cmp.Path) bool { return p.String() == "shortage" }, cmp.Ignore())); diff != "" {
 		t.Errorf("actions (-want +got):\n%s", diff)

@@ -28,6 +28,8 @@ const (
 	SkipNoEviction        SkipReason = "NoEviction"
 	SkipPinned            SkipReason = "Pinned"
 	SkipDidNotStick       SkipReason = "DidNotStick"
+	SkipWatching          SkipReason = "Watching"
+	SkipStartingUp        SkipReason = "StartingUp"
 	SkipDisruptionBudget  SkipReason = "DisruptionBudget"
 	SkipSeveralBudgets    SkipReason = "SeveralDisruptionBudgets"
 	SkipTooFewReady       SkipReason = "TooFewReady"
@@ -55,7 +57,7 @@ func firstRefusal[R any](rules []R, ask func(R) *Refused) *Refused {
 }
 
 func workloadRules() []workloadRule {
-	return []workloadRule{automatic, applicable, notOnHold, unharmed}
+	return []workloadRule{automatic, applicable, notOnHold, unharmed, sticking}
 }
 
 func automatic(_ time.Time, w Workload) *Refused {
@@ -124,17 +126,16 @@ func notPinned(_ time.Time, _ Workload, p Pod) *Refused {
 	return refuse(SkipPinned, "annotation %s asks for no eviction", p.Pinned)
 }
 
-// sticks stops a loop. Either the pod was created with this revision and still has other sizes, or pods that were evicted to get
-// this revision are replaced by pods without it. In both cases its successor would be no better.
+// sticks stops a loop: the successor of a pod that does not have what it was given would be no better. A pod that was created with
+// this revision and still has other sizes for running pods is such a one as well.
 func sticks(_ time.Time, w Workload, p Pod) *Refused {
-	switch {
-	case p.AdmittedWithout:
-		return refuse(SkipDidNotStick, "pods were evicted to get revision %s, and this one came without it: admission leaves it out", w.Revision)
-	case p.InjectedRevision == w.Revision && p.Resize.State == ResizeNone && p.ResizeRefused == "":
-		return refuse(SkipDidNotStick, "the pod got revision %s at admission and has other sizes now: something else changes them", w.Revision)
-	default:
-		return nil
+	if mismatch := Mismatch(w, p); mismatch != "" {
+		return refuse(SkipDidNotStick, "%s", mismatch)
 	}
+	if p.InjectedRevision == w.Revision && p.Resize.State == ResizeNone && p.ResizeRefused == "" {
+		return refuse(SkipDidNotStick, "the pod got revision %s at admission and has other sizes now: something else changes them", w.Revision)
+	}
+	return nil
 }
 
 func oneDisruptionBudget(_ time.Time, _ Workload, p Pod) *Refused {

@@ -51,6 +51,14 @@ type Workload struct {
 	Stale bool
 	// Harm is what the present revision did to a pod, in words; empty means none.
 	Harm string
+	// Answered is when harm was last answered by taking sizes back; what was before it counts no more.
+	Answered time.Time
+	// OOMFloorBytes is the memory that a container needs at least, by name, as out-of-memory kills taught.
+	OOMFloorBytes map[string]int64
+	// Health tells of the policy's health signals.
+	Health Health
+	// Unstuck counts how often pods did not keep the present revision.
+	Unstuck Unstuck
 	// NoEviction is why a pod must not be evicted whatever it has, in words, such as that its successor could not be
 	// created; empty means nothing is known against it.
 	NoEviction string
@@ -80,6 +88,27 @@ type Disruption struct {
 	MinReplicas int32
 	// Windows in which pods may be evicted; none means always.
 	Windows []v1alpha1.Window
+	// CanaryPods get a new revision first; 0 means that there is no canary. Observe is how long pods are watched.
+	CanaryPods int32
+	Observe    time.Duration
+	// StartupGrace is how long a container runs before its pod is lowered in place.
+	StartupGrace time.Duration
+}
+
+// Health tells of the policy's health signals, which the recommender compares.
+type Health struct {
+	// Wanted is true where there are any, and a pod was changed to the present revision.
+	Wanted bool
+	// Checked is when they were last found no worse under the present revision; zero if never.
+	Checked time.Time
+}
+
+// Unstuck counts how often pods did not have, or did not keep, the sizes of the present revision.
+type Unstuck struct {
+	Times int
+	// Last time, and what was seen then.
+	Last    time.Time
+	Message string
 }
 
 // Pod is one pod.
@@ -106,6 +135,13 @@ type Pod struct {
 	RefusedByNamespace bool
 	// Change is when the present revision reached the pod, by resize or at admission; zero if it did not.
 	Change time.Time
+	// Mark is how the pod was when it was resized last; nil if it never was.
+	Mark *Mark
+	// Reverted is true where a resize to the present revision was accepted and the pod asks for something else again.
+	Reverted bool
+	// Created is when the pod was, Started when the last of its containers did; Restarts counts those of all containers.
+	Created, Started time.Time
+	Restarts         int32
 	// Troubles that the containers had.
 	Troubles []Trouble
 	// NotBefore is when the pod may be evicted again after a disruption budget said no.
@@ -131,12 +167,42 @@ type DisruptionBudget struct {
 	Allowed int32
 }
 
-// Trouble is a container that was killed for lack of memory or keeps crashing.
+// Trouble is something that went wrong with a container, or with the pod as a whole.
 type Trouble struct {
+	// Container is empty where it is the pod.
 	Container string
-	// What happened, such as OOMKilled.
-	What string
-	At   time.Time
+	What      TroubleKind
+	At        time.Time
+}
+
+// TroubleKind says what went wrong.
+type TroubleKind string
+
+// Troubles.
+const (
+	// TroubleOOM: the container was killed for lack of memory.
+	TroubleOOM TroubleKind = "OOMKilled"
+	// TroubleCrashLoop: the container keeps crashing.
+	TroubleCrashLoop TroubleKind = "CrashLoopBackOff"
+	// TroubleRestart: the container ended with an error and was started again.
+	TroubleRestart TroubleKind = "Restarted"
+	// TroubleNotReady: the pod was ready and is not any more.
+	TroubleNotReady TroubleKind = "NotReady"
+)
+
+// Mark is how a pod was when it was asked to be resized. It is kept on the pod, so that nothing is forgotten.
+type Mark struct {
+	// UID of the pod, so that a copied mark does not count.
+	UID      types.UID `json:"uid"`
+	Revision string    `json:"revision"`
+	At       time.Time `json:"at"`
+	// Asked is the digest of the resources that the pod was to have then.
+	Asked string `json:"asked"`
+	// Restarts counts those of all containers before.
+	Restarts int32 `json:"restarts,omitempty"`
+	// Troubled is true where the pod was in trouble already, Lowers where the resize took something away.
+	Troubled bool `json:"troubled,omitempty"`
+	Lowers   bool `json:"lowers,omitempty"`
 }
 
 // ResizeState is how far the last in-place resize of a pod got.

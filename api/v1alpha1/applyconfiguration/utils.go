@@ -24,6 +24,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.BandApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Behavior"):
 		return &apiv1alpha1.BehaviorApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("CanaryPolicy"):
+		return &apiv1alpha1.CanaryPolicyApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ContainerMemory"):
 		return &apiv1alpha1.ContainerMemoryApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ContainerValues"):
@@ -46,6 +48,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.FindingApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ForecastStatus"):
 		return &apiv1alpha1.ForecastStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("HealthCheck"):
+		return &apiv1alpha1.HealthCheckApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Hold"):
 		return &apiv1alpha1.HoldApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Interval"):
@@ -80,6 +84,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ResourceAmountsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RevisionedValues"):
 		return &apiv1alpha1.RevisionedValuesApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Rollback"):
+		return &apiv1alpha1.RollbackApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Savings"):
 		return &apiv1alpha1.SavingsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Signal"):

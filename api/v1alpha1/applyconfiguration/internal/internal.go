@@ -133,6 +133,15 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: quantilePercent
       type:
         scalar: numeric
+- name: com.github.loadline-dev.loadline.api.v1alpha1.CanaryPolicy
+  map:
+    fields:
+    - name: observe
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+    - name: pods
+      type:
+        scalar: numeric
 - name: com.github.loadline-dev.loadline.api.v1alpha1.ContainerMemory
   map:
     fields:
@@ -229,6 +238,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: com.github.loadline-dev.loadline.api.v1alpha1.ContainerMemory
           elementRelationship: atomic
+    - name: lastGood
+      type:
+        namedType: com.github.loadline-dev.loadline.api.v1alpha1.RevisionedValues
     - name: lastReplicasLowered
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
@@ -253,6 +265,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.loadline-dev.loadline.api.v1alpha1.DisruptionPolicy
   map:
     fields:
+    - name: canary
+      type:
+        namedType: com.github.loadline-dev.loadline.api.v1alpha1.CanaryPolicy
     - name: evictionsPerHour
       type:
         scalar: numeric
@@ -262,6 +277,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: minReplicas
       type:
         scalar: numeric
+    - name: startupGrace
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
     - name: windows
       type:
         list:
@@ -316,6 +334,15 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: com.github.loadline-dev.loadline.api.v1alpha1.ModelWeight
           elementRelationship: atomic
+- name: com.github.loadline-dev.loadline.api.v1alpha1.HealthCheck
+  map:
+    fields:
+    - name: revision
+      type:
+        scalar: string
+    - name: time
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: com.github.loadline-dev.loadline.api.v1alpha1.Hold
   map:
     fields:
@@ -471,6 +498,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: hold
       type:
         namedType: com.github.loadline-dev.loadline.api.v1alpha1.Hold
+    - name: rollbackReleased
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
     - name: targetRef
       type:
         namedType: com.github.loadline-dev.loadline.api.v1alpha1.TargetReference
@@ -515,6 +545,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: com.github.loadline-dev.loadline.api.v1alpha1.ForecastStatus
           elementRelationship: atomic
+    - name: health
+      type:
+        namedType: com.github.loadline-dev.loadline.api.v1alpha1.HealthCheck
     - name: memory
       type:
         namedType: com.github.loadline-dev.loadline.api.v1alpha1.DecisionMemory
@@ -548,6 +581,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: revision
       type:
         scalar: string
+    - name: rollback
+      type:
+        namedType: com.github.loadline-dev.loadline.api.v1alpha1.Rollback
     - name: savings
       type:
         namedType: com.github.loadline-dev.loadline.api.v1alpha1.Savings
@@ -652,6 +688,27 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: revision
       type:
         scalar: string
+- name: com.github.loadline-dev.loadline.api.v1alpha1.Rollback
+  map:
+    fields:
+    - name: count
+      type:
+        scalar: numeric
+    - name: evidence
+      type:
+        scalar: string
+    - name: harmTime
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: revision
+      type:
+        scalar: string
+    - name: time
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: until
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: com.github.loadline-dev.loadline.api.v1alpha1.Savings
   map:
     fields:

@@ -13,6 +13,9 @@ import (
 type DecisionMemoryApplyConfiguration struct {
 	// containers that were ever sized.
 	Containers []ContainerMemoryApplyConfiguration `json:"containers,omitempty"`
+	// lastGood are the sizes that pods had without harm before those in force, without bands. Absent where none are known; a
+	// rollback then gives back what the template asks for.
+	LastGood *RevisionedValuesApplyConfiguration `json:"lastGood,omitempty"`
 	// lastReplicasLowered is when the number of pods was last recommended lower.
 	LastReplicasLowered *v1.Time `json:"lastReplicasLowered,omitempty"`
 	// advisedUntil is when the last window closes in which a model's advice lets nothing shrink. While the model has not
@@ -36,6 +39,14 @@ func (b *DecisionMemoryApplyConfiguration) WithContainers(values ...*ContainerMe
 		}
 		b.Containers = append(b.Containers, *values[i])
 	}
+	return b
+}
+
+// WithLastGood sets the LastGood field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the LastGood field is set to the value of the last call.
+func (b *DecisionMemoryApplyConfiguration) WithLastGood(value *RevisionedValuesApplyConfiguration) *DecisionMemoryApplyConfiguration {
+	b.LastGood = value
 	return b
 }
 

@@ -3,6 +3,7 @@
 package v1alpha1
 
 import (
+	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	intstr "k8s.io/apimachinery/pkg/util/intstr"
 )
 
@@ -18,6 +19,10 @@ type DisruptionPolicyApplyConfiguration struct {
 	EvictionsPerHour *int32 `json:"evictionsPerHour,omitempty"`
 	// minReplicas is the number of ready pods below which none of a workload's pods is evicted. Default 2.
 	MinReplicas *int32 `json:"minReplicas,omitempty"`
+	// canary says how a new revision is tried on a few pods before the others follow.
+	Canary *CanaryPolicyApplyConfiguration `json:"canary,omitempty"`
+	// startupGrace is how long a container runs before its pod is lowered in place, as a duration. Default 5m.
+	StartupGrace *v1.Duration `json:"startupGrace,omitempty"`
 	// windows in which pods may be evicted. Resizing in place is not bound to them. Default: none, which means always.
 	Windows []WindowApplyConfiguration `json:"windows,omitempty"`
 }
@@ -49,6 +54,22 @@ func (b *DisruptionPolicyApplyConfiguration) WithEvictionsPerHour(value int32) *
 // If called multiple times, the MinReplicas field is set to the value of the last call.
 func (b *DisruptionPolicyApplyConfiguration) WithMinReplicas(value int32) *DisruptionPolicyApplyConfiguration {
 	b.MinReplicas = &value
+	return b
+}
+
+// WithCanary sets the Canary field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Canary field is set to the value of the last call.
+func (b *DisruptionPolicyApplyConfiguration) WithCanary(value *CanaryPolicyApplyConfiguration) *DisruptionPolicyApplyConfiguration {
+	b.Canary = value
+	return b
+}
+
+// WithStartupGrace sets the StartupGrace field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the StartupGrace field is set to the value of the last call.
+func (b *DisruptionPolicyApplyConfiguration) WithStartupGrace(value v1.Duration) *DisruptionPolicyApplyConfiguration {
+	b.StartupGrace = &value
 	return b
 }
 

@@ -2,6 +2,10 @@
 
 package v1alpha1
 
+import (
+	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
 // RecommendationSpecApplyConfiguration represents a declarative configuration of the RecommendationSpec type for use
 // with apply.
 //
@@ -14,6 +18,9 @@ type RecommendationSpecApplyConfiguration struct {
 	ApprovedRevision *string `json:"approvedRevision,omitempty"`
 	// hold stops every change to the running pods of this workload, and freezes what admission injects. Default: no hold.
 	Hold *HoldApplyConfiguration `json:"hold,omitempty"`
+	// rollbackReleased allows to try again what was taken back before this time, see status.rollback. Default: a rollback holds
+	// until its time is over.
+	RollbackReleased *v1.Time `json:"rollbackReleased,omitempty"`
 }
 
 // RecommendationSpecApplyConfiguration constructs a declarative configuration of the RecommendationSpec type for use with
@@ -43,5 +50,13 @@ func (b *RecommendationSpecApplyConfiguration) WithApprovedRevision(value string
 // If called multiple times, the Hold field is set to the value of the last call.
 func (b *RecommendationSpecApplyConfiguration) WithHold(value *HoldApplyConfiguration) *RecommendationSpecApplyConfiguration {
 	b.Hold = value
+	return b
+}
+
+// WithRollbackReleased sets the RollbackReleased field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the RollbackReleased field is set to the value of the last call.
+func (b *RecommendationSpecApplyConfiguration) WithRollbackReleased(value v1.Time) *RecommendationSpecApplyConfiguration {
+	b.RollbackReleased = &value
 	return b
 }

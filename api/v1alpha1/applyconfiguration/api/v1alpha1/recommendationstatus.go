@@ -70,6 +70,11 @@ type RecommendationStatusApplyConfiguration struct {
 	Savings *SavingsApplyConfiguration `json:"savings,omitempty"`
 	// outcomes are the latest changes to pods and how they went, newest first. Written by the updater.
 	Outcomes []OutcomeApplyConfiguration `json:"outcomes,omitempty"`
+	// rollback is the last change that did harm and was taken back. It stays here after its time is over, because the next one
+	// lasts longer.
+	Rollback *RollbackApplyConfiguration `json:"rollback,omitempty"`
+	// health is the last time at which the policy's health signals were no worse than before a change.
+	Health *HealthCheckApplyConfiguration `json:"health,omitempty"`
 	// memory is what the next decision has to remember.
 	Memory *DecisionMemoryApplyConfiguration `json:"memory,omitempty"`
 }
@@ -272,6 +277,22 @@ func (b *RecommendationStatusApplyConfiguration) WithOutcomes(values ...*Outcome
 		}
 		b.Outcomes = append(b.Outcomes, *values[i])
 	}
+	return b
+}
+
+// WithRollback sets the Rollback field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Rollback field is set to the value of the last call.
+func (b *RecommendationStatusApplyConfiguration) WithRollback(value *RollbackApplyConfiguration) *RecommendationStatusApplyConfiguration {
+	b.Rollback = value
+	return b
+}
+
+// WithHealth sets the Health field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Health field is set to the value of the last call.
+func (b *RecommendationStatusApplyConfiguration) WithHealth(value *HealthCheckApplyConfiguration) *RecommendationStatusApplyConfiguration {
+	b.Health = value
 	return b
 }
 

@@ -13,7 +13,7 @@ import (
 type SignalApplyConfiguration struct {
 	// name of the signal, unique in the policy: at most 63 lower case letters, digits and '-'.
 	Name *string `json:"name,omitempty"`
-	// promQL that gives one series. $namespace and $workload are replaced.
+	// promQL that gives one series. $namespace and $workload are replaced. Of a health signal, more has to mean worse.
 	PromQL *string `json:"promQL,omitempty"`
 	// role: driver (evidence for the forecast) or health (worse after a change means rolling back).
 	Role *apiv1alpha1.SignalRole `json:"role,omitempty"`

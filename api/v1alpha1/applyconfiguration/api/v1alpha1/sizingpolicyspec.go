@@ -27,7 +27,7 @@ type SizingPolicySpecApplyConfiguration struct {
 	EventLeadTime *v1.Duration `json:"eventLeadTime,omitempty"`
 	// disruption bounds how pods may be disturbed.
 	Disruption *DisruptionPolicyApplyConfiguration `json:"disruption,omitempty"`
-	// signals are further measurements of the workload. Default: none. Accepted and kept, not used yet.
+	// signals are further measurements of the workload. Default: none.
 	Signals []SignalApplyConfiguration `json:"signals,omitempty"`
 	// sizeBestEffort allows giving requests to pods that have none. They then stop being BestEffort. Default false.
 	SizeBestEffort *bool `json:"sizeBestEffort,omitempty"`

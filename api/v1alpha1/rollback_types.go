@@ -1,0 +1,49 @@
+package v1alpha1
+
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Rollback is a change that did harm and was taken back: until its time is over nothing is recommended below what was good
+// before it.
+type Rollback struct {
+	// revision that did harm.
+	// +kubebuilder:validation:MaxLength=64
+	Revision string `json:"revision"`
+
+	// time of the rollback.
+	Time metav1.Time `json:"time"`
+
+	// until is when the sizes may be tried again.
+	Until metav1.Time `json:"until"`
+
+	// harmTime is the time of the newest harm that this rollback answers.
+	HarmTime metav1.Time `json:"harmTime"`
+
+	// count of rollbacks in a row. The first holds for 1 hour, then 4 hours, 24 hours, and 7 days; it starts again when 7 days
+	// passed without harm.
+	// +kubebuilder:validation:Minimum=1
+	Count int32 `json:"count"`
+
+	// evidence is what happened to which pod, and when.
+	// +kubebuilder:validation:MaxLength=300
+	Evidence string `json:"evidence"`
+}
+
+// Holds reports whether the rollback is in force.
+func (r *Rollback) Holds(now time.Time) bool { return r != nil && now.Before(r.Until.Time) }
+
+// Answers reports whether harm of that time led to this rollback or to one before it.
+func (r *Rollback) Answers(harm time.Time) bool { return r != nil && !harm.After(r.HarmTime.Time) }
+
+// HealthCheck is a comparison of health signals after a change with those before it that found them no worse.
+type HealthCheck struct {
+	// revision that was changed to.
+	// +kubebuilder:validation:MaxLength=64
+	Revision string `json:"revision"`
+
+	// time of the comparison.
+	Time metav1.Time `json:"time"`
+}

@@ -1,0 +1,246 @@
+package updater
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+)
+
+func TestOnePodIsLoweredFirstAndTheOthersFollowWhenItWasWell(t *testing.T) {
+	w := newWorld(t, shop(2000, 2000, 2000)...)
+	w.round()
+	if len(w.resized) != 1 {
+		t.Fatalf("resized %v, want one pod", w.resized)
+	}
+	if c := w.condition(v1alpha1.ConditionApplied); c.Reason != v1alpha1.ReasonWatching && c.Reason != v1alpha1.ReasonDrifted {
+		t.Errorf("Applied = %+v", c)
+	}
+	for range 18 { // nine minutes, with an updater that forgets everything all the time
+		w.restart()
+		w.round()
+	}
+	if len(w.resized) != 1 {
+		t.Fatalf("resized %v within the time of the watch", w.resized)
+	}
+	if c := w.condition(v1alpha1.ConditionApplied); c.Reason != v1alpha1.ReasonWatching || !strings.Contains(c.Message, w.resized[0]) {
+		t.Errorf("Applied = %+v, want it to name the pod that is watched", c)
+	}
+	w.rounds(2 * time.Minute)
+	if len(w.resized) != 3 {
+		t.Errorf("resized %v after the watch, want all three", w.resized)
+	}
+}
+
+func TestARaiseDoesNotWaitForACanary(t *testing.T) {
+	w := newWorld(t, shop(100, 100, 100)...)
+	w.round()
+	if len(w.resized) != 3 {
+		t.Errorf("resized %v, want all three at once", w.resized)
+	}
+}
+
+func TestACanaryThatIsNotReadyIsWaitedFor(t *testing.T) {
+	w := newWorld(t, shop(2000, 2000, 2000)...)
+	w.round()
+	w.unready(w.resized[0], "") // as the controller of a silent node says it: nobody's harm
+	w.rounds(20 * time.Minute)
+	if len(w.resized) != 1 {
+		t.Fatalf("resized %v although the first pod is not ready", w.resized)
+	}
+	if c := w.condition(v1alpha1.ConditionApplied); !strings.Contains(c.Message, "not ready") {
+		t.Errorf("Applied = %+v, want it to say what is waited for", c)
+	}
+}
+
+// unready takes the readiness of a pod away.
+func (w *world) unready(name, reason string) {
+	w.t.Helper()
+	pod := w.pod(name)
+	pod.Status.Conditions[0] = corev1.PodCondition{
+		Type: corev1.PodReady, Status: corev1.ConditionFalse, Reason: reason, LastTransitionTime: metav1.NewTime(w.clock.Now().Add(time.Second)),
+	}
+	if err := w.client.Status().Update(w.t.Context(), pod); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func TestHealthSignalsHaveToBeComparedBeforeTheOthersFollow(t *testing.T) {
+	policy := disrupting(v1alpha1.DisruptionPolicy{})
+	policy.Spec.Signals = []v1alpha1.Signal{{Name: "latency", PromQL: "up", Role: v1alpha1.SignalHealth}}
+	w := newWorld(t, append(shop(2000, 2000), policy)...)
+	w.rounds(15 * time.Minute)
+	if len(w.resized) != 1 {
+		t.Fatalf("resized %v without a comparison", w.resized)
+	}
+	w.publish(500, func(s *v1alpha1.RecommendationStatus) {
+		s.Health = &v1alpha1.HealthCheck{Revision: s.Applicable.Revision, Time: metav1.NewTime(w.clock.Now())}
+	})
+	w.round()
+	w.publish(500, func(s *v1alpha1.RecommendationStatus) { s.Health.Revision = s.Outcomes[0].Revision })
+	w.round()
+	if len(w.resized) != 2 {
+		t.Errorf("resized %v after the comparison, want both", w.resized)
+	}
+}
+
+func TestAfterHarmNoOtherPodIsChangedUntilTheSizesAreTakenBack(t *testing.T) {
+	w := newWorld(t, shop(2000, 2000, 2000)...)
+	w.round()
+	canary := w.resized[0]
+	w.killed(canary)
+	w.told()
+	w.round()
+	rec := w.recommendation()
+	bad, harm := rec.Status.Applicable.Revision, rec.Status.Outcomes[0]
+	if harm.Result != v1alpha1.OutcomeFailed || harm.Revision != bad || harm.Pod != canary {
+		t.Fatalf("outcome = %+v, want the harm of %s", harm, bad)
+	}
+	if c := w.condition(v1alpha1.ConditionHealthy); c.Reason != v1alpha1.ReasonHarmed || !strings.Contains(c.Message, "OOMKilled") {
+		t.Errorf("Healthy = %+v, want the evidence", c)
+	}
+	if diff := cmp.Diff([]string{v1alpha1.ReasonHarmed}, w.told()); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+	for range 60 {
+		w.restart()
+		w.round()
+	}
+	if len(w.resized) != 1 {
+		t.Fatalf("resized %v although the revision did harm", w.resized)
+	}
+
+	until := metav1.NewTime(w.clock.Now().Add(time.Hour).Truncate(time.Second))
+	w.publish(2000, func(s *v1alpha1.RecommendationStatus) {
+		s.Rollback = &v1alpha1.Rollback{Revision: bad, Time: harm.Time, HarmTime: harm.Time, Until: until, Count: 1, Evidence: harm.Message}
+	})
+	w.round()
+	w.round()
+	if diff := cmp.Diff([]string{canary, canary}, w.resized); diff != "" {
+		t.Errorf("resized (-want +got):\n%s", diff)
+	}
+	if got := w.pod(canary).Spec.Containers[0].Resources.Requests.Cpu().String(); got != "2" {
+		t.Errorf("the first pod asks for %s, want its 2 cores back", got)
+	}
+	if c := w.condition(v1alpha1.ConditionHealthy); c.Reason != v1alpha1.ReasonRolledBack || !strings.Contains(c.Message, "OOMKilled") {
+		t.Errorf("Healthy = %+v, want what was taken back and why", c)
+	}
+	w.rounds(65 * time.Minute)
+	if c := w.condition(v1alpha1.ConditionHealthy); c.Status != metav1.ConditionTrue {
+		t.Errorf("Healthy = %+v after the hold", c)
+	}
+
+	w.publish(500, nil)
+	w.round()
+	if len(w.resized) != 3 {
+		t.Errorf("resized %v, want the same sizes tried again on one pod after the hold", w.resized)
+	}
+	w.round()
+	if c := w.condition(v1alpha1.ConditionHealthy); c.Status != metav1.ConditionTrue {
+		t.Errorf("Healthy = %+v: harm that was answered counts again", c)
+	}
+}
+
+func TestHarmToNewPodsIsSeenInModeInitialToo(t *testing.T) {
+	objects := shop(500, 500)
+	w := newWorld(t, objects...)
+	w.annotate(map[string]string{v1alpha1.AnnotationMode: "initial"})
+	pod := w.pod("checkout-0")
+	pod.Annotations = map[string]string{v1alpha1.AnnotationRevision: w.recommendation().Status.Applicable.Revision}
+	pod.CreationTimestamp = metav1.NewTime(start)
+	if err := w.client.Update(t.Context(), pod); err != nil {
+		t.Fatal(err)
+	}
+	w.killed("checkout-0")
+	w.round()
+	if c := w.condition(v1alpha1.ConditionHealthy); c.Reason != v1alpha1.ReasonHarmed {
+		t.Errorf("Healthy = %+v, want harm", c)
+	}
+}
+
+func TestSizesThatAreRevertedTwiceAreLeftAloneAndTriedAgainMuchLater(t *testing.T) {
+	w := newWorld(t, append(shop(100, 500), disrupting(withoutCanary()))...)
+	revert := func() {
+		if err := w.client.Update(t.Context(), withCPU(w.pod("checkout-0"), "100m")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 40 {
+		w.restart()
+		w.round()
+		revert()
+	}
+	if len(w.resized) != 2 {
+		t.Fatalf("resized %d times while something else takes it back, want 2", len(w.resized))
+	}
+	c := w.condition(v1alpha1.ConditionApplied)
+	if c.Reason != v1alpha1.ReasonDidNotStick || !strings.Contains(c.Message, "something else changes it") {
+		t.Errorf("Applied = %+v, want the reason", c)
+	}
+	if !slices.Contains(w.told(), v1alpha1.ReasonDidNotStick) {
+		t.Error("nobody was told")
+	}
+	for range 130 { // over an hour
+		w.round()
+		revert()
+	}
+	if len(w.resized) != 3 {
+		t.Errorf("resized %d times after an hour, want one more", len(w.resized))
+	}
+	w.publish(700, nil)
+	w.round()
+	if got := w.resized[len(w.resized)-2:]; !slices.Contains(got, "checkout-0") || len(w.resized) < 4 {
+		t.Errorf("resized %v, want another revision to be tried at once", w.resized)
+	}
+}
+
+func TestPodsThatComeBackWithOtherSizesTwiceStopTheEvictions(t *testing.T) {
+	disruption := withoutCanary()
+	disruption.EvictionsPerHour = new(int32(100))
+	w := newWorld(t, append(shop(100, 100, 100, 100, 100, 100), disrupting(disruption))...)
+	w.annotate(map[string]string{v1alpha1.AnnotationUpdater: "evict"})
+	for range 20 {
+		before := len(w.evicted)
+		w.round()
+		for _, name := range w.evicted[before:] { // admitted with the revision, and then another webhook has its way
+			pod := podOf(name+"-next", 100)
+			pod.UID, pod.CreationTimestamp = types.UID(pod.Name), metav1.NewTime(w.clock.Now())
+			pod.Annotations = map[string]string{v1alpha1.AnnotationRevision: w.recommendation().Status.Applicable.Revision}
+			if err := w.client.Create(t.Context(), pod); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.restart()
+	}
+	if len(w.evicted) != 2 {
+		t.Errorf("evicted %v, want two tries", w.evicted)
+	}
+	if c := w.condition(v1alpha1.ConditionApplied); c.Reason != v1alpha1.ReasonDidNotStick {
+		t.Errorf("Applied = %+v, want %s", c, v1alpha1.ReasonDidNotStick)
+	}
+}
+
+func TestAPodIsNotLoweredInItsFirstMinutes(t *testing.T) {
+	objects := shop(2000, 100)
+	for _, o := range objects {
+		if pod, ok := o.(*corev1.Pod); ok {
+			pod.CreationTimestamp = metav1.NewTime(start)
+		}
+	}
+	w := newWorld(t, objects...)
+	w.rounds(4 * time.Minute)
+	if diff := cmp.Diff([]string{"checkout-1"}, w.resized); diff != "" {
+		t.Fatalf("resized in the first minutes: only the raise is wanted (-want +got):\n%s", diff)
+	}
+	w.rounds(2 * time.Minute)
+	if diff := cmp.Diff([]string{"checkout-1", "checkout-0"}, w.resized); diff != "" {
+		t.Errorf("resized (-want +got):\n%s", diff)
+	}
+}

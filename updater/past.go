@@ -1,0 +1,72 @@
+package updater
+
+import (
+	"slices"
+	"time"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/updater/plan"
+)
+
+// knownHarm is why a revision must not be applied: harm that it did and that was not answered yet, or a rollback from it that
+// had nothing to give back and holds.
+func knownHarm(now time.Time, revision string, outcomes []v1alpha1.Outcome, rollback *v1alpha1.Rollback) string {
+	if rollback.Holds(now) && rollback.Revision == revision {
+		return rollback.Evidence
+	}
+	for _, o := range outcomes {
+		if o.Result == v1alpha1.OutcomeFailed && o.Revision == revision && !rollback.Answers(o.Time.Time) {
+			return o.Message
+		}
+	}
+	return ""
+}
+
+// unstuck counts how often pods did not have or keep the sizes of the revision.
+func unstuck(revision string, outcomes []v1alpha1.Outcome) plan.Unstuck {
+	var u plan.Unstuck
+	for _, o := range slices.Backward(outcomes) { // the oldest first
+		if o.Result == v1alpha1.OutcomeDidNotStick && o.Revision == revision {
+			u.Times, u.Last, u.Message = u.Times+1, o.Time.Time, o.Message
+		}
+	}
+	return u
+}
+
+// health tells whether the policy's health signals have to be compared for the revision, and when they last were.
+func health(revision string, outcomes []v1alpha1.Outcome, signals []v1alpha1.Signal, check *v1alpha1.HealthCheck) plan.Health {
+	var h plan.Health
+	changed := slices.ContainsFunc(outcomes, func(o v1alpha1.Outcome) bool { return o.Revision == revision && o.Changed() })
+	h.Wanted = changed && slices.ContainsFunc(signals, func(s v1alpha1.Signal) bool { return s.Role == v1alpha1.SignalHealth })
+	if check != nil && check.Revision == revision {
+		h.Checked = check.Time.Time
+	}
+	return h
+}
+
+func oomFloors(floors []v1alpha1.OOMFloor) map[string]int64 {
+	out := make(map[string]int64, len(floors))
+	for _, f := range floors {
+		out[f.Container] = f.Floor.Value()
+	}
+	return out
+}
+
+// noticeMismatch returns what has to be noted of a pod that does not have, or did not keep, what it was given: once for every
+// time that it was given.
+func noticeMismatch(now time.Time, w plan.Workload, p plan.Pod, outcomes []v1alpha1.Outcome) (v1alpha1.Outcome, bool) {
+	message := plan.Mismatch(w, p)
+	if message == "" || p.Terminating {
+		return v1alpha1.Outcome{}, false
+	}
+	for _, o := range outcomes { // newest first
+		switch {
+		case o.PodUID != p.UID || o.Revision != w.Revision:
+		case o.Result == v1alpha1.OutcomeDidNotStick:
+			return v1alpha1.Outcome{}, false
+		case o.Result == v1alpha1.OutcomeResized:
+			return outcome(now, w, p, v1alpha1.OutcomeDidNotStick, message), true
+		}
+	}
+	return outcome(now, w, p, v1alpha1.OutcomeDidNotStick, message), true
+}

@@ -1,0 +1,126 @@
+package plan
+
+import (
+	"cmp"
+	"time"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/apply"
+)
+
+// trial is how far a workload's revision was tried on its first pods.
+type trial struct {
+	// passed means that any number of pods may follow.
+	passed bool
+	// room is how many more pods may be changed now.
+	room int
+	// waiting says what is waited for.
+	waiting *Refused
+}
+
+// trialOf derives the state of the trial from the pods alone, so that a restart changes nothing:
+//
+//	no canary, or enough pods have the revision and were well for long enough ─▶ passed
+//	fewer pods than that have the revision ────────────────────────────────────▶ room for the rest
+//	else ──────────────────────────────────────────────────────────────────────▶ waiting
+//
+// A pod that is missing counts as changed: its successor may come with the revision.
+func (p *planner) trialOf(w Workload) trial {
+	if w.Disruption.CanaryPods <= 0 {
+		return trial{passed: true}
+	}
+	var present, changed, well int
+	var waiting *Refused
+	for _, pod := range w.Pods {
+		if pod.Terminating || p.account.evicted[pod.UID] {
+			continue
+		}
+		present++
+		if !tries(w, pod) {
+			continue
+		}
+		changed++
+		if not := notYetWell(p.now, w, pod); not == nil {
+			well++
+		} else {
+			waiting = not
+		}
+	}
+	needed := min(int(w.Disruption.CanaryPods), max(present, 1))
+	if well >= needed {
+		return trial{passed: true}
+	}
+	if missing := int(w.Replicas) - present; missing > 0 && mayHaveEvicted(w) {
+		changed += missing
+		waiting = cmp.Or(waiting, refuse(SkipWatching, "revision %s is tried on few pods first, and %d pods are missing", w.Revision, missing))
+	}
+	return trial{room: needed - changed, waiting: waiting}
+}
+
+// mayHaveEvicted reports whether a pod of the workload that is missing may have been evicted.
+func mayHaveEvicted(w Workload) bool {
+	return countedKind(w) && w.Updater != v1alpha1.UpdaterInPlace && w.NoEviction == ""
+}
+
+// tries reports whether the pod shows what the present revision does: it was lowered to it, or came with it and needs no resize. A
+// pod that was only given more shows nothing.
+func tries(w Workload, pod Pod) bool {
+	if pod.Change.IsZero() || Mismatch(w, pod) != "" {
+		return false
+	}
+	if pod.Mark != nil && pod.Mark.Revision == w.Revision {
+		return pod.Mark.Lowers
+	}
+	return len(drifted(w, pod)) == 0
+}
+
+// notYetWell says what a pod that tries the revision still has to show.
+func notYetWell(now time.Time, w Workload, pod Pod) *Refused {
+	until := pod.Change.Add(w.Disruption.Observe)
+	switch {
+	case now.Before(until):
+		return refuse(SkipWatching, "revision %s is tried on pod %s first, until %s", w.Revision, pod.Name, until.UTC().Format(time.RFC3339))
+	case !pod.Ready:
+		return refuse(SkipWatching, "revision %s is tried on pod %s first, which is not ready", w.Revision, pod.Name)
+	case pod.Resize.State != ResizeNone:
+		return refuse(SkipWatching, "revision %s is tried on pod %s first, which the node has not resized", w.Revision, pod.Name)
+	case w.Health.Wanted && w.Health.Checked.Before(until):
+		return refuse(SkipWatching, "revision %s is tried on pod %s first, and the health signals have not been compared yet", w.Revision, pod.Name)
+	default:
+		return nil
+	}
+}
+
+// needsTrial reports whether an action waits for the trial. A resize that only raises takes nothing away from a pod that runs.
+// An eviction disturbs, so it waits even where it raises; but not for a pod that will be killed if it waits.
+func needsTrial(w Workload, pod Pod, action Action) bool {
+	switch action.Kind {
+	case Resize:
+		return lowers(pod.Present, action.Containers)
+	case Evict:
+		return !action.Raise || !endangered(w, pod)
+	default:
+		return false
+	}
+}
+
+// endangered reports whether a container has less memory than what killed one like it.
+func endangered(w Workload, pod Pod) bool {
+	for name, have := range pod.Present {
+		if floor := w.OOMFloorBytes[name]; cmp.Or(have.Limits.MemoryBytes, have.Requests.MemoryBytes) < floor {
+			return true
+		}
+	}
+	return false
+}
+
+// lowers reports whether any amount goes down.
+func lowers(from, to map[string]apply.Resources) bool {
+	for name, want := range to {
+		have := from[name]
+		if want.Requests != larger(want.Requests, have.Requests) || want.Limits != larger(want.Limits, have.Limits) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,61 @@
+package plan
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/loadline-dev/loadline/apply"
+)
+
+// triesToStick is how often sizes may fail to stay on pods before the workload is left alone.
+const triesToStick = 2
+
+// Holds are how long a workload is left alone after the first, second, third and every later time that something went wrong.
+// A mistake that a person mends at once costs an hour; one that nobody mends does not come back every hour for ever.
+func hold(times int) time.Duration {
+	holds := []time.Duration{time.Hour, 4 * time.Hour, 24 * time.Hour, 7 * 24 * time.Hour}
+	return holds[min(max(times, 1), len(holds))-1]
+}
+
+// Mismatch says how a pod differs from what it was given of the present revision, or nothing if it does not.
+func Mismatch(w Workload, pod Pod) string {
+	switch {
+	case pod.AdmittedWithout:
+		return fmt.Sprintf("pods were evicted to get revision %s, and pod %s came without it: admission leaves it out", w.Revision, pod.Name)
+	case pod.Reverted:
+		return fmt.Sprintf("pod %s was resized to revision %s and asks for something else again: something else changes it", pod.Name, w.Revision)
+	case pod.InjectedRevision != w.Revision || pod.Mark != nil || w.Revision == "":
+		return ""
+	}
+	if drifts := apply.Drifted(w.Values, pod.Original, pod.Present, apply.ForNewPod); len(drifts) > 0 {
+		return fmt.Sprintf("pod %s got revision %s at admission and has other sizes now, so something else changes them: %s",
+			pod.Name, w.Revision, describe(drifts))
+	}
+	return ""
+}
+
+// sticking stops a workload whose pods do not keep what they are given.
+func sticking(now time.Time, w Workload) *Refused {
+	if w.Unstuck.Times < triesToStick {
+		return nil
+	}
+	until := w.Unstuck.Last.Add(hold(w.Unstuck.Times - triesToStick + 1))
+	if !now.Before(until) {
+		return nil
+	}
+	return refuse(SkipDidNotStick, "%d times sizes did not stay as they were given, tried again at %s: %s",
+		w.Unstuck.Times, until.UTC().Format(time.RFC3339), w.Unstuck.Message)
+}
+
+// Digest names resources by their content: equal resources have equal digests.
+func Digest(resources map[string]apply.Resources) string {
+	hash := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(resources)) {
+		fmt.Fprintf(hash, "%q %+v\n", name, resources[name])
+	}
+	return hex.EncodeToString(hash.Sum(nil)[:8])
+}
