@@ -153,7 +153,7 @@ func defaultPolicy() v1alpha1.SizingPolicySpec {
 		},
 		Behavior: v1alpha1.Behavior{
 			Up: v1alpha1.Movement{
-				ThresholdPercent: new(int32(10)),
+				ThresholdPercent: new(int32(5)),
 				MaxStepPercent:   new(int32(1000)),
 				Cooldown:         new(duration(0)),
 			},

@@ -67,7 +67,7 @@ type ContainerMemory struct {
 	// +optional
 	CPURaised *metav1.Time `json:"cpuRaised,omitempty"`
 
-	// cpuLowered is when the CPU target last fell.
+	// cpuLowered is when the CPU target last fell, or rose for something announced, which is not held when that is over.
 	// +optional
 	CPULowered *metav1.Time `json:"cpuLowered,omitempty"`
 

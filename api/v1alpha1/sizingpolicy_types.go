@@ -259,7 +259,7 @@ type Behavior struct {
 
 // Movement bounds changes in one direction.
 type Movement struct {
-	// thresholdPercent of the present request: a smaller change is not made. Default 10 up, 20 down.
+	// thresholdPercent of the present request: a smaller change is not made. Default 5 up, 20 down.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=100

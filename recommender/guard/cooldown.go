@@ -9,12 +9,12 @@ import (
 // follows is for an hour.
 const inPlaceDwell = time.Hour
 
-// raisedStays is how many cooldowns a target that was raised stays before it is lowered: what needed it may come again at the
-// same hour of the next days, and 16 of the default 3 h are two days.
-const raisedStays = 16
-
-// longestCooldown is what the API allows.
-const longestCooldown = 168 * time.Hour
+// A target that was raised stays raisedStays cooldowns before it is lowered, but a week at most, which is also the longest cooldown
+// that the API allows: what needed it may come again on the same day of the week, and 56 of the default 3 h are a week.
+const (
+	raisedStays = 56
+	week        = 7 * 24 * time.Hour
+)
 
 // movedAt is when a target last moved, and the request of running pods.
 type movedAt struct{ raised, lowered, inPlace time.Time }
@@ -32,7 +32,7 @@ func (m movedAt) latest() time.Time {
 // The CPU request of running pods has a tempo of its own: it is raised at any time and lowered an hour after it moved.
 //
 // Example: lowered at 10:00, down cooldown 3 h → at 11:00 the target stays, and may be lowered further at 13:00; had it been raised
-// at 10:00, not for two days. Running pods may be lowered at 11:00 in either case.
+// at 10:00, not for a week. Running pods may be lowered at 11:00 in either case.
 func cooldown(d *draft) {
 	d.each(func(_ *size, a *amount) {
 		d.dwell(a)
@@ -45,7 +45,7 @@ func cooldown(d *draft) {
 		case a.target > a.before.target:
 			wait = d.in.Behavior.Up.Cooldown
 		case !a.last.lowered.After(a.last.raised):
-			wait = min(wait, longestCooldown) * raisedStays
+			wait = min(min(wait, week)*raisedStays, week)
 		}
 		if d.in.Now.After(last) && !d.in.Now.Before(last.Add(wait)) {
 			return

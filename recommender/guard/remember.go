@@ -29,10 +29,10 @@ func (d *draft) rememberContainer(s *size) ContainerMemory {
 	m := d.in.Memory.Containers[s.container.Name]
 	m.ImageSince = d.imageSince(s.container)
 	m.Image = s.container.Image
-	switch s.cpu.direction() {
-	case raised:
+	switch direction := s.cpu.direction(); {
+	case direction == raised && !s.proposal.Advised:
 		m.CPURaised = d.in.Now
-	case lowered:
+	case direction != 0:
 		m.CPULowered = d.in.Now
 	}
 	if s.cpu.target > 0 && s.cpu.inPlace != s.cpu.before.inPlace {

@@ -287,14 +287,14 @@ func TestCooldown(t *testing.T) {
 	}
 	check(t, []given{
 		{name: "too soon to lower again", workload: moved(workload().inForce(800, 800).proposes(500, 500), time.Hour), wantCPU: 800, wantMemory: 800, wantRule: "cooldown", wantWords: "it moved 1h0m0s ago"},
-		{name: "late enough after a lowering, too soon after a raise", workload: moved(workload().inForce(800, 800).proposes(500, 500), 3*time.Hour), wantCPU: 500, wantMemory: 800, wantRule: "cooldown", wantWords: "waits until 48h0m0s are over"},
-		{name: "two days after a raise", workload: moved(workload().inForce(800, 800).proposes(500, 500), 48*time.Hour), wantCPU: 500, wantMemory: 500},
+		{name: "late enough after a lowering, too soon after a raise", workload: moved(workload().inForce(800, 800).proposes(500, 500), 3*time.Hour), wantCPU: 500, wantMemory: 800, wantRule: "cooldown", wantWords: "waits until 168h0m0s are over"},
+		{name: "a week after a raise", workload: moved(workload().inForce(800, 800).proposes(500, 500), 168*time.Hour), wantCPU: 500, wantMemory: 500},
 		{name: "raising does not wait", workload: moved(workload().inForce(800, 800).proposes(1500, 1500), time.Hour), wantCPU: 1500, wantMemory: 1500},
 		{name: "but not twice at the same instant", workload: moved(workload().inForce(800, 800).proposes(1500, 1500), 0), wantCPU: 800, wantMemory: 800},
 	})
 }
 
-func TestARaisedTargetStaysSixteenCooldowns(t *testing.T) {
+func TestARaisedTargetStaysManyCooldownsButAWeekAtMost(t *testing.T) {
 	raised := func(ago, cooldown time.Duration) *build {
 		return workload().inForce(800, 800).proposes(500, 500).with(func(in *Input) {
 			in.Behavior.Down.Cooldown = cooldown
@@ -303,11 +303,31 @@ func TestARaisedTargetStaysSixteenCooldowns(t *testing.T) {
 	}
 	const decade = 10 * 365 * 24 * time.Hour
 	check(t, []given{
-		{name: "of an hour: not yet", workload: raised(16*time.Hour-1, time.Hour), wantCPU: 800, wantMemory: 800, wantRule: "cooldown", wantWords: "waits until 16h0m0s are over"},
-		{name: "of an hour: now", workload: raised(16*time.Hour, time.Hour), wantCPU: 500, wantMemory: 500},
+		{name: "of an hour: not yet", workload: raised(56*time.Hour-1, time.Hour), wantCPU: 800, wantMemory: 800, wantRule: "cooldown", wantWords: "waits until 56h0m0s are over"},
+		{name: "of an hour: now", workload: raised(56*time.Hour, time.Hour), wantCPU: 500, wantMemory: 500},
+		{name: "of a day: not yet", workload: raised(168*time.Hour-1, 24*time.Hour), wantCPU: 800, wantMemory: 800, wantRule: "cooldown", wantWords: "waits until 168h0m0s are over"},
+		{name: "of a day: now", workload: raised(168*time.Hour, 24*time.Hour), wantCPU: 500, wantMemory: 500},
 		{name: "of nothing: no wait", workload: raised(time.Nanosecond, 0), wantCPU: 500, wantMemory: 500},
 		{name: "of more than can be counted: still a wait", workload: raised(time.Hour, 3*decade), wantCPU: 800, wantMemory: 800},
 	})
+}
+
+func TestWhatWasRaisedForAnEventIsNotHeldAfterIt(t *testing.T) {
+	for name, test := range map[string]struct {
+		advised bool
+		want    int64
+	}{"by history": {false, 2000}, "by an event": {true, 1000}} {
+		t.Run(name, func(t *testing.T) {
+			b := workload().inForce(1000, 1000).proposes(2000, 1000)
+			b.app(func(_ *Container, p *sizing.ContainerProposal) { p.Advised = test.advised })
+			out := b.decide()
+			wantTarget(t, out, 2000, 1000)
+			in := again(b.in, out)
+			in.Now = now.Add(4 * time.Hour)
+			in.Proposal = workload().in.Proposal
+			wantTarget(t, Decide(in), test.want, 1000)
+		})
+	}
 }
 
 func TestThreshold(t *testing.T) {

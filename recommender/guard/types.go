@@ -102,8 +102,9 @@ type Memory struct {
 
 // ContainerMemory is what is remembered about one container. Zero times mean never.
 type ContainerMemory struct {
-	Image                                              string
-	ImageSince                                         time.Time
+	Image      string
+	ImageSince time.Time
+	// CPULowered is also when the target was raised by advice, because that is not held when what was announced is over.
 	CPURaised, CPULowered, MemoryRaised, MemoryLowered time.Time
 	// CPUInPlaceMoved is when the CPU request of running pods last moved.
 	CPUInPlaceMoved time.Time

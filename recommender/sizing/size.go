@@ -42,6 +42,7 @@ func Propose(in Input) Proposal {
 			InPlace:        Amounts{CPUMillis: cpu.inPlaceMillis, MemoryBytes: memory.targetBytes},
 			Peak:           Amounts{CPUMillis: cpu.peakMillis, MemoryBytes: memory.everBytes},
 			SizedPeakBytes: memory.peakBytes,
+			Advised:        cpu.targetMillis > cpu.plainMillis,
 			UsedMillis:     cpu.usedMillis,
 			CPUHours:       knownHours(c.CPUTotal),
 			MemoryHours:    knownHours(c.MemoryHottest),

@@ -124,6 +124,8 @@ type ContainerProposal struct {
 	Peak Amounts
 	// SizedPeakBytes is the largest memory of one pod in the hours that memory is sized from.
 	SizedPeakBytes int64
+	// Advised says that advice raises the CPU target over what history asks for.
+	Advised bool
 	// UsedMillis is the most CPU that one pod used within the last minutes; it is 0 if that is not known.
 	UsedMillis int64
 	// CPUHours and MemoryHours count the hours with a measurement.

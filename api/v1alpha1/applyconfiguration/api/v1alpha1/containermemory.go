@@ -19,7 +19,7 @@ type ContainerMemoryApplyConfiguration struct {
 	ImageSince *v1.Time `json:"imageSince,omitempty"`
 	// cpuRaised is when the CPU target last rose.
 	CPURaised *v1.Time `json:"cpuRaised,omitempty"`
-	// cpuLowered is when the CPU target last fell.
+	// cpuLowered is when the CPU target last fell, or rose for something announced, which is not held when that is over.
 	CPULowered *v1.Time `json:"cpuLowered,omitempty"`
 	// cpuInPlaceMoved is when the CPU request of running pods last moved.
 	CPUInPlaceMoved *v1.Time `json:"cpuInPlaceMoved,omitempty"`

@@ -11,7 +11,7 @@ import (
 //
 // Movement bounds changes in one direction.
 type MovementApplyConfiguration struct {
-	// thresholdPercent of the present request: a smaller change is not made. Default 10 up, 20 down.
+	// thresholdPercent of the present request: a smaller change is not made. Default 5 up, 20 down.
 	ThresholdPercent *int32 `json:"thresholdPercent,omitempty"`
 	// maxStepPercent bounds one change, in percent of the present request. Default 1000 up, 50 down. It never holds back
 	// what an out-of-memory kill demands.
