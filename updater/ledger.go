@@ -59,12 +59,15 @@ func (l *ledger) learn(key plan.Key, stored []v1alpha1.Outcome) []v1alpha1.Outco
 	var spent []plan.Spent
 	for _, o := range stored {
 		if kind, ok := kindOf(o.Result); ok {
-			spent = append(spent, plan.Spent{At: o.Time.Time, Kind: kind, Workload: key, PodUID: o.PodUID})
+			spent = append(spent, plan.Spent{At: endOfSecond(o.Time.Time), Kind: kind, Workload: key, PodUID: o.PodUID})
 		}
 	}
 	l.recall(spent)
 	return stored
 }
+
+// endOfSecond is the latest moment that a time kept to the second can mean. Whatever happened counts until it is too old for sure.
+func endOfSecond(t time.Time) time.Time { return t.Truncate(time.Second).Add(time.Second - 1) }
 
 // recall adds what was spent according to another source and is not known yet. Sources tell the time to the second: of what was
 // done to one workload in one second, the source with the most counts.

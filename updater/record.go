@@ -119,7 +119,7 @@ func decodeSpent(text string) ([]plan.Spent, error) {
 			}
 			for _, at := range times {
 				spent = append(spent, plan.Spent{
-					At: time.Unix(at, 0), Kind: kind, Workload: plan.Key{Namespace: parts[0], Kind: parts[1], Name: parts[2]},
+					At: endOfSecond(time.Unix(at, 0)), Kind: kind, Workload: plan.Key{Namespace: parts[0], Kind: parts[1], Name: parts[2]},
 				})
 			}
 		}
