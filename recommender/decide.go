@@ -6,6 +6,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/forecast"
@@ -33,6 +34,7 @@ type ContainerForecast struct {
 // sizes calls it and comes to the same result; report and explain show what was stored. It follows the straight path: forecast, advice, sizing, guard.
 func Decide(now time.Time, in Input, mem Memory) (Decision, Memory) {
 	mem.OOM = rememberOOM(mem.OOM, in.OOMKills)
+	mem.Rollback = judge(now, in, mem)
 	var evidence advice.Evidence
 	if in.Evidence != nil {
 		evidence = *in.Evidence
@@ -143,6 +145,7 @@ func (p pass) guardInput(proposal sizing.Proposal) guard.Input {
 	if a := p.mem.Applicable; a != nil {
 		input.Applicable, input.ApplicableRevision = &a.Values, a.Revision
 	}
+	input.Rollback = p.rollback()
 	if p.in.held(p.now) {
 		input.Hold, input.HoldReason = true, p.in.Spec.Hold.Reason
 	}
@@ -218,7 +221,10 @@ func (p pass) protectedWindows() []guard.Window {
 // remember keeps what the verdict says has to be known next time. While the history is not up to date, the last candidate is
 // kept where there is no new one: it can still be looked at and approved.
 func (p pass) remember(verdict guard.Decision) Memory {
-	mem := Memory{OOM: p.mem.OOM, Guard: verdict.Memory, AdvisedUntil: p.advisedUntil()}
+	mem := Memory{OOM: p.mem.OOM, Guard: verdict.Memory, AdvisedUntil: p.advisedUntil(), Rollback: p.mem.Rollback, HealthCheck: p.mem.HealthCheck}
+	if p.in.Health.Passed && p.mem.Applicable != nil {
+		mem.HealthCheck = &v1alpha1.HealthCheck{Revision: p.mem.Applicable.Revision, Time: metav1.NewTime(p.now)}
+	}
 	if p.counsel.Source == advice.SourceModel {
 		mem.Advice = p.in.ModelAdvice
 	}
@@ -235,5 +241,6 @@ func (p pass) remember(verdict guard.Decision) Memory {
 			mem.Applicable.Time = applied.Time
 		}
 	}
+	mem.LastGood = p.lastGood(mem.Applicable)
 	return mem
 }

@@ -5,10 +5,11 @@ import (
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/config"
+	"github.com/loadline-dev/loadline/recommender/history"
 )
 
 // Engine gathers what decisions look at. Every read of the recommender is in gather.go, workloads.go, autoscaler.go,
-// happenings.go, signals.go and historian.go.
+// happenings.go, signals.go, health.go and historian.go.
 type Engine struct {
 	// Client reads from a cache.
 	Client client.Reader
@@ -21,16 +22,18 @@ type Engine struct {
 	// Advisor asks a model, and Signals reads what only a model can use; both are nil where no model is configured.
 	Advisor Advisor
 	Signals *Signals
+	// Querier reads the health signals of policies; nil means that they are not read, and what waits for them goes on waiting.
+	Querier history.Querier
 	Cadence Cadence
 }
 
 // NewEngine returns an engine that reads objects through reader and measurements through the history reader.
-func NewEngine(reader client.Reader, history HistoryReader, cfg config.Config) *Engine {
+func NewEngine(reader client.Reader, measurements HistoryReader, cfg config.Config) *Engine {
 	engine := &Engine{Client: reader, Forecaster: &Forecaster{}, DefaultPolicy: cfg.Policy, Cadence: Cadence{
 		Horizon: cfg.Recommender.Horizon.Duration, Confirm: cfg.Recommender.RefreshInterval.Duration, StaleAfter: cfg.Recommender.StaleAfter.Duration,
 	}}
 	engine.History = &Historian{
-		Reader: history, Engine: engine,
+		Reader: measurements, Engine: engine,
 		Every: cfg.Recommender.SyncInterval.Duration, MaxBackoff: cfg.Recommender.RetryBackoffMax.Duration,
 	}
 	return engine

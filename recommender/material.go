@@ -30,10 +30,13 @@ func material(s v1alpha1.RecommendationStatus) string {
 		Findings, Conditions  []string
 		Adjustments           []v1alpha1.AdjustmentStatus
 		Model                 []string
+		Rollback              *v1alpha1.Rollback
+		Health                *v1alpha1.HealthCheck
 	}{
 		Candidate: revisionOf(s.Candidate), Applicable: revisionOf(s.Applicable), Mode: string(s.Mode), From: s.ModeFrom,
 		Approval: string(s.Approval), Updater: string(s.Updater), Observed: s.ObservedTime, Generation: s.ObservedGeneration,
 		UID: string(s.TargetUID), OOM: s.OOMFloor, Memory: materialMemory(s.Memory), Conditions: materialConditions(s.Conditions),
+		Rollback: s.Rollback, Health: s.Health,
 	}
 	view.Current, view.Owner = materialCurrent(s)
 	for _, f := range s.Findings {

@@ -18,6 +18,10 @@ func MemoryOf(status v1alpha1.RecommendationStatus) Memory {
 	if status.Memory != nil {
 		mem.AdvisedUntil = timeOf(status.Memory.AdvisedUntil)
 	}
+	mem.Rollback, mem.HealthCheck = status.Rollback, status.Health
+	if status.Memory != nil {
+		mem.LastGood = revisionedOf(status.Memory.LastGood)
+	}
 	mem.Candidate = revisionedOf(status.Candidate)
 	mem.Applicable = revisionedOf(status.Applicable)
 	for _, f := range status.OOMFloor {
@@ -44,6 +48,11 @@ func revisionedOf(v *v1alpha1.RevisionedValues) *Revisioned {
 
 func memoryStatus(mem Memory) *v1alpha1.DecisionMemory {
 	out := &v1alpha1.DecisionMemory{LastReplicasLowered: timeOrNil(mem.Guard.LastReplicasLowered), AdvisedUntil: timeOrNil(mem.AdvisedUntil)}
+	if out.LastGood = revisioned(mem.LastGood); out.LastGood != nil {
+		for i := range out.LastGood.Containers {
+			out.LastGood.Containers[i].Band = v1alpha1.Band{} // follows from the rest
+		}
+	}
 	for name, c := range mem.Guard.Containers {
 		out.Containers = append(out.Containers, v1alpha1.ContainerMemory{
 			Name: name, Image: c.Image, ImageSince: timeOrNil(c.ImageSince),

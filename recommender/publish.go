@@ -58,6 +58,8 @@ func (p Publication) Status() v1alpha1.RecommendationStatus {
 		Findings:           shortenFindings(d.Findings),
 		Savings:            savings(in, p.Memory),
 		Memory:             memoryStatus(p.Memory),
+		Rollback:           p.Memory.Rollback,
+		Health:             p.Memory.HealthCheck,
 	}
 	if p.Memory.Applicable != nil {
 		status.Revision = p.Memory.Applicable.Revision
@@ -89,7 +91,8 @@ func (p Publication) observedTime() *metav1.Time {
 }
 
 // bound makes the status fit. The models' shares go first, then forecasts, lesser findings and adjustments, then first
-// sentences of the trail, and what is left of findings and adjustments last. What is needed to decide and to apply always stays.
+// sentences of the trail, what is left of findings and adjustments, and last what was good before: a rollback then gives back what the
+// template asks for. What is needed to decide and to apply always stays.
 func bound(status v1alpha1.RecommendationStatus) v1alpha1.RecommendationStatus {
 	status.Forecast = slices.Clone(status.Forecast)
 	for size(status) > maxStatusBytes {
@@ -101,6 +104,8 @@ func bound(status v1alpha1.RecommendationStatus) v1alpha1.RecommendationStatus {
 		case len(status.Trail) > 1:
 			status.Trail = shortenTrail(status.Trail, len(status.Trail)*3/4)
 		case dropLesser(&status, 0):
+		case status.Memory != nil && status.Memory.LastGood != nil:
+			status.Memory.LastGood = nil
 		default:
 			return status
 		}

@@ -22,6 +22,7 @@ import (
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/apply"
 	"github.com/loadline-dev/loadline/config"
+	"github.com/loadline-dev/loadline/recommender/history"
 )
 
 // Options are what Setup needs besides the manager.
@@ -35,6 +36,8 @@ type Options struct {
 	Advisor func(notify func(key string)) Advisor
 	// Signals reads the signals of policies for the model; nil means none.
 	Signals *Signals
+	// Querier reads the health signals of policies.
+	Querier history.Querier
 }
 
 // Setup adds the recommender's controllers to the manager.
@@ -53,6 +56,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, opts Options) error {
 		Every: cfg.Recommender.SyncInterval.Duration, JitterShare: float64(cfg.Recommender.ResyncJitterPercent) / 100,
 		Retention: cfg.Recommender.Retention.Duration, wake: &wake{},
 	}
+	r.Engine.Querier = opts.Querier
 	if opts.Advisor != nil {
 		r.Engine.Advisor, r.Engine.Signals = opts.Advisor(r.wake.visit), opts.Signals
 		if err := mgr.Add(r.Engine.Advisor); err != nil {
@@ -103,7 +107,8 @@ func (r *Reconciler) setup(mgr ctrl.Manager, workers int, excluded func(namespac
 		Watches(&appsv1.Deployment{}, m.one(kindDeployment), changed).
 		Watches(&appsv1.StatefulSet{}, m.one(kindStatefulSet), changed).
 		Watches(&appsv1.DaemonSet{}, m.one(kindDaemonSet), changed).
-		Watches(&v1alpha1.Recommendation{}, handler.TypedEnqueueRequestsFromMapFunc(m.recommendation), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.Recommendation{}, handler.TypedEnqueueRequestsFromMapFunc(m.recommendation),
+			builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, harmReported()))).
 		Watches(&v1alpha1.SizingPolicy{}, handler.TypedEnqueueRequestsFromMapFunc(m.namespaceOf), builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&autoscalingv2.HorizontalPodAutoscaler{}, handler.TypedEnqueueRequestsFromMapFunc(m.autoscaler), builder.WithPredicates(autoscalerChanged())).
 		Watches(&corev1.Namespace{}, handler.TypedEnqueueRequestsFromMapFunc(m.namespace), builder.WithPredicates(predicate.AnnotationChangedPredicate{})).

@@ -54,7 +54,7 @@ func sentenceOf(r guard.Reason) string {
 
 // findings joins what settings, sizing, guard and advice found, each thing once and the worst first.
 func findings(now time.Time, in Input, mem Memory, d Decision) []v1alpha1.Finding {
-	found := settingsFindings(in)
+	found := append(settingsFindings(in), rollbackFinding(now, mem.Rollback)...)
 	for _, f := range slices.Concat(d.Proposal.Findings, d.Guard.Findings) {
 		if f.Type == sizing.FindingOOMKilled && now.Sub(lastKill(mem.OOM, f.Container)) > oomNews {
 			f.Severity = string(v1alpha1.SeverityInfo)
@@ -91,7 +91,7 @@ func settingsFindings(in Input) []v1alpha1.Finding {
 	if in.PolicyProblem != "" {
 		add(v1alpha1.ReasonInvalidPolicy, v1alpha1.SeverityWarning, in.PolicyProblem)
 	}
-	for _, problem := range in.SignalProblems {
+	for _, problem := range slices.Concat(in.SignalProblems, in.Health.Problems) {
 		add("SignalUnavailable", v1alpha1.SeverityInfo, problem)
 	}
 	if in.PodLevel {

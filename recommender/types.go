@@ -93,6 +93,12 @@ type Input struct {
 	HPA     guard.HPA
 	// Spec holds the decisions of people on the Recommendation.
 	Spec v1alpha1.RecommendationSpec
+	// Outcomes are what the updater did and saw last, newest first; Applied is true where it says that pods carry what is
+	// applicable.
+	Outcomes []v1alpha1.Outcome
+	Applied  bool
+	// Health is what the health signals say about the last change.
+	Health Health
 	// Cadence says how far to look and how often to confirm.
 	Cadence Cadence
 }
@@ -129,6 +135,12 @@ type Memory struct {
 	// Advice is what a model said, and AdvisedUntil how long it lets nothing shrink; see pass.advisedUntil.
 	Advice       advice.Advice
 	AdvisedUntil time.Time
+	// LastGood are the sizes in force before the present ones, if they did no harm; nil if none are known.
+	LastGood *Revisioned
+	// Rollback is the last one, also after its time is over; nil if there was none.
+	Rollback *v1alpha1.Rollback
+	// HealthCheck is the last that found the signals no worse; nil if there was none.
+	HealthCheck *v1alpha1.HealthCheck
 }
 
 // Revisioned is a set of sizes with its name and the time it was first decided.

@@ -2,6 +2,7 @@ package recommender
 
 import (
 	"context"
+	"time"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
@@ -122,4 +123,25 @@ func newKill(before, after client.Object) bool {
 	}
 	old := OOMKills(oldPod)
 	return len(old) == 0 || old[len(old)-1].Time.Before(kills[len(kills)-1].Time)
+}
+
+// harmReported passes Recommendations whose outcomes tell of harm that they did not tell of before: it is answered at once.
+func harmReported() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc: func(event.CreateEvent) bool { return false }, DeleteFunc: func(event.DeleteEvent) bool { return false },
+		UpdateFunc: func(e event.UpdateEvent) bool { return lastHarm(e.ObjectNew).After(lastHarm(e.ObjectOld)) },
+	}
+}
+
+func lastHarm(o client.Object) time.Time {
+	rec, ok := o.(*v1alpha1.Recommendation)
+	if !ok {
+		return time.Time{}
+	}
+	for _, outcome := range rec.Status.Outcomes { // newest first
+		if outcome.Result == v1alpha1.OutcomeFailed {
+			return outcome.Time.Time
+		}
+	}
+	return time.Time{}
 }

@@ -31,6 +31,7 @@ func Explain(w io.Writer, rec *v1alpha1.Recommendation) error {
 	section(&b, "Forecast", forecasts(s.Forecast))
 	section(&b, "Events and business context", append(adviser(s.Advice), adjustments(s.Advice)...))
 	section(&b, "Look at", findingLines(s.Findings))
+	section(&b, "Taken back", rollbackLines(s.Rollback))
 	section(&b, "What happened to pods", outcomes(s.Outcomes))
 	section(&b, "Conditions", conditionLines(s))
 	_, err := io.WriteString(w, b.String())
@@ -224,6 +225,16 @@ func outcomes(all []v1alpha1.Outcome) []string {
 		lines = append(lines, line)
 	}
 	return lines
+}
+
+func rollbackLines(r *v1alpha1.Rollback) []string {
+	if r == nil {
+		return nil
+	}
+	return []string{
+		fmt.Sprintf("revision %s at %s, held until %s, time %d in a row", r.Revision, stamp(r.Time.Time), stamp(r.Until.Time), r.Count),
+		r.Evidence,
+	}
 }
 
 func conditionLines(s v1alpha1.RecommendationStatus) []string {

@@ -196,7 +196,7 @@ func setupRecommender(ctx context.Context, mgr ctrl.Manager, cfg config.Config) 
 	}
 	return recommender.Setup(ctx, mgr, recommender.Options{
 		Config: cfg, History: reader, Clock: clock.RealClock{}, Registerer: metrics.Registry,
-		Advisor: desk, Signals: &recommender.Signals{Querier: querier},
+		Advisor: desk, Signals: &recommender.Signals{Querier: querier}, Querier: querier,
 	})
 }
 

@@ -20,9 +20,23 @@ func approve(d *draft, out *Decision) {
 		out.ApprovedReason = Reason{Rule: "hold", Text: "on hold: " + orUnknown(in.HoldReason)}
 	case rule != "":
 		out.ApprovedReason = Reason{Rule: rule, Text: "the sizes are shown, but may not be applied yet"}
+	case in.Manual && in.Rollback != nil:
+		out.Approved = true
+		use(out.Candidate, out.Revision, "rollback", "what is given back needs no approval")
 	case !in.Manual:
 		out.Approved = true
 		use(out.Candidate, out.Revision, "approval", "approval is automatic")
+	default:
+		approveManually(in, out, use)
+	}
+	if !out.Approved {
+		d.because("", out.ApprovedReason.Rule, out.ApprovedReason.Text)
+	}
+}
+
+// approveManually asks whether a person approved the candidate, or the revision before it.
+func approveManually(in Input, out *Decision, use func(v *apply.Values, revision, rule, text string)) {
+	switch {
 	case in.Approved == out.Revision:
 		out.Approved = true
 		use(out.Candidate, out.Revision, "approval", "revision "+out.Revision+" was approved by a person")
@@ -33,9 +47,6 @@ func approve(d *draft, out *Decision) {
 		out.ApprovedReason = Reason{Rule: "approval", Text: "revision " + out.Revision + " is in force already"}
 	default:
 		out.ApprovedReason = Reason{Rule: "approval", Text: "revision " + out.Revision + " waits for approval"}
-	}
-	if !out.Approved {
-		d.because("", out.ApprovedReason.Rule, out.ApprovedReason.Text)
 	}
 }
 

@@ -11,6 +11,7 @@ func rules() []rule {
 	return []rule{
 		ceiling,       // policy maximum, largest node
 		floor,         // policy minimum, observed peak, out-of-memory kill
+		rollback,      // not below what was good before a change did harm
 		hpa,           // what an autoscaler measures does not move
 		bestEffort,    // no requests for a pod that has none, unless the policy says so
 		windows,       // nothing moves, or nothing shrinks, around events
@@ -39,6 +40,7 @@ func decide(in Input, rules []rule) Decision {
 		rule(d)
 	}
 	sizeReplicas(d)
+	d.giveBackReplicas()
 	candidate := d.values()
 	d.explain(candidate)
 

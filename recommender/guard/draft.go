@@ -42,6 +42,9 @@ type amount struct {
 	floor, ceiling int64
 	// atLeast is what target and inPlace may not fall under for the time being. Ceiling and floor win over it.
 	atLeast move
+	// good is what a rollback gives back, and goodLimit the limit; zero without one.
+	good      move
+	goodLimit int64
 	// pinned means that no rule moves the amount any more.
 	pinned bool
 	// keepLimit means that the limit must not go down.
@@ -134,7 +137,7 @@ func (d *draft) holdBack(a *amount, rule, why string) (held bool) {
 	if !a.sized && !killed {
 		return false
 	}
-	to := move{max(a.request.target, a.observed), max(a.request.inPlace, a.observed)}
+	to := move{max(a.request.target, a.observed, a.good.target), max(a.request.inPlace, a.observed, a.good.inPlace)}
 	if killed {
 		why += "; an out-of-memory kill demands it all the same"
 	}

@@ -61,7 +61,7 @@ const (
 )
 
 func (a *amount) direction() int {
-	if a.target == 0 {
+	if a.target == 0 || a.target == a.good.target { // What is given back was not asked for by the load.
 		return 0
 	}
 	return cmp.Compare(a.target, a.before.target)

@@ -41,6 +41,8 @@ type Input struct {
 	// Hold stops every change while it lasts; HoldReason is the person's reason.
 	Hold       bool
 	HoldReason string
+	// Rollback is in force while it is not nil.
+	Rollback *Rollback
 }
 
 // Container is what the guard knows about a container of the template.

@@ -1,0 +1,156 @@
+package recommender
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/apply"
+	"github.com/loadline-dev/loadline/recommender/guard"
+)
+
+// FindingRolledBack says that a change did harm and was taken back.
+const FindingRolledBack = "RolledBack"
+
+// calm is how long after a rollback without harm the next one is the first again.
+const calm = 7 * 24 * time.Hour
+
+// rollbackHold is how long the first, second, third, and every later rollback in a row holds. See updater/plan for sizes that do not
+// stay, which are left alone in the same steps.
+func rollbackHold(count int32) time.Duration {
+	holds := []time.Duration{time.Hour, 4 * time.Hour, 24 * time.Hour, calm}
+	return holds[min(max(int(count), 1), len(holds))-1]
+}
+
+// judge decides whether what is in force is taken back:
+//
+//	new harm by what is in force ─▶ a rollback, the longer the more there were in a row
+//	a person released it ─────────▶ over now
+//	else ─────────────────────────▶ as it was
+func judge(now time.Time, in Input, mem Memory) *v1alpha1.Rollback {
+	before := mem.Rollback
+	if at, evidence, found := harm(now, in, mem); found {
+		count := int32(1)
+		if before != nil && now.Sub(before.Until.Time) < calm {
+			count = before.Count + 1
+		}
+		return &v1alpha1.Rollback{
+			Revision: mem.Applicable.Revision, Time: metav1.NewTime(now), HarmTime: metav1.NewTime(at), Count: count,
+			Until: metav1.NewTime(now.Add(rollbackHold(count))), Evidence: shorten(evidence, maxSentence),
+		}
+	}
+	if released := in.Spec.RollbackReleased; before.Holds(now) && released != nil && !released.Before(&before.Time) {
+		after := *before
+		after.Until = metav1.NewTime(now)
+		return &after
+	}
+	return before
+}
+
+// harm finds the newest harm that what is in force did and that no rollback answered yet.
+func harm(now time.Time, in Input, mem Memory) (at time.Time, evidence string, found bool) {
+	if mem.Applicable == nil {
+		return time.Time{}, "", false
+	}
+	for _, o := range in.Outcomes { // newest first
+		if o.Result == v1alpha1.OutcomeFailed && o.Revision == mem.Applicable.Revision && !mem.Rollback.Answers(o.Time.Time) {
+			return o.Time.Time, o.Message, true
+		}
+	}
+	if in.Health.Worse == "" {
+		return time.Time{}, "", false
+	}
+	return now, in.Health.Worse, true
+}
+
+// rollback is what the guard has to know while one holds.
+func (p pass) rollback() *guard.Rollback {
+	r := p.mem.Rollback
+	if !r.Holds(p.now) {
+		return nil
+	}
+	return &guard.Rollback{
+		Good:   p.good(),
+		Reason: fmt.Sprintf("revision %s did harm, and nothing falls below what was good before until %s", r.Revision, r.Until.UTC().Format(time.RFC3339)),
+	}
+}
+
+// good are the sizes that a rollback gives back: those that were good last. Where none are known, or where taking back did not help the
+// last time, also what the template asks for.
+func (p pass) good() apply.Values {
+	var out apply.Values
+	last := p.mem.LastGood
+	if last != nil {
+		out.Replicas = last.Values.Replicas
+	}
+	for _, c := range p.in.Containers {
+		var good apply.Container
+		if last != nil {
+			good, _ = last.Values.Container(c.Name)
+		}
+		good.Name = c.Name
+		if last == nil || p.mem.Rollback.Count > 1 {
+			asked := apply.Amounts(resourcesOf(c).Requests)
+			good.Target, good.InPlace = most(good.Target, asked), most(good.InPlace, asked)
+		}
+		out.Containers = append(out.Containers, good)
+	}
+	return apply.Sorted(out)
+}
+
+func most(a, b apply.Amounts) apply.Amounts {
+	return apply.Amounts{CPUMillis: max(a.CPUMillis, b.CPUMillis), MemoryBytes: max(a.MemoryBytes, b.MemoryBytes)}
+}
+
+// lastGood is what was good last, seen from the sizes that are in force next. What was in force until now is, if pods carried it
+// for as long as changes are watched and it did no harm.
+func (p pass) lastGood(next *Revisioned) *Revisioned {
+	last, until := p.mem.LastGood, p.mem.Applicable
+	rollback := p.mem.Rollback
+	switch {
+	case rollback != nil && last != nil && last.Revision == rollback.Revision:
+		return nil
+	case rollback.Holds(p.now), until == nil, next == nil, next.Revision == until.Revision, !p.in.Applied,
+		p.now.Sub(until.Time) < p.in.Policy.Disruption.Canary.Observe.Duration:
+		return last
+	default:
+		return until
+	}
+}
+
+// rollbackFinding tells people of a rollback that holds.
+func rollbackFinding(now time.Time, r *v1alpha1.Rollback) []v1alpha1.Finding {
+	if !r.Holds(now) {
+		return nil
+	}
+	return []v1alpha1.Finding{{
+		Type: FindingRolledBack, Severity: v1alpha1.SeverityCritical,
+		Message: shorten(fmt.Sprintf("revision %s was taken back until %s (time %d in a row): %s", r.Revision,
+			r.Until.UTC().Format(time.RFC3339), r.Count, r.Evidence), maxSentence),
+	}}
+}
+
+// firstChange is when a pod was first changed to what is in force, since the signals were last compared; zero if none was.
+func firstChange(in Input, mem Memory) time.Time {
+	if mem.Applicable == nil {
+		return time.Time{}
+	}
+	var since time.Time
+	if mem.Rollback != nil {
+		since = mem.Rollback.HarmTime.Time
+	}
+	if check := mem.HealthCheck; check != nil && check.Revision == mem.Applicable.Revision && check.Time.After(since) {
+		since = check.Time.Time
+	}
+	changes := slices.DeleteFunc(slices.Clone(in.Outcomes), func(o v1alpha1.Outcome) bool {
+		return !o.Changed() || o.Revision != mem.Applicable.Revision || !o.Time.After(since)
+	})
+	if len(changes) == 0 {
+		return time.Time{}
+	}
+	return slices.MinFunc(changes, func(a, b v1alpha1.Outcome) int { return cmp.Compare(a.Time.Unix(), b.Time.Unix()) }).Time.Time
+}

@@ -1,0 +1,227 @@
+package recommender
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	promv1 "github.com/prometheus/client_golang/api/prometheus/v1"
+	"github.com/prometheus/common/model"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"pgregory.net/rapid"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/forecast"
+	"github.com/loadline-dev/loadline/internal/testkit"
+)
+
+// harmed is a workload whose first sizes were good for a day, and whose smaller ones then did harm.
+func harmed(t *testing.T) (l *life, good, bad *v1alpha1.RevisionedValues) {
+	t.Helper()
+	l = checkout(t, 28*day)
+	good = l.look().rec.Status.Applicable
+	l.in.Applied = true
+	l.now = l.now.Add(day)
+	bad = l.uses(28*day, testkit.Daily(0.05, 0.1), testkit.Flat(100*mebibyte)).look().rec.Status.Applicable
+	if bad.Revision == good.Revision {
+		t.Fatal("nothing was lowered")
+	}
+	l.reports(bad.Revision)
+	return l, good, bad
+}
+
+// reports makes the updater tell of harm, now.
+func (l *life) reports(revision string) {
+	l.in.Outcomes = append([]v1alpha1.Outcome{{
+		Time: metav1.NewTime(l.now), Pod: "checkout-1", PodUID: "uid", Revision: revision, Result: v1alpha1.OutcomeFailed,
+		Message: "container app of pod checkout-1: OOMKilled 1m0s after it got revision " + revision,
+	}}, l.in.Outcomes...)
+}
+
+func TestAfterHarmTheLastGoodSizesComeBackWithTheEvidence(t *testing.T) {
+	l, good, bad := harmed(t)
+	s := l.after(time.Minute).look().rec.Status
+	if diff := cmp.Diff(good.Containers[0].Target, s.Applicable.Containers[0].Target); diff != "" {
+		t.Errorf("target (-good +given back):\n%s", diff)
+	}
+	if s.Rollback == nil || s.Rollback.Revision != bad.Revision || !strings.Contains(s.Rollback.Evidence, "OOMKilled") {
+		t.Fatalf("rollback = %+v, want the evidence against %s", s.Rollback, bad.Revision)
+	}
+	if !strings.Contains(s.Display.Why, "taken back") {
+		t.Errorf("why = %q, want people to read of it first", s.Display.Why)
+	}
+	if got := l.after(30 * time.Minute).look().rec.Status.Rollback; *got != *s.Rollback {
+		t.Errorf("harm that was answered is answered again: %+v", got)
+	}
+}
+
+func TestEachRollbackInARowHoldsLongerAndAPersonMayEndIt(t *testing.T) {
+	l, _, _ := harmed(t)
+	for i, want := range []time.Duration{time.Hour, 4 * time.Hour, day, 7 * day, 7 * day} {
+		r := l.after(time.Second).look().rec.Status.Rollback
+		if got := r.Until.Sub(r.Time.Time); got != want {
+			t.Errorf("rollback %d holds for %s, want %s", i+1, got, want)
+		}
+		released := metav1.NewTime(l.now.Add(time.Minute))
+		l.rec.Spec.RollbackReleased = &released
+		if r := l.after(2 * time.Minute).look().rec.Status.Rollback; r.Holds(l.now) {
+			t.Fatalf("rollback %d still holds after a person released it", i+1)
+		}
+		l.reports(l.rec.Status.Applicable.Revision)
+	}
+}
+
+func TestSevenQuietDaysMakeTheNextRollbackTheFirst(t *testing.T) {
+	l, _, _ := harmed(t)
+	l.look()
+	l.after(8*day + time.Hour).look()
+	l.reports(l.rec.Status.Applicable.Revision)
+	if r := l.after(time.Second).look().rec.Status.Rollback; r.Count != 1 {
+		t.Errorf("count = %d, want 1", r.Count)
+	}
+}
+
+func TestARollbackNeverGivesLessMemoryThanAKillOrAPeakDemands(t *testing.T) {
+	l, _, _ := harmed(t)
+	l.in.OOMKills = []OOMKill{{Container: "app", LimitBytes: 4096 * mebibyte, Time: l.now}}
+	_, memory := app(l.look().rec.Status.Applicable)
+	if want := oomFloorBytes(4096 * mebibyte); memory < want {
+		t.Errorf("memory = %d MiB, a kill demands %d MiB", memory/mebibyte, want/mebibyte)
+	}
+}
+
+func TestWithoutAnythingGoodThatIsKnownTheTemplateComesBack(t *testing.T) {
+	l := checkout(t, 28*day)
+	l.look()
+	l.reports(l.rec.Status.Applicable.Revision)
+	if cpu, memory := app(l.after(time.Minute).look().rec.Status.Applicable); cpu != 2000 || memory != 2048*mebibyte {
+		t.Errorf("given back %dm and %d MiB, want the 2 cores and 2 GiB of the template", cpu, memory/mebibyte)
+	}
+}
+
+func TestUnderManualApprovalWhatIsGivenBackNeedsNone(t *testing.T) {
+	l, good, _ := harmed(t)
+	l.in.Settings.Approval = v1alpha1.ApprovalManual
+	s := l.after(time.Minute).look().rec.Status
+	if diff := cmp.Diff(good.Containers[0].Target, s.Applicable.Containers[0].Target); diff != "" {
+		t.Errorf("target (-good +given back):\n%s", diff)
+	}
+}
+
+func TestHoweverOftenAndWhateverDoesHarmRollbacksComeToRest(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		l, _, _ := harmed(t)
+		for range rapid.IntRange(1, 6).Draw(rt, "looks") {
+			l.after(time.Duration(rapid.IntRange(1, 600).Draw(rt, "minutes")) * time.Minute).look()
+			if rapid.Bool().Draw(rt, "harm") {
+				l.reports(l.rec.Status.Applicable.Revision)
+			}
+		}
+		settled := l.after(time.Minute).look().rec.Status
+		for range 3 {
+			s := l.after(time.Minute).look().rec.Status
+			if s.Rollback.Count != settled.Rollback.Count || s.Applicable.Revision != settled.Applicable.Revision {
+				rt.Fatalf("still moving without new harm: %+v after %+v", s.Rollback, settled.Rollback)
+			}
+		}
+	})
+}
+
+func TestAHealthSignalIsWorseWhenItsMedianIsAboveAlmostAllThatWasBefore(t *testing.T) {
+	steady := func(v float64, n int) []float64 {
+		out := make([]float64, n)
+		for i := range out {
+			out[i] = v + 0.01*float64(i%3)
+		}
+		return out
+	}
+	for name, c := range map[string]struct {
+		before, after []float64
+		want          bool
+	}{
+		"the same":                             {steady(1, 60), steady(1, 8), false},
+		"twice as slow":                        {steady(1, 60), steady(2, 8), true},
+		"a tenth slower":                       {steady(1, 60), steady(1.1, 8), false},
+		"one spike after the change":           {steady(1, 60), append(steady(1, 7), 50), false},
+		"one spike before the change":          {append(steady(1, 59), 50), steady(2, 8), true},
+		"slow every other minute before":       {append(steady(1, 30), steady(3, 30)...), steady(2, 8), false},
+		"errors where there were none":         {make([]float64, 60), steady(0.01, 8), true},
+		"no errors where there were some":      {steady(0.5, 60), make([]float64, 8), false},
+		"no errors, as before":                 {make([]float64, 60), make([]float64, 8), false},
+		"less than before":                     {steady(2, 60), steady(1, 8), false},
+		"as bad as a tenth of the time before": {append(steady(1, 54), steady(4, 6)...), steady(3, 8), false},
+	} {
+		if got := worse(c.before, c.after); got != c.want {
+			t.Errorf("%s: worse = %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+// latency answers every query with a series that changes at a moment.
+type latency struct {
+	at            time.Time
+	before, after float64
+}
+
+func (p latency) QueryRange(_ context.Context, _ string, r promv1.Range, _ ...promv1.Option) (model.Value, promv1.Warnings, promv1.Infos, error) {
+	stream := &model.SampleStream{}
+	for t := r.Start; !t.After(r.End); t = t.Add(r.Step) {
+		v := p.before
+		if !t.Before(p.at) {
+			v = p.after
+		}
+		stream.Values = append(stream.Values, model.SamplePair{Timestamp: model.TimeFromUnixNano(t.UnixNano()), Value: model.SampleValue(v)})
+	}
+	return model.Matrix{stream}, nil, nil, nil
+}
+
+func TestHealthSignalsPassOrTakeBack(t *testing.T) {
+	for name, c := range map[string]struct {
+		after        float64
+		passed, back bool
+	}{"as before": {0.2, true, false}, "three times as slow": {0.6, false, true}} {
+		t.Run(name, func(t *testing.T) {
+			l, good, bad := harmed(t)
+			l.in.Outcomes = []v1alpha1.Outcome{{Time: metav1.NewTime(l.now), Pod: "checkout-1", Revision: bad.Revision, Result: v1alpha1.OutcomeResized}}
+			l.in.Policy.Signals = []v1alpha1.Signal{{Name: "latency", PromQL: "latency", Role: v1alpha1.SignalHealth}}
+			e := &Engine{Querier: latency{l.now, 0.2, c.after}}
+			l.after(10 * time.Minute)
+			l.in.Health = e.health(t.Context(), l.in, MemoryOf(l.rec.Status), l.now)
+			s := l.look().rec.Status
+			if passed := s.Health != nil && s.Health.Revision == bad.Revision; passed != c.passed {
+				t.Errorf("passed = %v, want %v", passed, c.passed)
+			}
+			if back := cmp.Equal(s.Applicable.Containers[0].Target, good.Containers[0].Target); back != c.back {
+				t.Errorf("taken back = %v, want %v: %+v", back, c.back, s.Rollback)
+			}
+		})
+	}
+}
+
+func TestThrottlingAfterCPUWasLoweredTakesItBack(t *testing.T) {
+	for name, c := range map[string]struct {
+		after float32
+		back  bool
+	}{"as before": {0.05, false}, "a little more": {0.12, false}, "a quarter of the time": {0.25, true}} {
+		t.Run(name, func(t *testing.T) {
+			l, _, bad := harmed(t)
+			change := l.now
+			l.in.Outcomes = []v1alpha1.Outcome{{Time: metav1.NewTime(change), Pod: "checkout-1", Revision: bad.Revision, Result: v1alpha1.OutcomeResized}}
+			past := l.in.History.Containers["app"]
+			past.Throttled.Recent = forecast.Series{Start: change.Add(-time.Hour), Step: 5 * time.Minute, Values: make([]float32, 15)}
+			for i := range past.Throttled.Recent.Values {
+				past.Throttled.Recent.Values[i] = 0.05
+				if i >= 12 {
+					past.Throttled.Recent.Values[i] = c.after
+				}
+			}
+			l.in.History.Containers["app"] = past
+			got := (&Engine{}).health(t.Context(), l.in, MemoryOf(l.rec.Status), change.Add(15*time.Minute))
+			if (got.Worse != "") != c.back {
+				t.Errorf("worse = %q, want something: %v", got.Worse, c.back)
+			}
+		})
+	}
+}
