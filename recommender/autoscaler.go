@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/loadline-dev/loadline/apply"
 	"github.com/loadline-dev/loadline/recommender/advice"
 	"github.com/loadline-dev/loadline/recommender/guard"
 )
@@ -54,23 +55,14 @@ func lastScaling(hpa *autoscalingv2.HorizontalPodAutoscaler) advice.Scaling {
 	return s
 }
 
-// addAutoscaler adds which resource's utilisation the autoscaler holds, of all containers or of one. Without metrics it holds
-// CPU at 80 %, the API's default. Of several autoscalers, which is a mistake, all count, and the first by name is shown.
+// addAutoscaler adds which resource's utilisation the autoscaler holds, of all containers or of one. Of several autoscalers,
+// which is a mistake, all count, and the first by name is shown.
 func addAutoscaler(facts guard.HPA, hpa *autoscalingv2.HorizontalPodAutoscaler) guard.HPA {
 	if owner := "HorizontalPodAutoscaler/" + hpa.Name; facts.Owner == "" || owner < facts.Owner {
 		facts.Owner = owner
 	}
-	facts.OnCPU = facts.OnCPU || len(hpa.Spec.Metrics) == 0
-	for _, metric := range hpa.Spec.Metrics {
-		switch r, c := metric.Resource, metric.ContainerResource; {
-		case r != nil && r.Target.Type == autoscalingv2.UtilizationMetricType:
-			facts.OnCPU = facts.OnCPU || r.Name == corev1.ResourceCPU
-			facts.OnMemory = facts.OnMemory || r.Name == corev1.ResourceMemory
-		case c != nil && c.Target.Type == autoscalingv2.UtilizationMetricType && c.Name == corev1.ResourceCPU:
-			facts.OnCPUOf = append(facts.OnCPUOf, c.Container)
-		case c != nil && c.Target.Type == autoscalingv2.UtilizationMetricType && c.Name == corev1.ResourceMemory:
-			facts.OnMemoryOf = append(facts.OnMemoryOf, c.Container)
-		}
-	}
+	held := apply.HeldByAutoscaler(hpa.Spec.Metrics)
+	facts.OnCPU, facts.OnMemory = facts.OnCPU || held.CPU, facts.OnMemory || held.Memory
+	facts.OnCPUOf, facts.OnMemoryOf = append(facts.OnCPUOf, held.CPUOf...), append(facts.OnMemoryOf, held.MemoryOf...)
 	return facts
 }

@@ -85,13 +85,16 @@ func materialMemory(m *v1alpha1.DecisionMemory) v1alpha1.DecisionMemory {
 	return out
 }
 
-// materialCurrent leaves out a number of pods that somebody else decides.
+// materialCurrent leaves out a number of pods that somebody else decides, and peaks, which creep.
 func materialCurrent(s v1alpha1.RecommendationStatus) (current v1alpha1.CurrentValues, owner string) {
 	if s.Replicas != nil {
 		owner = s.Replicas.Owner
 	}
 	if s.Current != nil {
-		current = *s.Current
+		current = *s.Current.DeepCopy()
+	}
+	for i := range current.Containers {
+		current.Containers[i].PeakMemory = nil
 	}
 	if owner != "" {
 		current.Replicas = nil

@@ -49,7 +49,7 @@ func (p Publication) Status() v1alpha1.RecommendationStatus {
 		Updater:            in.Settings.Updater,
 		Candidate:          revisioned(p.Memory.Candidate),
 		Applicable:         revisioned(p.Memory.Applicable),
-		Current:            currentValues(in),
+		Current:            currentValues(in, d),
 		OOMFloor:           oomFloorStatus(p.Memory.OOM),
 		Replicas:           replicaStatus(in, d),
 		Forecast:           forecastStatus(d),

@@ -15,13 +15,18 @@ import (
 	"github.com/loadline-dev/loadline/recommender/advice"
 )
 
-// currentValues is what a pod of the template asks for: a request that is absent equals its limit.
-func currentValues(in Input) *v1alpha1.CurrentValues {
+// currentValues is what a pod of the template asks for, and the memory it was seen to use: a request that is absent equals its
+// limit.
+func currentValues(in Input, d Decision) *v1alpha1.CurrentValues {
 	current := &v1alpha1.CurrentValues{Replicas: new(in.Replicas)}
-	for _, c := range in.Containers {
+	for i, c := range in.Containers {
 		requests, limits := amountsOf(c.Resources.Requests), amountsOf(c.Resources.Limits)
 		requests.CPU, requests.Memory = cmp.Or(requests.CPU, limits.CPU), cmp.Or(requests.Memory, limits.Memory)
-		current.Containers = append(current.Containers, v1alpha1.CurrentContainer{Name: c.Name, Requests: requests, Limits: limits})
+		container := v1alpha1.CurrentContainer{Name: c.Name, Requests: requests, Limits: limits}
+		if peak := d.Proposal.Containers[i].Peak.MemoryBytes; peak > 0 {
+			container.PeakMemory = new(byteQuantity(peak))
+		}
+		current.Containers = append(current.Containers, container)
 	}
 	slices.SortFunc(current.Containers, func(a, b v1alpha1.CurrentContainer) int { return cmp.Compare(a.Name, b.Name) })
 	return current

@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -24,6 +25,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/apply"
 )
 
 // apiServer answers lists with fixed objects, keeps watches open and silent, and counts requests.
@@ -85,6 +87,18 @@ func startCache(tb testing.TB, n int) (cache.Cache, *apiServer) {
 				Limits: []corev1.LimitRangeItem{{Type: corev1.LimitTypeContainer, Min: corev1.ResourceList{"cpu": resource.MustParse("20m")}}},
 			}}},
 		},
+		"/api/v1/nodes": &corev1.NodeList{
+			TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "NodeList"},
+			Items: []corev1.Node{
+				{ObjectMeta: metav1.ObjectMeta{Name: "small"}, Status: nodeOf("4", "64Gi")},
+				{ObjectMeta: metav1.ObjectMeta{Name: "large"}, Status: nodeOf("16", "32Gi")},
+				{ObjectMeta: metav1.ObjectMeta{Name: "cordoned"}, Spec: corev1.NodeSpec{Unschedulable: true}, Status: nodeOf("64", "1Ti")},
+			},
+		},
+		"/apis/policy/v1/poddisruptionbudgets": &policyv1.PodDisruptionBudgetList{
+			TypeMeta: metav1.TypeMeta{APIVersion: "policy/v1", Kind: "PodDisruptionBudgetList"},
+			Items:    []policyv1.PodDisruptionBudget{{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "budget"}}},
+		},
 		"/apis/autoscaling/v2/horizontalpodautoscalers": &autoscalingv2.HorizontalPodAutoscalerList{
 			TypeMeta: metav1.TypeMeta{APIVersion: "autoscaling/v2", Kind: "HorizontalPodAutoscalerList"},
 			Items: []autoscalingv2.HorizontalPodAutoscaler{{
@@ -109,6 +123,8 @@ func startCache(tb testing.TB, n int) (cache.Cache, *apiServer) {
 	mapper := meta.NewDefaultRESTMapper(nil)
 	mapper.Add(corev1.SchemeGroupVersion.WithKind("Namespace"), meta.RESTScopeRoot)
 	mapper.Add(corev1.SchemeGroupVersion.WithKind("LimitRange"), meta.RESTScopeNamespace)
+	mapper.Add(corev1.SchemeGroupVersion.WithKind("Node"), meta.RESTScopeRoot)
+	mapper.Add(policyv1.SchemeGroupVersion.WithKind("PodDisruptionBudget"), meta.RESTScopeNamespace)
 	mapper.Add(v1alpha1.SchemeGroupVersion.WithKind("Recommendation"), meta.RESTScopeNamespace)
 	mapper.Add(autoscalingv2.SchemeGroupVersion.WithKind("HorizontalPodAutoscaler"), meta.RESTScopeNamespace)
 	options.Mapper = mapper
@@ -172,6 +188,12 @@ func TestTheCacheKeepsOnlyWhatAdmissionNeeds(t *testing.T) {
 	if ranges, err := (cached{c}).LimitRanges(t.Context(), "shop"); err != nil || len(ranges) != 1 {
 		t.Errorf("limit ranges %v, %v", ranges, err)
 	}
+	if budgets, err := (cached{c}).DisruptionBudgets(t.Context(), "shop"); err != nil || len(budgets) != 1 {
+		t.Errorf("disruption budgets %v, %v", budgets, err)
+	}
+	if largest, err := (cached{c}).LargestNode(t.Context()); err != nil || largest != (apply.Amounts{CPUMillis: 16000, MemoryBytes: 64 << 30}) {
+		t.Errorf("largest node %+v, %v", largest, err)
+	}
 	annotations, known, err := cached{c}.Annotations(t.Context(), "shop")
 	if err != nil || !known || annotations["other"] != "" || annotations[v1alpha1.AnnotationMode] != "auto" {
 		t.Errorf("annotations %v, %v, %v", annotations, known, err)
@@ -179,6 +201,10 @@ func TestTheCacheKeepsOnlyWhatAdmissionNeeds(t *testing.T) {
 	if err := c.Get(t.Context(), client.ObjectKey{Namespace: "shop", Name: "x"}, &corev1.Pod{}); err == nil {
 		t.Error("reading pods starts an informer for all of them")
 	}
+}
+
+func nodeOf(cpu, memory string) corev1.NodeStatus {
+	return corev1.NodeStatus{Allocatable: corev1.ResourceList{"cpu": resource.MustParse(cpu), "memory": resource.MustParse(memory)}}
 }
 
 // podOf is a pod of a Deployment of about the size that real pods have.

@@ -13,6 +13,7 @@
 //	workloads.go   replicas, and the annotations of workloads
 //	namespaces.go  the admission label, and the annotations of namespaces
 //	objects.go     Recommendations;  policies.go  SizingPolicies
+//	advise.go      warnings about what is legal and unwise;  facts.go  what they need to know
 //	patch.go       differences as JSON patches
 //	setup.go       puts them on a server
 package webhook

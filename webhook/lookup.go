@@ -7,6 +7,7 @@ import (
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -26,7 +27,7 @@ type lookup interface {
 }
 
 // CacheOptions returns the options of the only cache the webhook reads: Recommendations without their reasoning, the
-// annotations of namespaces, LimitRanges, and the targets of HorizontalPodAutoscalers. Reading anything else is an error instead of a new
+// annotations of namespaces, LimitRanges, and of autoscalers, disruption budgets and nodes what warnings need. Reading anything else is an error instead of a new
 // informer. Objects are handed out without a copy, so a manager with this cache must not be shared with code that changes
 // what it reads.
 func CacheOptions() cache.Options {
@@ -38,6 +39,8 @@ func CacheOptions() cache.Options {
 			&v1alpha1.Recommendation{}:               {Transform: stripRecommendation},
 			&autoscalingv2.HorizontalPodAutoscaler{}: {Transform: stripAutoscaler},
 			&corev1.LimitRange{}:                     {},
+			&policyv1.PodDisruptionBudget{}:          {Transform: stripBudget},
+			&corev1.Node{}:                           {Transform: stripNode},
 			namespaceMetadata():                      {Transform: stripNamespace},
 		},
 	}
@@ -70,10 +73,25 @@ func stripRecommendation(in any) (any, error) {
 			Mode:         rec.Status.Mode,
 			TargetUID:    rec.Status.TargetUID,
 			Display:      v1alpha1.Display{Why: why},
+			Current:      peaks(rec.Status.Current),
 			ObservedTime: rec.Status.ObservedTime,
 			Applicable:   rec.Status.Applicable,
 		},
 	}, nil
+}
+
+// peaks is what is left of the present sizes: the memory that containers were seen to use.
+func peaks(current *v1alpha1.CurrentValues) *v1alpha1.CurrentValues {
+	if current == nil {
+		return nil
+	}
+	kept := &v1alpha1.CurrentValues{}
+	for _, c := range current.Containers {
+		if c.PeakMemory != nil {
+			kept.Containers = append(kept.Containers, v1alpha1.CurrentContainer{Name: c.Name, PeakMemory: c.PeakMemory})
+		}
+	}
+	return kept
 }
 
 func stripAutoscaler(in any) (any, error) {
@@ -83,7 +101,7 @@ func stripAutoscaler(in any) (any, error) {
 	}
 	return &autoscalingv2.HorizontalPodAutoscaler{
 		ObjectMeta: stripMeta(hpa.ObjectMeta),
-		Spec:       autoscalingv2.HorizontalPodAutoscalerSpec{ScaleTargetRef: hpa.Spec.ScaleTargetRef},
+		Spec:       autoscalingv2.HorizontalPodAutoscalerSpec{ScaleTargetRef: hpa.Spec.ScaleTargetRef, Metrics: hpa.Spec.Metrics},
 	}, nil
 }
 
@@ -129,6 +147,7 @@ func indexScaleTarget(obj client.Object) []string {
 func prepareCache(ctx context.Context, c cache.Cache) error {
 	for _, obj := range []client.Object{
 		&v1alpha1.Recommendation{}, &autoscalingv2.HorizontalPodAutoscaler{}, &corev1.LimitRange{}, namespaceMetadata(),
+		&policyv1.PodDisruptionBudget{}, &corev1.Node{},
 	} {
 		if _, err := c.GetInformer(ctx, obj, cache.BlockUntilSynced(false)); err != nil {
 			return fmt.Errorf("watch %T: %w", obj, err)

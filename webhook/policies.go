@@ -15,10 +15,17 @@ import (
 
 // policies validates SizingPolicies: what the schema and its CEL rules cannot see.
 type policies struct {
-	clock clock.PassiveClock
+	clock   clock.PassiveClock
+	adviser *adviser
 }
 
-func (p *policies) validate(req *admissionv1.AdmissionRequest) (answer, error) {
+// validate refuses mistakes, and warns about what is legal and unwise.
+func (p *policies) validate(ctx context.Context, req *admissionv1.AdmissionRequest) (answer, error) {
+	mistakes := func(_ context.Context, req *admissionv1.AdmissionRequest) (answer, error) { return p.mistakes(req) }
+	return withWarnings(mistakes, p.adviser.policy)(ctx, req)
+}
+
+func (p *policies) mistakes(req *admissionv1.AdmissionRequest) (answer, error) {
 	policy, err := decode[v1alpha1.SizingPolicy](req.Object)
 	if err != nil {
 		return answer{}, err
@@ -163,13 +170,13 @@ type objects struct {
 	recommendations recommendations
 }
 
-func (o *objects) validate(_ context.Context, req *admissionv1.AdmissionRequest) (answer, error) {
+func (o *objects) validate(ctx context.Context, req *admissionv1.AdmissionRequest) (answer, error) {
 	if !isWrite(req) || req.Kind.Group != v1alpha1.Group {
 		return answer{outcome: outcomeIrrelevant}, nil
 	}
 	switch req.Kind.Kind {
 	case "SizingPolicy":
-		return o.policies.validate(req)
+		return o.policies.validate(ctx, req)
 	case "Recommendation":
 		return o.recommendations.validate(req)
 	default:

@@ -22,6 +22,8 @@ const (
 	PathValidateNamespaces = "/validate-namespaces"
 	PathValidateWorkloads  = "/validate-workloads"
 	PathValidateLoadline   = "/validate-loadline"
+	PathAdviseWorkloads    = "/advise-workloads"
+	PathAdviseAutoscalers  = "/advise-autoscalers"
 )
 
 // DefaultStaleAfter is how old sizes may be before they no longer lower anything at admission.
@@ -80,6 +82,7 @@ func Setup(mgr manager.Manager, o Options) error {
 type caches interface {
 	lookup
 	limitRanges
+	facts
 }
 
 // register puts all handlers on a server. The herald that it returns has to be started by the caller.
@@ -98,14 +101,17 @@ func register(s ctrlwebhook.Server, look caches, recorder events.EventRecorder, 
 	sh := &shell{metrics: m, clock: o.Clock, log: o.Log, tell: h.tell}
 	g := gate{lookup: look, excluded: o.Excluded, clock: o.Clock, staleAfter: o.StaleAfter}
 	ns := &namespaces{excluded: o.Excluded}
-	own := &objects{policies: policies{clock: o.Clock}, recommendations: recommendations{clock: o.Clock}}
+	v := &adviser{gate: g, facts: look}
+	own := &objects{policies: policies{clock: o.Clock, adviser: v}, recommendations: recommendations{clock: o.Clock}}
 
 	s.Register(PathMutatePods, sh.handler("pods", (&pods{gate: g, limits: look}).mutate))
 	s.Register(PathMutateWorkloads, sh.handler("workloads", (&workloads{g}).mutate))
 	s.Register(PathMutateNamespaces, sh.handler("namespaces", ns.label))
-	s.Register(PathValidateNamespaces, sh.handler("validate-namespaces", ns.validate))
+	s.Register(PathValidateNamespaces, sh.handler("validate-namespaces", withWarnings(ns.validate, v.namespace)))
 	s.Register(PathValidateWorkloads, sh.handler("validate-workloads", validateWorkload))
 	s.Register(PathValidateLoadline, sh.handler("validate-loadline", own.validate))
+	s.Register(PathAdviseWorkloads, sh.handler("advise-workloads", v.workload))
+	s.Register(PathAdviseAutoscalers, sh.handler("advise-autoscalers", v.autoscaler))
 	return h, nil
 }
 

@@ -12,7 +12,9 @@ import (
 	jsonpatch "github.com/evanphx/json-patch/v5"
 	"github.com/prometheus/client_golang/prometheus"
 	admissionv1 "k8s.io/api/admission/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -21,6 +23,7 @@ import (
 	ctrlwebhook "sigs.k8s.io/controller-runtime/pkg/webhook"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/apply"
 )
 
 var noon = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
@@ -31,6 +34,9 @@ type world struct {
 	recommendations map[string]*v1alpha1.Recommendation
 	autoscalers     map[string]string
 	limitRanges     map[string][]corev1.LimitRange
+	hpas            []autoscalingv2.HorizontalPodAutoscaler
+	budgets         []policyv1.PodDisruptionBudget
+	node            apply.Amounts
 	broken          func() error
 
 	registry *prometheus.Registry
@@ -60,6 +66,16 @@ func (w *world) Autoscaler(_ context.Context, namespace, kind, workload string) 
 func (w *world) LimitRanges(_ context.Context, namespace string) ([]corev1.LimitRange, error) {
 	return w.limitRanges[namespace], nil
 }
+
+func (w *world) Autoscalers(context.Context, string) ([]autoscalingv2.HorizontalPodAutoscaler, error) {
+	return w.hpas, nil
+}
+
+func (w *world) DisruptionBudgets(context.Context, string) ([]policyv1.PodDisruptionBudget, error) {
+	return w.budgets, nil
+}
+
+func (w *world) LargestNode(context.Context) (apply.Amounts, error) { return w.node, nil }
 
 // newWorld has a namespace shop in mode initial.
 func newWorld(tb testing.TB, recs ...*v1alpha1.Recommendation) *world {

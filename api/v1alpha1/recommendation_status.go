@@ -190,6 +190,10 @@ type CurrentContainer struct {
 	// limits in the template, in cores and bytes.
 	// +optional
 	Limits ResourceAmounts `json:"limits,omitempty"`
+
+	// peakMemory is the most memory that one pod was seen to use in this container, in bytes.
+	// +optional
+	PeakMemory *resource.Quantity `json:"peakMemory,omitempty"`
 }
 
 // ReplicaStatus tells how the number of pods was found.

@@ -211,6 +211,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
+    - name: peakMemory
+      type:
+        namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
     - name: requests
       type:
         namedType: com.github.loadline-dev.loadline.api.v1alpha1.ResourceAmounts

@@ -2,6 +2,10 @@
 
 package v1alpha1
 
+import (
+	resource "k8s.io/apimachinery/pkg/api/resource"
+)
+
 // CurrentContainerApplyConfiguration represents a declarative configuration of the CurrentContainer type for use
 // with apply.
 //
@@ -13,6 +17,8 @@ type CurrentContainerApplyConfiguration struct {
 	Requests *ResourceAmountsApplyConfiguration `json:"requests,omitempty"`
 	// limits in the template, in cores and bytes.
 	Limits *ResourceAmountsApplyConfiguration `json:"limits,omitempty"`
+	// peakMemory is the most memory that one pod was seen to use in this container, in bytes.
+	PeakMemory *resource.Quantity `json:"peakMemory,omitempty"`
 }
 
 // CurrentContainerApplyConfiguration constructs a declarative configuration of the CurrentContainer type for use with
@@ -42,5 +48,13 @@ func (b *CurrentContainerApplyConfiguration) WithRequests(value *ResourceAmounts
 // If called multiple times, the Limits field is set to the value of the last call.
 func (b *CurrentContainerApplyConfiguration) WithLimits(value *ResourceAmountsApplyConfiguration) *CurrentContainerApplyConfiguration {
 	b.Limits = value
+	return b
+}
+
+// WithPeakMemory sets the PeakMemory field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the PeakMemory field is set to the value of the last call.
+func (b *CurrentContainerApplyConfiguration) WithPeakMemory(value resource.Quantity) *CurrentContainerApplyConfiguration {
+	b.PeakMemory = &value
 	return b
 }
