@@ -140,7 +140,7 @@ test-full: ## Run the scenarios behind the build tag full, such as those with a 
 fuzz: ## Look for inputs that break a parser, FUZZTIME for each fuzz test
 	@grep -rHoE --include='*_test.go' --exclude-dir=e2e '^func Fuzz[A-Za-z0-9_]+' . | while IFS=: read -r file name; do \
 		name=$${name#func }; \
-		$(phase) "$$name in $$(dirname $$file)" go test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) "$$(dirname $$file)"; \
+		$(phase) "$$name in $$(dirname $$file)" go test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x "$$(dirname $$file)"; \
 	done
 
 .PHONY: bench
