@@ -102,6 +102,7 @@ func (p pass) sizingInput() sizing.Input {
 			Name:          container.Name,
 			CPUTotal:      past.CPUTotal,
 			CPUHottest:    past.CPUHottest,
+			Demand:        p.in.Demands[container.Name],
 			MemoryHottest: memory,
 			Throttled:     past.Throttled,
 			CPUForecast:   p.forecasts[i].Advised,

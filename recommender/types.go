@@ -73,6 +73,8 @@ type Input struct {
 	PendingRaises map[string]time.Time
 	// Forecasts of each container's demand, by name, made from History; see Forecaster. A container that is missing has none.
 	Forecasts map[string]DemandForecast
+	// Demands are what sizing.Measure found in History at the policy's quantile, by container. One that is missing is measured.
+	Demands map[string]sizing.Demand
 	// Annotations are the evidence that people wrote.
 	Annotations []advice.Annotation
 	// Events are warnings of Kubernetes about the workload and its pods, counted; Scalings what its autoscalers did last.

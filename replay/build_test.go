@@ -60,6 +60,16 @@ func replayed(t *testing.T, o Options, workloads ...Workload) Result {
 	return result
 }
 
+// swept is replayed with every knob turned.
+func swept(t *testing.T, o Options, workloads ...Workload) Result {
+	t.Helper()
+	result, err := Sweep(t.Context(), workloads, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return result
+}
+
 func near(t *testing.T, what string, got, want, tolerance float64) {
 	t.Helper()
 	if !(math.Abs(got-want) <= tolerance) {

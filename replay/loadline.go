@@ -11,6 +11,7 @@ import (
 	"github.com/loadline-dev/loadline/forecast"
 	"github.com/loadline-dev/loadline/recommender"
 	"github.com/loadline-dev/loadline/recommender/history"
+	"github.com/loadline-dev/loadline/recommender/sizing"
 )
 
 const (
@@ -80,6 +81,7 @@ func (l *loadline) want(i int, p pod) Amounts {
 	if !l.noForecast {
 		l.input.Forecasts = l.trace.forecasts.at(l.input, l.trace.at(i))
 	}
+	l.input.Demands = l.trace.demands.at(i, l.input)
 	l.input.PendingRaises = l.pending(p)
 	_, l.memory = recommender.Decide(l.trace.at(i), l.input, l.memory)
 	if l.memory.Applicable == nil {
@@ -166,6 +168,29 @@ func (f *forecasts) at(in recommender.Input, now time.Time) map[string]recommend
 		f.byHour[hour] = made
 	}
 	return made
+}
+
+// demands are what the history of one workload says of its demand at the start of each step. That depends on the policy's quantile
+// besides, so all policies with the same one share them.
+type demands map[demandKey]map[string]sizing.Demand
+
+type demandKey struct {
+	step            int
+	quantilePercent int32
+}
+
+// at returns the demand at the start of a step, from the history in the input.
+func (d demands) at(i int, in recommender.Input) map[string]sizing.Demand {
+	key := demandKey{i, *in.Policy.CPU.QuantilePercent}
+	known, ok := d[key]
+	if !ok {
+		c := in.History.Containers[container]
+		measured := sizing.ContainerInput{CPUTotal: c.CPUTotal, CPUHottest: c.CPUHottest}
+		quantile := float64(key.quantilePercent) / 100
+		known = map[string]sizing.Demand{container: sizing.Measure(measured, quantile, in.History.Pods, in.History.Until)}
+		d[key] = known
+	}
+	return known
 }
 
 // killed reports the kill as the pod's status would, from the next step on.

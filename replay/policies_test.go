@@ -147,11 +147,15 @@ func TestLoadlineIsToldOfARaiseThatIsPending(t *testing.T) {
 func TestARowDoesNotDependOnTheOtherRows(t *testing.T) {
 	w := daily("web", 5, 1)
 	o := Options{Warmup: 72 * time.Hour, Cadence: time.Hour}
-	all := replayed(t, o, w)
-	for _, want := range all.Policies {
+	all := swept(t, o, w)
+	for i, want := range all.Policies {
 		o.Policies = []string{want.Policy}
-		if diff := cmp.Diff(want, replayed(t, o, w).Policies[0]); diff != "" {
+		alone := swept(t, o, w)
+		if diff := cmp.Diff(want, alone.Policies[0]); diff != "" {
 			t.Errorf("%s beside the others and alone:\n%s", want.Policy, diff)
+		}
+		if diff := cmp.Diff(all.Sweeps[i].Points, alone.Sweeps[0].Points); diff != "" {
+			t.Errorf("%s, its knob turned, beside the others and alone:\n%s", want.Policy, diff)
 		}
 	}
 }

@@ -37,10 +37,11 @@ type trace struct {
 	ones, hourlyOnes   []float32
 	hasMemory          bool
 	forecasts          *forecasts
+	demands            demands
 }
 
 func newTrace(w *Workload, start time.Time) *trace {
-	t := &trace{workload: w, start: start, firstHour: start.Truncate(time.Hour), hasMemory: len(w.Memory) > 0, forecasts: newForecasts()}
+	t := &trace{workload: w, start: start, firstHour: start.Truncate(time.Hour), hasMemory: len(w.Memory) > 0, forecasts: newForecasts(), demands: demands{}}
 	t.lead = int(start.Sub(t.firstHour) / Step)
 	t.cpuMean, t.cpuMax = t.hourly(w.CPU)
 	t.memoryMean, t.memMax = t.hourly(w.Memory)

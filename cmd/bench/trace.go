@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -48,7 +49,12 @@ type grid struct {
 	VPA       replay.Curve          `json:"vpa"`
 }
 
+// gcPercent lets the heap grow to nine times what is alive before it is collected. That is a few dozen megabytes, and a fifth of
+// a replay's time would else go into collecting what every decision leaves behind.
+const gcPercent = 800
+
 func (b bench) runTrace(ctx context.Context, files traceFiles) (*traceResult, error) {
+	defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
 	workloads, err := b.readTrace(files)
 	if err != nil {
 		return nil, err

@@ -14,7 +14,7 @@ const recently = 10 * time.Minute
 // cpuSize is the CPU of one container.
 type cpuSize struct {
 	container ContainerInput
-	demand    demand
+	demand    Demand
 	// cores that a pod gets without advice, margin included.
 	cores float64
 	// targetMillis includes what advice adds, plainMillis does not.
@@ -25,8 +25,9 @@ type cpuSize struct {
 	trail                     []string
 }
 
-// demand is what one pod needs, in cores.
-type demand struct {
+// Demand is what one pod of a container needs of CPU, in cores, by its history alone. The zero Demand is not measured.
+type Demand struct {
+	measured bool
 	// average is the policy's quantile of all pods divided by their number; NaN if the number is not known.
 	average float64
 	// hottest is hottestQuantile of the busiest pod; NaN if it was not measured, or is not more than average.
@@ -38,16 +39,26 @@ type demand struct {
 	leastImbalance float64
 }
 
-// measure computes the demand of one pod. The busiest pod may go over it twice as often as the average one: it is measured
-// at 2q−1, which is the p90 for a policy of p95. At q itself the busiest pod, by luck a different one each time, would
-// size all; without it, a pod that does more than its share would starve.
-func measure(c ContainerInput, q float64, pods forecast.Usage, now time.Time) demand {
-	d := demand{hottestQuantile: max(0.5, 2*q-1)}
-	d.average = forecast.WeightedQuantile(weighted(c.CPUTotal, &pods, now), q)
+// Measure computes the demand of one pod at the policy's quantile q. The busiest pod may go over it twice as often as the
+// average one: it is measured at 2q−1, which is the p90 for a policy of p95. At q itself the busiest pod, by luck a different one
+// each time, would size all; without it, a pod that does more than its share would starve.
+//
+// Propose does the same where ContainerInput.Demand is not measured. Who proposes several times from one history can spare that.
+func Measure(c ContainerInput, q float64, pods forecast.Usage, now time.Time) Demand {
+	c, _ = cleanContainer(c)
+	pods, _ = cleanUsage(pods, maxPods)
+	return measure(c, q, pods, now)
+}
+
+// measure is Measure of a history without corrupt values.
+func measure(c ContainerInput, q float64, pods forecast.Usage, now time.Time) Demand {
+	d := Demand{measured: true, hottestQuantile: max(0.5, 2*q-1)}
+	samples := make([]forecast.Sample, 0, max(sampleCount(c.CPUTotal), sampleCount(c.CPUHottest)))
+	d.average = forecast.WeightedQuantile(weighted(samples, c.CPUTotal, &pods, now), q)
 	if math.IsNaN(d.average) {
 		d.hottestQuantile = q
 	}
-	d.hottest = quantileAbove(weighted(c.CPUHottest, nil, now), d.hottestQuantile, d.average)
+	d.hottest = quantileAbove(weighted(samples, c.CPUHottest, nil, now), d.hottestQuantile, d.average)
 	d.perPod = d.average
 	if !math.IsNaN(d.hottest) {
 		d.perPod = d.hottest
@@ -57,7 +68,7 @@ func measure(c ContainerInput, q float64, pods forecast.Usage, now time.Time) de
 
 // imbalance is how many times the average a pod has to be sized for: at least 1, and at most the number of pods, because
 // no pod uses more than all together.
-func (d demand) imbalance(pods float64) float64 {
+func (d Demand) imbalance(pods float64) float64 {
 	imbalance := max(1, d.leastImbalance)
 	if d.average > 0 && d.perPod > d.average {
 		imbalance = max(imbalance, d.perPod/d.average)
@@ -90,7 +101,7 @@ func (s *cpuSize) setCores(cores float64) {
 	s.cores, s.plainMillis = cores, max(1, atLeast(cores*1000)) // Zero would mean no proposal.
 }
 
-func (d demand) sentence(policy ResourcePolicy, millis int64, hours int) string {
+func (d Demand) sentence(policy ResourcePolicy, millis int64, hours int) string {
 	history := fmt.Sprintf("of the last %s, recent days weighing more (half-life 24 h), is %.3f cores", span(hours), d.perPod)
 	who := fmt.Sprintf("p%.4g %s per pod", policy.Quantile*100, history)
 	if !math.IsNaN(d.hottest) {

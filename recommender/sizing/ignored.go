@@ -12,8 +12,11 @@ import (
 // measureWithout computes the demand of one pod with and without the windows that may be left out, and takes the larger. What
 // people say of the past can so bring back what an outage or a shutdown hid, and can never take away what was measured. The
 // sentences say what was left out; there are none where that made no difference.
-func measureWithout(in Input, c ContainerInput, pods forecast.Usage) (demand, []string) {
-	all := measure(c, in.Policy.CPU.Quantile, pods, in.Now)
+func measureWithout(in Input, c ContainerInput, pods forecast.Usage) (Demand, []string) {
+	all := c.Demand
+	if !all.measured {
+		all = measure(c, in.Policy.CPU.Quantile, pods, in.Now)
+	}
 	if len(in.Ignored) == 0 {
 		return all, nil
 	}

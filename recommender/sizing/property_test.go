@@ -138,6 +138,18 @@ func TestAHigherPeakNeverMeansLessMemory(t *testing.T) {
 	})
 }
 
+func TestADemandThatWasMeasuredBeforeGivesTheSameProposal(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		in := anyInput(t)
+		want := Propose(in)
+		c := &in.Containers[0]
+		c.Demand = Measure(*c, in.Policy.CPU.Quantile, in.Pods, in.Now)
+		if diff := cmp.Diff(want, Propose(in), cmpopts.EquateNaNs()); diff != "" {
+			t.Fatalf("measured in Propose, and before:\n%s", diff)
+		}
+	})
+}
+
 func TestTheSameInputGivesTheSameProposal(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		in := anyInput(t)

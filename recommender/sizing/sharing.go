@@ -29,7 +29,7 @@ func (s *cpuSize) share(in Input, pods float64) {
 		return
 	}
 	policy := in.Policy.CPU
-	total := forecast.WeightedQuantile(weighted(s.container.CPUTotal, nil, in.Now), policy.Quantile)
+	total := forecast.WeightedQuantile(weighted(nil, s.container.CPUTotal, nil, in.Now), policy.Quantile)
 	each := total / pods * s.demand.imbalance(pods)
 	before := s.plainMillis
 	if s.setCores(each * (1 + policy.Margin)); s.plainMillis != before {

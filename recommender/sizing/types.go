@@ -43,6 +43,8 @@ type ContainerInput struct {
 	CPUTotal, CPUHottest forecast.Usage
 	// MemoryHottest is the memory of the largest pod, in bytes, of the metric that the policy names.
 	MemoryHottest forecast.Usage
+	// Demand is what Measure found at the policy's quantile; zero if nobody has measured yet.
+	Demand Demand
 	// Throttled is the share of CFS periods that were throttled, 0 to 1, of the worst pod.
 	Throttled forecast.Usage
 	// CPUForecast is the forecast of CPUTotal.HourlyMax with the level ReplicaLevel, after advice; BaseForecast before it.

@@ -84,12 +84,16 @@ func (d *decay) next() float64 {
 	return w
 }
 
-// weighted turns a usage into samples per pod whose weight is their length in hours, halved for each HalfLife of age.
+// sampleCount is how many samples a usage has at most.
+func sampleCount(u forecast.Usage) int { return 2*u.HourlyMax.Len() + u.Recent.Len() }
+
+// weighted turns a usage into samples per pod whose weight is their length in hours, halved for each HalfLife of age. They take
+// the place of those in the slice.
 //
 // The last day is there in 5-minute values. An older hour is only known by its mean and maximum: it counts as one 5-minute
 // value at the maximum, and eleven at what then remains for the mean, (12·mean − max) ÷ 11.
-func weighted(u forecast.Usage, pods *forecast.Usage, now time.Time) []forecast.Sample {
-	samples := make([]forecast.Sample, 0, 2*u.HourlyMax.Len()+u.Recent.Len())
+func weighted(samples []forecast.Sample, u forecast.Usage, pods *forecast.Usage, now time.Time) []forecast.Sample {
+	samples = samples[:0]
 	add := func(v, weight float64) {
 		if !math.IsNaN(v) && weight > 0 {
 			samples = append(samples, forecast.Sample{Value: v, Weight: weight})

@@ -36,7 +36,7 @@ func TestAnAgeBeyondMeasureLeavesNoSamples(t *testing.T) {
 	old := usage(1)
 	old.HourlyMax.Start, old.HourlyMean.Start = now.AddDate(-90, 0, 0), now.AddDate(-90, 0, 0)
 	old.Recent = forecast.Series{}
-	if samples := weighted(old, nil, now); len(samples) != 0 {
+	if samples := weighted(nil, old, nil, now); len(samples) != 0 {
 		t.Errorf("%d samples of the last century", len(samples))
 	}
 }
