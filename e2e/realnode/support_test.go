@@ -1,0 +1,111 @@
+//go:build full && linux
+
+package realnode_test
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	promapi "github.com/prometheus/client_golang/api"
+	promv1 "github.com/prometheus/client_golang/api/prometheus/v1"
+	"github.com/prometheus/common/model"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/e2e/shop"
+)
+
+// start creates all workloads, each in its namespace, which opts in to nothing yet.
+func (f fixture) start(t *testing.T) {
+	t.Helper()
+	g := NewWithT(t)
+	admin, err := client.New(f.cluster.AdminConfig, client.Options{})
+	g.Expect(err).NotTo(HaveOccurred())
+	for _, w := range []struct {
+		shop.Workload
+		args []string
+	}{
+		{burner(), []string{"-cpu=300", "-memory=60"}},
+		{hog(), []string{"-memory=100"}},
+		{guarded(), nil},
+	} {
+		g.Expect(admin.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.Namespace}})).To(Succeed())
+		deployment := w.Object(f.now).(*appsv1.Deployment)
+		pod := &deployment.Spec.Template.Spec
+		pod.NodeSelector = map[string]string{"type": "real"}
+		pod.HostNetwork, pod.AutomountServiceAccountToken = true, new(false)
+		pod.TerminationGracePeriodSeconds = new(int64(2))
+		pod.Containers[0].Args = w.args
+		g.Expect(admin.Create(t.Context(), deployment)).To(Succeed())
+	}
+}
+
+func (f fixture) scene(t *testing.T) *WithT {
+	t.Helper()
+	g := NewWithT(t)
+	g.SetDefaultEventuallyTimeout(patience)
+	g.SetDefaultEventuallyPollingInterval(200 * time.Millisecond)
+	return g
+}
+
+// optIn sets the mode auto on a namespace, and what else is given.
+func (f fixture) optIn(t *testing.T, namespace string, annotations map[string]string) {
+	t.Helper()
+	object := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}
+	all := map[string]string{v1alpha1.AnnotationMode: "auto"}
+	maps.Copy(all, annotations)
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": all}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.loadline.Client.Patch(t.Context(), object, client.RawPatch(types.MergePatchType, patch)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// pods returns the living pods of a namespace.
+func (f fixture) pods(t *testing.T, namespace string) []corev1.Pod {
+	t.Helper()
+	list := &corev1.PodList{}
+	if err := f.loadline.Client.List(t.Context(), list, client.InNamespace(namespace)); err != nil {
+		t.Fatal(err)
+	}
+	return slices.DeleteFunc(list.Items, func(p corev1.Pod) bool { return p.DeletionTimestamp != nil })
+}
+
+func ready(pods []corev1.Pod) int {
+	count := 0
+	for _, pod := range pods {
+		for _, c := range pod.Status.Conditions {
+			if c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue {
+				count++
+			}
+		}
+	}
+	return count
+}
+
+// measured asks Prometheus for one number; 0 while there is none.
+func (f fixture) measured(t *testing.T, query string) (float64, error) {
+	t.Helper()
+	prometheus, err := promapi.NewClient(promapi.Config{Address: f.cluster.PrometheusURL})
+	if err != nil {
+		return 0, err
+	}
+	answer, _, _, err := promv1.NewAPI(prometheus).Query(t.Context(), query, time.Now())
+	if err != nil {
+		return 0, err
+	}
+	if vector, ok := answer.(model.Vector); ok && len(vector) == 1 {
+		return float64(vector[0].Value), nil
+	}
+	return 0, nil
+}
