@@ -49,6 +49,8 @@ type Installation struct {
 	Binary string
 	// Config that the parts run with.
 	Config config.Config
+	// Change, if not nil, changes the command of each part that is started from now on.
+	Change func(*exec.Cmd)
 
 	// ctx is Install's: processes live as long, not only as long as the test that starts one.
 	ctx     context.Context //nolint:containedctx // see above
@@ -197,6 +199,9 @@ func (in *Installation) start(ctx context.Context, part, name string) error {
 	}
 	in.starts++
 	cmd := exec.Command(in.Binary, part, "--config", file, "--kubeconfig", kubeconfig)
+	if in.Change != nil {
+		in.Change(cmd)
+	}
 	p, err := in.cluster.Run(in.ctx, fmt.Sprintf("loadline-%s-%d", name, in.starts), cmd)
 	if err != nil {
 		return fmt.Errorf("start the %s: %w", name, err)
