@@ -152,8 +152,29 @@ type Updater struct {
 	ResizeRetryInterval metav1.Duration `json:"resizeRetryInterval"`
 	// KillSwitchConfigMap in the operator's namespace stops the updater while it is there, unless its key "stop" is "false".
 	KillSwitchConfigMap string `json:"killSwitchConfigMap"`
+	// Breaker stops every change when the whole cluster gets worse.
+	Breaker Breaker `json:"breaker"`
 	// RecordConfigMap in the operator's namespace is where the updater writes down what it does. It must exist, and may be empty.
 	RecordConfigMap string `json:"recordConfigMap"`
 
 	LeaderElection LeaderElection `json:"leaderElection"`
+}
+
+// Breaker says when every change in the cluster stops. A count opens the breaker when it has reached what is written here, and
+// three times what is usual in the cluster; 0 means that it is not looked at.
+type Breaker struct {
+	// Window over which events are counted.
+	Window metav1.Duration `json:"window"`
+	// Quiet is how long no count may be high before a little is tried, and then again before everything goes on.
+	Quiet metav1.Duration `json:"quiet"`
+	// OOMKills is the number of containers killed for lack of memory.
+	OOMKills int `json:"oomKills"`
+	// PendingPods is the number of pods that no node has room for at the moment.
+	PendingPods int `json:"pendingPods"`
+	// UnsizedWorkloads is the number of workloads whose new pods came from admission without sizes.
+	UnsizedWorkloads int `json:"unsizedWorkloads"`
+	// ProbeFailures is the number of admission round trips that failed.
+	ProbeFailures int `json:"probeFailures"`
+	// APITrouble is the number of changes that the API server did not answer, or not in time.
+	APITrouble int `json:"apiTrouble"`
 }

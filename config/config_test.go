@@ -197,7 +197,12 @@ func TestValidate(t *testing.T) {
 		"a probe that is never too slow": {
 			func(c *config.Config) { c.Updater.ProbeMaxLatency = metav1.Duration{Duration: time.Minute} }, "updater.probeMaxLatency: ",
 		},
-		"a negative budget": {func(c *config.Config) { c.Updater.ResizesPerMinute = -1 }, "updater.resizesPerMinute: "},
+		"a breaker without a window": {func(c *config.Config) { c.Updater.Breaker.Window = metav1.Duration{} }, "updater.breaker.window: "},
+		"a breaker that never closes": {
+			func(c *config.Config) { c.Updater.Breaker.Quiet = metav1.Duration{Duration: 48 * time.Hour} }, "updater.breaker.quiet: ",
+		},
+		"a breaker with a negative count": {func(c *config.Config) { c.Updater.Breaker.PendingPods = -1 }, "updater.breaker.pendingPods: "},
+		"a negative budget":               {func(c *config.Config) { c.Updater.ResizesPerMinute = -1 }, "updater.resizesPerMinute: "},
 		"a price below zero": {func(c *config.Config) {
 			c.Policy.CostWeights = &v1alpha1.CostWeights{CPUHour: new(resource.MustParse("-1"))}
 		}, "policy.costWeights.cpuHour: "},

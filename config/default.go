@@ -109,8 +109,21 @@ func defaultUpdater() Updater {
 		ResizesPerMinute:          60,
 		ResizeRetryInterval:       duration(5 * time.Minute),
 		KillSwitchConfigMap:       "loadline-kill-switch",
+		Breaker:                   defaultBreaker(),
 		RecordConfigMap:           "loadline-updater-record",
 		LeaderElection:            defaultLeaderElection("loadline-updater"),
+	}
+}
+
+func defaultBreaker() Breaker {
+	return Breaker{
+		Window:           duration(10 * time.Minute),
+		Quiet:            duration(10 * time.Minute),
+		OOMKills:         5,
+		PendingPods:      10,
+		UnsizedWorkloads: 3,
+		ProbeFailures:    5,
+		APITrouble:       5,
 	}
 }
 

@@ -88,11 +88,23 @@ func (v *checks) updater(at *field.Path, u *Updater) {
 	v.within(at.Child("resizesPerMinute"), float64(u.ResizesPerMinute), 0, 10000)
 	v.duration(at.Child("resizeRetryInterval"), u.ResizeRetryInterval, time.Second, time.Hour)
 	v.name(at.Child("killSwitchConfigMap"), u.KillSwitchConfigMap)
+	v.breaker(at.Child("breaker"), &u.Breaker)
 	v.name(at.Child("recordConfigMap"), u.RecordConfigMap)
 	if u.RecordConfigMap == u.KillSwitchConfigMap {
 		v.add(field.Invalid(at.Child("recordConfigMap"), u.RecordConfigMap, "must differ from killSwitchConfigMap, which stops the updater while it is there"))
 	}
 	v.leaderElection(at.Child("leaderElection"), &u.LeaderElection)
+}
+
+func (v *checks) breaker(at *field.Path, b *Breaker) {
+	v.duration(at.Child("window"), b.Window, time.Second, time.Hour)
+	v.duration(at.Child("quiet"), b.Quiet, time.Second, 24*time.Hour)
+	for name, minimum := range map[string]int{
+		"oomKills": b.OOMKills, "pendingPods": b.PendingPods, "unsizedWorkloads": b.UnsizedWorkloads,
+		"probeFailures": b.ProbeFailures, "apiTrouble": b.APITrouble,
+	} {
+		v.within(at.Child(name), float64(minimum), 0, 1_000_000)
+	}
 }
 
 func (v *checks) leaderElection(at *field.Path, l *LeaderElection) {

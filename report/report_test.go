@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -55,6 +56,18 @@ func golden(t *testing.T, name string, write func(io.Writer) error) {
 	}
 	if diff := cmp.Diff(string(want), got.String()); diff != "" {
 		t.Errorf("%s (-want +got); if this is wanted, run the test with -update:\n%s", name, diff)
+	}
+}
+
+func TestTheTableBeginsWithWhyNothingIsChanged(t *testing.T) {
+	var out strings.Builder
+	r := report.New(metav1.Time{}, nil)
+	r.Halts = []string{"the circuit breaker is open\nsince noon"}
+	if err := report.Table(&out, r); err != nil {
+		t.Fatal(err)
+	}
+	if want := "Running pods are left alone: the circuit breaker is open since noon\n"; !strings.HasPrefix(out.String(), want) {
+		t.Errorf("table = %q, want it to begin with %q", out.String(), want)
 	}
 }
 

@@ -17,6 +17,8 @@ import (
 type Report struct {
 	// GeneratedTime is when the objects were read.
 	GeneratedTime metav1.Time `json:"generatedTime"`
+	// Halts are why nothing that runs is changed in the whole cluster, or only a little.
+	Halts []string `json:"halts,omitempty"`
 	// Rows, one per workload, in the order of namespace and workload.
 	Rows []Row `json:"rows"`
 	// Totals over all rows.

@@ -22,6 +22,11 @@ func JSON(w io.Writer, r Report) error {
 
 // Table writes the report for a person: a row per workload, the totals, and what to look at.
 func Table(w io.Writer, r Report) error {
+	for _, halt := range r.Halts {
+		if _, err := fmt.Fprintf(w, "Running pods are left alone: %s\n", oneLine(halt)); err != nil {
+			return err
+		}
+	}
 	if len(r.Rows) == 0 {
 		_, err := fmt.Fprintf(w, "No recommendations yet. Opt in with: kubectl annotate namespace NAME %s=%s\n", v1alpha1.AnnotationMode, v1alpha1.ModeDryRun)
 		return err

@@ -6,11 +6,13 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/updater/breaker"
 	"github.com/loadline-dev/loadline/updater/plan"
 )
 
@@ -25,11 +27,18 @@ type controller struct {
 	ledger           *ledger
 	record           *record
 	budget           plan.Budget
+	rules            breaker.Rules
 	metrics          *metrics
 
 	started time.Time
 	// wasClosed is why the last round did not act, so that only a change is logged.
 	wasClosed string
+	// wasKilled is what the kill switch said in the last round.
+	wasKilled string
+	// apiTrouble are changes that the API server did not answer, or not in time.
+	apiTrouble recent
+	// admitted is since when admission has been seen to size the pods of a workload.
+	admitted map[plan.Key]time.Time
 }
 
 // NeedLeaderElection makes the manager run the updater on one replica only.
@@ -64,13 +73,9 @@ func (c *controller) round(ctx context.Context) error {
 		return fmt.Errorf("gather: %w", err)
 	}
 	c.observe(now, v)
-	snapshot := plan.Snapshot{Gate: gate, KillSwitch: v.killSwitch}
-	for _, s := range v.subjects {
-		snapshot.Workloads = append(snapshot.Workloads, s.Workload)
-	}
-	budget := c.budget
-	budget.Spent = c.ledger.spent
-	result := plan.Plan(now, snapshot, budget)
+	c.judge(ctx, now, v)
+	c.tellKillSwitch(v.killSwitch)
+	result := plan.Plan(now, c.snapshot(gate, v), c.spendable())
 	c.measure(ctx, result)
 	done := c.carryOut(ctx, c.reserve(ctx, result.Actions))
 	err = c.reporter.report(ctx, now, v, result, c.ledger)
@@ -80,6 +85,47 @@ func (c *controller) round(ctx context.Context) error {
 		return fmt.Errorf("report: %w", err)
 	}
 	return nil
+}
+
+// snapshot is what the plan rests on.
+func (c *controller) snapshot(gate plan.Gate, v view) plan.Snapshot {
+	state := c.record.breaker
+	snapshot := plan.Snapshot{Gate: gate, KillSwitch: v.killSwitch, Cures: state.OnlyOOMKills()}
+	if state.Phase == breaker.Open {
+		snapshot.Breaker = state.Reason()
+	}
+	for _, s := range v.subjects {
+		snapshot.Workloads = append(snapshot.Workloads, s.Workload)
+	}
+	return snapshot
+}
+
+// spendable is the budget with what is spent of it, and little of it while the circuit breaker tries whether the cluster bears more.
+func (c *controller) spendable() plan.Budget {
+	budget := c.budget
+	if c.record.breaker.Phase == breaker.Trial {
+		budget = budget.Tenth()
+	}
+	budget.Spent = c.ledger.spent
+	return budget
+}
+
+// tellKillSwitch records an Event when somebody stops the updater or lets it go on.
+func (c *controller) tellKillSwitch(stop string) {
+	c.metrics.killSwitch.Set(0)
+	if stop != "" {
+		c.metrics.killSwitch.Set(1)
+	}
+	if stop == c.wasKilled {
+		return
+	}
+	name := types.NamespacedName{Namespace: c.gatherer.config.Namespace, Name: c.gatherer.config.Updater.KillSwitchConfigMap}
+	if stop != "" {
+		c.reporter.announce(name, true, "Stopped", "every change is stopped: "+stop)
+	} else {
+		c.reporter.announce(name, false, "Resumed", "the kill switch is off")
+	}
+	c.wasKilled = stop
 }
 
 // gate stays closed while a new leader warms up: what the one before did shows in the caches by then.
@@ -182,7 +228,11 @@ func (c *controller) carryOut(ctx context.Context, actions []plan.Action) []answ
 		if ctx.Err() != nil || c.clock.Since(begun) > c.interval {
 			break
 		}
+		asked := c.clock.Now()
 		got, message := c.actor.do(ctx, action)
+		if now := c.clock.Now(); got == answerUnavailable || now.Sub(asked) > slowAnswer {
+			c.apiTrouble.add(now)
+		}
 		c.metrics.actions.WithLabelValues(string(action.Kind), string(got)).Inc()
 		logf.FromContext(ctx).Info("asked the API server for a change", "kind", action.Kind, "answer", got,
 			"workload", action.Workload.String(), "pod", action.Pod, "revision", action.Revision, "message", message)

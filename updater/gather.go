@@ -3,24 +3,16 @@ package updater
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/config"
+	"github.com/loadline-dev/loadline/updater/breaker"
 	"github.com/loadline-dev/loadline/updater/plan"
-)
-
-// killSwitchKey is the key of the kill switch's ConfigMap, and killSwitchOff the only value that lets the updater work.
-const (
-	killSwitchKey = "stop"
-	killSwitchOff = "false"
 )
 
 // resourceLister tells what an API server serves.
@@ -42,6 +34,8 @@ type gatherer struct {
 type view struct {
 	killSwitch string
 	subjects   []subject
+	// counts are of the whole cluster.
+	counts breaker.Counts
 }
 
 // subject is a Recommendation with the workload it is about.
@@ -50,10 +44,12 @@ type subject struct {
 	recommendation *v1alpha1.Recommendation
 	// object is the workload itself, for events.
 	object client.Object
+	// labelled is true where the API server asks the webhook about new pods.
+	labelled bool
 }
 
 func (g *gatherer) gather(ctx context.Context, now time.Time, memory *ledger) (view, error) {
-	stop, err := g.killSwitch(ctx)
+	stop, err := killSwitch(ctx, g.reader, g.config)
 	if err != nil {
 		return view{}, err
 	}
@@ -62,7 +58,11 @@ func (g *gatherer) gather(ctx context.Context, now time.Time, memory *ledger) (v
 		return view{}, fmt.Errorf("list recommendations: %w", err)
 	}
 	g.discoverResize(ctx)
-	v := view{killSwitch: stop}
+	counts, err := g.counts(ctx, now)
+	if err != nil {
+		return view{}, err
+	}
+	v := view{killSwitch: stop, counts: counts}
 	surroundings := map[string]*namespace{}
 	for i := range recs.Items {
 		rec := &recs.Items[i]
@@ -81,23 +81,6 @@ func (g *gatherer) gather(ctx context.Context, now time.Time, memory *ledger) (v
 		}
 	}
 	return v, nil
-}
-
-// killSwitch says who stopped the updater; no ConfigMap means nobody did. Whoever pulls it is in a hurry, so a ConfigMap
-// without the key, or with "yes" or "True" in it, stops as well.
-func (g *gatherer) killSwitch(ctx context.Context) (string, error) {
-	var cm corev1.ConfigMap
-	key := client.ObjectKey{Namespace: g.config.Namespace, Name: g.config.Updater.KillSwitchConfigMap}
-	switch err := g.reader.Get(ctx, key, &cm); {
-	case apierrors.IsNotFound(err):
-		return "", nil
-	case err != nil:
-		return "", fmt.Errorf("read the kill switch: %w", err)
-	case strings.EqualFold(strings.TrimSpace(cm.Data[killSwitchKey]), killSwitchOff):
-		return "", nil
-	default:
-		return fmt.Sprintf("ConfigMap %s is there and does not say %s: %q", key, killSwitchKey, killSwitchOff), nil
-	}
 }
 
 func (g *gatherer) discoverResize(ctx context.Context) {

@@ -4,6 +4,8 @@ import (
 	"errors"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/loadline-dev/loadline/updater/breaker"
 )
 
 // metrics of the updater. No label holds a namespace or a workload, so their number does not grow with the cluster.
@@ -12,11 +14,27 @@ type metrics struct {
 	skips         *prometheus.GaugeVec
 	drifted       prometheus.Gauge
 	gateOpen      prometheus.Gauge
+	killSwitch    prometheus.Gauge
+	breaker       *prometheus.GaugeVec
+	signals       *prometheus.GaugeVec
+	thresholds    *prometheus.GaugeVec
 	probeSeconds  prometheus.Histogram
 	probeFailures prometheus.Counter
 	roundSeconds  prometheus.Histogram
 	roundErrors   *prometheus.CounterVec
 	badOriginals  prometheus.Counter
+}
+
+// judged publishes what the circuit breaker counted, and its phase.
+func (m *metrics) judged(s breaker.State, counts breaker.Counts, rules breaker.Rules) {
+	for _, phase := range []breaker.Phase{breaker.Closed, breaker.Open, breaker.Trial} {
+		m.breaker.WithLabelValues(string(phase)).Set(0)
+	}
+	m.breaker.WithLabelValues(string(s.Phase)).Set(1)
+	for _, signal := range breaker.Signals() {
+		m.signals.WithLabelValues(string(signal)).Set(float64(counts[signal]))
+		m.thresholds.WithLabelValues(string(signal)).Set(float64(s.Threshold(signal, rules)))
+	}
 }
 
 func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
@@ -36,8 +54,24 @@ func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
 		}),
 		gateOpen: prometheus.NewGauge(prometheus.GaugeOpts{
 			Namespace: namespace, Subsystem: subsystem, Name: "gate_open",
-			Help: "1 if the last round was allowed to act: probe passed, warmed up, kill switch off.",
+			Help: "1 if the last round was allowed to act: probe passed, warmed up, kill switch off, circuit breaker not open.",
 		}),
+		killSwitch: prometheus.NewGauge(prometheus.GaugeOpts{
+			Namespace: namespace, Subsystem: subsystem, Name: "kill_switch",
+			Help: "1 while the kill switch stops every change.",
+		}),
+		breaker: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Namespace: namespace, Subsystem: subsystem, Name: "breaker",
+			Help: "1 for the phase in which the circuit breaker is: Closed, Open (nothing is changed) or Trial (a little is).",
+		}, []string{"phase"}),
+		signals: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Namespace: namespace, Subsystem: subsystem, Name: "breaker_signal",
+			Help: "What the circuit breaker counted in the whole cluster in the last round.",
+		}, []string{"signal"}),
+		thresholds: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Namespace: namespace, Subsystem: subsystem, Name: "breaker_threshold",
+			Help: "The count from which on a signal opens the circuit breaker; 0 if it is not looked at.",
+		}, []string{"signal"}),
 		probeSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Namespace: namespace, Subsystem: subsystem, Name: "probe_duration_seconds",
 			Help:    "Duration of the admission round trip, failed ones included.",
@@ -63,7 +97,7 @@ func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
 	}
 	var errs []error
 	for _, c := range []prometheus.Collector{
-		m.actions, m.skips, m.drifted, m.gateOpen, m.probeSeconds, m.probeFailures, m.roundSeconds, m.roundErrors, m.badOriginals,
+		m.actions, m.skips, m.drifted, m.gateOpen, m.killSwitch, m.breaker, m.signals, m.thresholds, m.probeSeconds, m.probeFailures, m.roundSeconds, m.roundErrors, m.badOriginals,
 	} {
 		errs = append(errs, registerer.Register(c))
 	}

@@ -44,6 +44,7 @@ type probe struct {
 	metrics    *metrics
 
 	prepared, succeeded time.Time
+	failures            recent
 	reason              string // of the last failure; empty after a success
 }
 
@@ -57,6 +58,7 @@ func (p *probe) gate(ctx context.Context, now time.Time) plan.Gate {
 		p.succeeded = now
 		return plan.Gate{Open: true}
 	}
+	p.failures.add(now)
 	p.metrics.probeFailures.Inc()
 	logf.FromContext(ctx).Info("the admission probe failed", "reason", reason, "error", err)
 	p.prepared = time.Time{} // What the probe rests on may have been deleted: set it up again before the next try.

@@ -12,11 +12,18 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/loadline-dev/loadline/updater/breaker"
 	"github.com/loadline-dev/loadline/updater/plan"
 )
 
-// recordSpent is the key of the record's ConfigMap that says what was spent.
-const recordSpent = "spent"
+// Keys of the record's ConfigMap: what was spent, and the state of the circuit breaker.
+const (
+	recordSpent   = "spent"
+	recordBreaker = "breaker"
+)
+
+// recordEvery is how often the state of the breaker is written while it only learns what is usual.
+const recordEvery = 10 * time.Minute
 
 // record is a ConfigMap in which an updater writes down what it is about to do before it does it. An updater that is killed or
 // loses the leadership in the middle of a round has then spent too much on paper, and never too little.
@@ -30,6 +37,8 @@ type record struct {
 	name   types.NamespacedName
 	// known is the ConfigMap as it was last read or written; nil means that it has to be read.
 	known *corev1.ConfigMap
+	// breaker is the state of the circuit breaker, and stored what of it is on record.
+	breaker, stored breaker.State
 }
 
 // read brings what others wrote since the last round into the ledger.
@@ -50,7 +59,13 @@ func (r *record) read(ctx context.Context, memory *ledger) error {
 		r.known = nil
 		return fmt.Errorf("key %s of ConfigMap %s cannot be read, remove it to start anew: %w", recordSpent, r.name, err)
 	}
+	state, err := decodeBreaker(cm.Data[recordBreaker])
+	if err != nil {
+		r.known = nil
+		return fmt.Errorf("key %s of ConfigMap %s cannot be read, remove it to start anew: %w", recordBreaker, r.name, err)
+	}
 	memory.recall(spent)
+	r.breaker, r.stored = state, state
 	r.known = cm
 	return nil
 }
@@ -64,20 +79,34 @@ func (r *record) write(ctx context.Context, now time.Time, spent []plan.Spent) e
 	if r.known == nil {
 		return fmt.Errorf("ConfigMap %s was not read before it is written", r.name)
 	}
+	state, err := json.Marshal(r.breaker)
+	if err != nil {
+		return fmt.Errorf("encode the breaker's state: %w", err)
+	}
 	cm := r.known.DeepCopy()
-	if cm.Data == nil {
-		cm.Data = map[string]string{}
-	}
-	if cm.Data[recordSpent] == text {
-		return nil
-	}
-	cm.Data[recordSpent] = text
+	cm.Data = map[string]string{recordSpent: text, recordBreaker: string(state)}
 	if err := r.client.Update(ctx, cm); err != nil {
 		r.known = nil
 		return fmt.Errorf("write ConfigMap %s: %w", r.name, err)
 	}
-	r.known = cm
+	r.known, r.stored = cm, r.breaker
 	return nil
+}
+
+// due reports whether the state of the breaker has to be written although nothing is to be done.
+func (r *record) due(now time.Time) bool {
+	return r.known != nil && (r.breaker.Phase != r.stored.Phase || !r.breaker.Since.Equal(r.stored.Since) || now.Sub(r.stored.Looked) >= recordEvery)
+}
+
+func decodeBreaker(text string) (breaker.State, error) {
+	var state breaker.State
+	if text == "" {
+		return state, nil
+	}
+	if err := json.Unmarshal([]byte(text), &state); err != nil {
+		return breaker.State{}, err
+	}
+	return state, state.Validate()
 }
 
 // spending is what was spent, by kind and workload, in seconds since 1970: an eviction takes eleven bytes.

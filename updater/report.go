@@ -11,6 +11,7 @@ import (
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -205,6 +206,16 @@ func (r reporter) tell(v view, done []answered) {
 			event(corev1.EventTypeNormal, "Evicted", "Evict", "pod %s evicted to get revision %s: %s", a.Pod, a.Revision, a.message)
 		}
 	}
+}
+
+// announce records an Event that concerns the whole cluster, on the ConfigMap that decides it.
+func (r reporter) announce(about types.NamespacedName, warning bool, reason, note string) {
+	kind := corev1.EventTypeNormal
+	if warning {
+		kind = corev1.EventTypeWarning
+	}
+	object := &corev1.ObjectReference{APIVersion: "v1", Kind: "ConfigMap", Namespace: about.Namespace, Name: about.Name}
+	r.events.Eventf(object, nil, kind, reason, "Stop", "%s", shorten(note, maxConditionMessage))
 }
 
 // shorten cuts a text to at most so many runes.

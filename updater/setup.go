@@ -47,6 +47,7 @@ func Setup(mgr ctrl.Manager, options Options) error {
 			name: types.NamespacedName{Namespace: options.Config.Namespace, Name: cfg.RecordConfigMap},
 		},
 		budget:  budgetOf(cfg),
+		rules:   rulesOf(cfg.Breaker),
 		metrics: metrics,
 	})
 }

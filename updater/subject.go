@@ -63,7 +63,7 @@ func (g *gatherer) subject(now time.Time, ns *namespace, rec *v1alpha1.Recommend
 	w.Unstuck = unstuck(w.Revision, past.outcomes)
 	w.Health = health(w.Revision, past.outcomes, policy.Signals, rec.Status.Health)
 	w.OOMFloorBytes = oomFloors(rec.Status.OOMFloor)
-	return subject{Workload: w, recommendation: rec, object: object}, true
+	return subject{Workload: w, recommendation: rec, object: object, labelled: ns.admission}, true
 }
 
 // stale reports whether the sizes are not confirmed, by the recommender's own word or because it has been silent for long.

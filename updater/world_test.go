@@ -98,6 +98,7 @@ func (w *world) restart() {
 		ledger:   newLedger(cfg.Updater.ResizeRetryInterval.Duration),
 		record:   &record{reader: w.client, client: w.client, name: types.NamespacedName{Namespace: cfg.Namespace, Name: cfg.Updater.RecordConfigMap}},
 		budget:   budgetOf(cfg.Updater),
+		rules:    rulesOf(cfg.Updater.Breaker),
 		metrics:  m,
 		started:  w.clock.Now(),
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -116,7 +117,20 @@ func fakeAPI(t *testing.T, all ...*v1alpha1.Recommendation) (kubeconfig string) 
 	}
 	mux := http.NewServeMux()
 	version := metav1.GroupVersionForDiscovery{GroupVersion: "loadline.dev/v1alpha1", Version: "v1alpha1"}
-	mux.HandleFunc("GET /api", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, metav1.APIVersions{}) })
+	mux.HandleFunc("GET /api", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, http.StatusOK, metav1.APIVersions{Versions: []string{"v1"}})
+	})
+	mux.HandleFunc("GET /api/v1", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, http.StatusOK, metav1.APIResourceList{GroupVersion: "v1", APIResources: []metav1.APIResource{
+			{Name: "configmaps", Kind: "ConfigMap", Namespaced: true, Verbs: metav1.Verbs{"get"}},
+		}})
+	})
+	mux.HandleFunc("GET /api/v1/namespaces/loadline-system/configmaps/loadline-kill-switch", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, http.StatusOK, corev1.ConfigMap{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"}, Data: map[string]string{"stop": "true"}})
+	})
+	mux.HandleFunc("GET /api/v1/namespaces/loadline-system/configmaps/loadline-updater-record", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, http.StatusNotFound, apierrors.NewNotFound(corev1.Resource("configmaps"), "loadline-updater-record").Status())
+	})
 	mux.HandleFunc("GET /apis", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, metav1.APIGroupList{Groups: []metav1.APIGroup{
 			{Name: v1alpha1.Group, Versions: []metav1.GroupVersionForDiscovery{version}, PreferredVersion: version},
@@ -182,6 +196,13 @@ func TestReportShowsAllNamespacesOrOneAndNeverTheProbe(t *testing.T) {
 		if strings.Join(got, " ") != strings.Join(want, " ") {
 			t.Errorf("loadline %s shows %v, want %v", args, got, want)
 		}
+	}
+}
+
+func TestReportSaysThatTheKillSwitchIsPulled(t *testing.T) {
+	out, _, code := call(t, "report", "--kubeconfig", fakeAPI(t, sized("shop", "checkout")))
+	if want := "Running pods are left alone: ConfigMap loadline-system/loadline-kill-switch is there"; code != exitOK || !strings.HasPrefix(out, want) {
+		t.Errorf("exit code %d, output %q; want it to begin with %q", code, out, want)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/config"
 	"github.com/loadline-dev/loadline/report"
+	"github.com/loadline-dev/loadline/updater"
 )
 
 func newReportCommand(flags *clusterFlags, std streams) *cobra.Command {
@@ -44,7 +45,11 @@ func newReportCommand(flags *clusterFlags, std streams) *cobra.Command {
 			if flags.namespaceFlag() == "" {
 				recommendations = withoutProbe(recommendations)
 			}
-			if err := write(std.out, report.New(metav1.Time{Time: time.Now().UTC()}, recommendations)); err != nil {
+			result := report.New(metav1.Time{Time: time.Now().UTC()}, recommendations)
+			if halts, err := updater.Halts(cmd.Context(), c, config.Default()); err == nil { // not everybody may read it
+				result.Halts = halts
+			}
+			if err := write(std.out, result); err != nil {
 				return fmt.Errorf("write the report: %w", err)
 			}
 			return nil

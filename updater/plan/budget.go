@@ -17,6 +17,13 @@ type Budget struct {
 	Spent []Spent
 }
 
+// Tenth is a tenth of what may happen in a minute, but at least one of what may happen at all.
+func (b Budget) Tenth() Budget {
+	tenth := func(n int) int { return (n + 9) / 10 }
+	b.EvictionsPerMinute, b.ResizesPerMinute = tenth(b.EvictionsPerMinute), tenth(b.ResizesPerMinute)
+	return b
+}
+
 // Spent is one action that was carried out.
 type Spent struct {
 	At       time.Time

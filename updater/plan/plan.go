@@ -85,6 +85,7 @@ type Result struct {
 // workloads and pods.
 func Plan(now time.Time, snapshot Snapshot, budget Budget) Result {
 	p := planner{now: now, account: newAccount(now, budget), trials: map[Key]trial{}, result: Result{Closed: closed(snapshot), Drifted: map[Key]int{}}}
+	p.onlyCures = snapshot.Cures && p.result.Closed == snapshot.Breaker
 	var candidates []candidate
 	for _, w := range slices.SortedFunc(slices.Values(snapshot.Workloads), byKey) {
 		candidates = append(candidates, p.consider(w)...)
@@ -111,7 +112,7 @@ func closed(s Snapshot) string {
 	case !s.Gate.Open:
 		return "the admission gate is closed: " + s.Gate.Reason
 	default:
-		return ""
+		return s.Breaker
 	}
 }
 
@@ -120,7 +121,9 @@ type planner struct {
 	now     time.Time
 	account *account
 	trials  map[Key]trial
-	result  Result
+	// onlyCures: nothing else is allowed while the breaker is open.
+	onlyCures bool
+	result    Result
 }
 
 // candidate is an action that only the budgets can still stop.
@@ -137,7 +140,8 @@ func (p *planner) skip(w Workload, pod string, refused *Refused) {
 // consider lists what should happen to a workload, budgets aside.
 func (p *planner) consider(w Workload) []candidate {
 	stopped := firstRefusal(workloadRules(), func(rule workloadRule) *Refused { return rule(p.now, w) })
-	if stopped == nil && p.result.Closed != "" {
+	w.Stale = w.Stale || p.onlyCures // which lowers nothing
+	if stopped == nil && p.result.Closed != "" && !p.onlyCures {
 		stopped = refuse(SkipClosed, "%s", p.result.Closed)
 	}
 	p.trials[w.Key] = p.trialOf(w)
@@ -155,6 +159,9 @@ func (p *planner) consider(w Workload) []candidate {
 			continue
 		}
 		action, refused := p.choose(w, pod, drifts)
+		if p.onlyCures && refused == nil && !cures(pod, action) {
+			refused = refuse(SkipClosed, "%s", p.result.Closed)
+		}
 		if refused != nil {
 			p.skip(w, pod.Name, refused)
 			continue
@@ -165,10 +172,18 @@ func (p *planner) consider(w Workload) []candidate {
 		p.skip(w, "", stopped)
 		return nil
 	}
-	if action, ok := p.scale(w); ok {
+	if action, ok := p.scale(w); ok && p.result.Closed == "" {
 		candidates = append(candidates, candidate{Action: action, workload: w})
 	}
 	return candidates
+}
+
+// cures reports whether the action raises, in place, the memory limit of a container that was killed for lack of memory.
+func cures(p Pod, a Action) bool {
+	return a.Kind == Resize && slices.ContainsFunc(p.Troubles, func(t Trouble) bool {
+		to, resized := a.Containers[t.Container]
+		return t.What == TroubleOOM && resized && to.Limits.MemoryBytes > p.Present[t.Container].Limits.MemoryBytes
+	})
 }
 
 // spend takes an action out of the trial's room and the budgets, or says what is in its way.

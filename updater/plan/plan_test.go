@@ -267,6 +267,8 @@ func TestNothingHappensWhileTheGateIsClosedOrTheKillSwitchIsOn(t *testing.T) {
 	for name, snapshot := range map[string]plan.Snapshot{
 		"gate":        {Gate: plan.Gate{Reason: "warming up"}},
 		"kill switch": {Gate: plan.Gate{Open: true}, KillSwitch: "incident 42"},
+		"breaker":     {Gate: plan.Gate{Open: true}, Breaker: "the circuit breaker is open"},
+		"gate, with a breaker that would let cures pass": {Gate: plan.Gate{Reason: "warming up"}, Breaker: "open", Cures: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := checkout(pod("a", small))
@@ -280,6 +282,35 @@ func TestNothingHappensWhileTheGateIsClosedOrTheKillSwitchIsOn(t *testing.T) {
 				t.Errorf("drifted = %d, want the pod to be reported", result.Drifted[w.Key])
 			}
 		})
+	}
+}
+
+func TestABreakerLetsNothingPassButTheCureForKillsForLackOfMemory(t *testing.T) {
+	limited := func(name string, cpuMillis, memoryMiB int64, troubles ...plan.Trouble) plan.Pod {
+		amounts := apply.Amounts{CPUMillis: cpuMillis, MemoryBytes: memoryMiB * apply.MiB}
+		p := pod(name, map[string]apply.Resources{"app": {Requests: amounts, Limits: apply.Amounts{MemoryBytes: amounts.MemoryBytes}}})
+		p.Troubles = troubles
+		return p
+	}
+	killed := plan.Trouble{Container: "app", What: plan.TroubleOOM, At: now.Add(-time.Minute)}
+	w := checkout(
+		limited("a-killed", 2000, 256, killed), limited("b-small", 500, 256), limited("c-killed-and-large", 2000, 512, killed),
+		cannotResize(limited("d-killed-and-cannot-be-resized", 500, 256, killed)), limited("e-fits", 500, 512),
+	)
+	w.Values.Containers[0].MemoryLimit = apply.Limit{Policy: string(v1alpha1.LimitEqual)}
+	w.ScaleReplicas, w.Values.Replicas = true, new(int32(9))
+	cluster := open(w)
+	cluster.Breaker, cluster.Cures = "the circuit breaker is open", true
+	result := plan.Plan(now, cluster, plenty)
+	want := []string{"resize a-killed", "skip b-small Closed", "skip d-killed-and-cannot-be-resized Closed"}
+	if diff := cmp.Diff(want, summary(result)); diff != "" {
+		t.Fatalf("plan (-want +got):\n%s", diff)
+	}
+	cured := apply.Resources{
+		Requests: apply.Amounts{CPUMillis: 2000, MemoryBytes: 512 * apply.MiB}, Limits: apply.Amounts{MemoryBytes: 512 * apply.MiB},
+	}
+	if got := result.Actions[0].Containers["app"]; got != cured {
+		t.Errorf("resize to %+v, want %+v: more memory, and no less of anything", got, cured)
 	}
 }
 

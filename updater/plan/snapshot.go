@@ -19,6 +19,11 @@ type Snapshot struct {
 	Gate Gate
 	// KillSwitch says who stopped everything and why; empty means nobody did.
 	KillSwitch string
+	// Breaker says why everything stops because the whole cluster gets worse; empty means it does not.
+	Breaker string
+	// Cures lets one kind of change pass the breaker: raising, in place, the memory limit of a container that was killed for
+	// lack of memory.
+	Cures bool
 }
 
 // Gate says whether anything may be changed at all.
