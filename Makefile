@@ -143,6 +143,11 @@ fuzz: ## Look for inputs that break a parser, FUZZTIME for each fuzz test
 		$(phase) "$$name in $$(dirname $$file)" go test -run '^$$' -fuzz "^$$name$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x "$$(dirname $$file)"; \
 	done
 
+.PHONY: nightly
+nightly: ## What takes too long for each change: a minute of each fuzz test, and a pass over 500 workloads without the model's server
+	@$(MAKE) fuzz FUZZTIME=60s
+	@$(phase) "500 workloads" go test -run '^$$' -bench '^BenchmarkPassOver500Workloads$$' -benchtime 20x -count 3 ./recommender
+
 .PHONY: bench
 bench: $(if $(DATA),measure,benchmarks) ## Run the benchmarks and compare them with the run before; with DATA, score forecasts and sizes on it
 

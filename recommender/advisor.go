@@ -33,7 +33,7 @@ func (e *Engine) consult(in Input, mem Memory, now time.Time) Input {
 	if e.Advisor == nil {
 		return in
 	}
-	evidence := gatherEvidence(now, in, mem)
+	evidence := advice.Hashed(gatherEvidence(now, in, mem))
 	in.Evidence = &evidence
 	known, reason := e.Advisor.Lookup(in.Target.key(), evidence, mem.Advice)
 	if reason != "" {

@@ -64,12 +64,17 @@ func lastBegun(event TypedEvent, end time.Time) (last time.Time, found bool) {
 // lastNamed returns the last day that the dates name, alone or as a part of a range, and that is over at the given time. It looks back
 // one range; what is older is over.
 func lastNamed(named []date, end time.Time) (last time.Time, found bool) {
-	for d := day(end).Add(-aDay); end.Sub(d) <= maxRange; d = d.Add(-aDay) {
-		if within(d, named, 0, 0) {
-			return d, true
+	newest := day(end).Add(-aDay)
+	for _, r := range ranges(named, end, 0, 0) {
+		d := r.until.Add(-aDay)
+		if d.After(newest) {
+			d = newest
+		}
+		if r.holds(d) && end.Sub(d) <= maxRange && (!found || d.After(last)) {
+			last, found = d, true
 		}
 	}
-	return time.Time{}, false
+	return last, found
 }
 
 // lastScaling returns the newest step of an autoscaler, false where there is none.

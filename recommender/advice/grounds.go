@@ -100,30 +100,36 @@ const maxRange = maxWindow
 
 // meets reports whether a window that starts at the given time starts on one of the dates, wherever on Earth they were meant, or
 // between two of them that can be the ends of a range.
-func meets(start time.Time, named []date) bool { return within(start, named, beforeDate, afterDate) }
+func meets(start time.Time, named []date) bool {
+	return slices.ContainsFunc(ranges(named, start, beforeDate, afterDate), func(r interval) bool { return r.holds(start) })
+}
 
-// within reports whether a time lies on one of the dates, or between two of them that can be the ends of one range: from so long
-// before the day in UTC begins until so long after it ends. A date without a year is of any year near that time.
-func within(at time.Time, named []date, before, after time.Duration) bool {
-	type interval struct{ from, until time.Time }
-	var all []interval
+// interval is a time from until, which is not in it.
+type interval struct{ from, until time.Time }
+
+func (i interval) holds(t time.Time) bool { return !t.Before(i.from) && t.Before(i.until) }
+
+// ranges returns the dates as intervals, and what lies between two of them that can be the ends of one range: from so long before
+// the day in UTC begins until so long after it ends. A date without a year is of any year near the given time.
+func ranges(named []date, near time.Time, before, after time.Duration) []interval {
+	var days []interval
 	for _, d := range named {
 		years := []int{d.year}
 		if d.year == 0 {
-			years = []int{at.Year() - 1, at.Year(), at.Year() + 1}
+			years = []int{near.Year() - 1, near.Year(), near.Year() + 1}
 		}
 		for _, year := range years {
 			from, until := d.span(year)
-			all = append(all, interval{from.Add(-before), until.Add(after)})
+			days = append(days, interval{from.Add(-before), until.Add(after)})
 		}
 	}
-	for _, first := range all {
-		for _, last := range all {
-			near := !last.until.Before(first.from) && last.until.Sub(first.from) <= maxRange+before+after
-			if near && !at.Before(first.from) && at.Before(last.until) {
-				return true
+	var out []interval
+	for _, first := range days {
+		for _, last := range days {
+			if !last.until.Before(first.from) && last.until.Sub(first.from) <= maxRange+before+after {
+				out = append(out, interval{first.from, last.until})
 			}
 		}
 	}
-	return false
+	return out
 }

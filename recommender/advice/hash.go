@@ -18,6 +18,9 @@ import (
 // with digits in them. Behind the dot are how often events happened, the highest peak of each container's forecast, means and trends
 // of signals, and how much is throttled. Windows of the forecast move with every hour and do not count themselves.
 func Hash(e Evidence) string {
+	if e.hash != "" {
+		return e.hash
+	}
 	levels := levelsOf(e)
 	dates := calendar(e)
 	e.Now = time.Time{}
@@ -51,6 +54,12 @@ func Hash(e Evidence) string {
 	}
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:8]) + "." + levels
+}
+
+// Hashed returns the evidence with its hash in it, for who needs it more than once. It must not be changed from then on.
+func Hashed(e Evidence) Evidence {
+	e.hash = Hash(e)
+	return e
 }
 
 // SameEvidence reports whether nothing of meaning changed between the evidence of two hashes. Numbers that move all the time may

@@ -39,6 +39,9 @@ type Evidence struct {
 	Throttling []Throttling
 	// Windows (W1, W2, …) are the forecast's windows with their peaks.
 	Windows []ForecastWindow
+
+	// hash is that of all the others, once it was asked for; see Hashed.
+	hash string
 }
 
 // MaxHistoryDays is how many days back history may be ignored: as long as a day still weighs something (half-life 24 hours).

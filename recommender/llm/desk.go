@@ -52,7 +52,7 @@ type entry struct {
 	evidence *advice.Evidence // Of the question that waits or is being asked; nil otherwise.
 	queued   bool
 	advice   *advice.Advice
-	failed   *Error
+	failed   string    // Why there is no answer, for people; empty while there may be one.
 	again    time.Time // When a failed question may be asked again; zero means never.
 }
 
@@ -90,11 +90,12 @@ func (d *Desk) Lookup(key string, e advice.Evidence, stored advice.Advice) (a ad
 	if known.advice != nil {
 		return advice.Check(*known.advice, e), ""
 	}
-	if known.failed != nil && !known.mayAsk(d.options.Clock.Now()) {
-		return advice.Advice{}, known.failed.Error()
+	if known.failed != "" && !known.mayAsk(d.options.Clock.Now()) {
+		return advice.Advice{}, known.failed
 	}
 	if known.evidence == nil {
-		known.evidence = &e
+		asked := e // A copy of its own, so that only what is asked costs one.
+		known.evidence = &asked
 		d.enqueue(key, known)
 	}
 	return advice.Advice{}, unanswered
@@ -106,7 +107,7 @@ func (d *Desk) fresh(hash string, e advice.Evidence, stored advice.Advice) *entr
 	case stored.Source == advice.SourceModel && stored.Model == d.options.Adviser.Model() && advice.SameEvidence(stored.InputHash, hash):
 		return &entry{hash: stored.InputHash, advice: &stored}
 	case !worthAsking(e):
-		return &entry{hash: hash, failed: nothingToAsk()}
+		return &entry{hash: hash, failed: nothingToAsk().Error()}
 	}
 	return &entry{hash: hash}
 }
@@ -188,8 +189,9 @@ func (d *Desk) settle(key string, asked *entry, a advice.Advice, err error) bool
 		asked.advice = &a
 		return true
 	}
-	asked.failed, asked.again = asError(err), time.Time{}
-	if !asked.failed.Outcome.final() {
+	failure := asError(err)
+	asked.failed, asked.again = failure.Error(), time.Time{}
+	if !failure.Outcome.final() {
 		asked.again = d.options.Clock.Now().Add(d.options.AskAgain)
 	}
 	return false
