@@ -8,8 +8,8 @@ import (
 // limit returns what happens to the limit beside a request that is final.
 //
 //	Keep       the limit of the pod; apply raises it where it would be under the request
-//	Ratio      request × the template's limit ÷ request; the template's limit where it has no such ratio
-//	Headroom   the observed peak plus headroom
+//	Ratio      the request × the template's limit ÷ request; the template's limit where it has no such ratio
+//	Headroom   the observed peak plus headroom, at least the request
 //	Equal      the request
 //	None       none, on new pods
 //
@@ -86,13 +86,15 @@ func (d *draft) wantedLimit(s *size, a *amount, policy v1alpha1.LimitPolicy) int
 		request, limit = template.Requests.MemoryBytes, template.Limits.MemoryBytes
 		peak = max(a.peak, legal(s.proposal.Peak.MemoryBytes))
 	}
+	// Under pressure a running pod gets more than new ones do, and its limit must leave it as much room.
+	largest := max(a.target, a.inPlace)
 	roomy := scale(peak, 1+share(a.policy.LimitHeadroom, maxHeadroom))
 	switch policy {
 	case v1alpha1.LimitRatio:
 		if request <= 0 || limit <= 0 {
 			return 0
 		}
-		wanted := scale(a.target, float64(limit)/float64(request))
+		wanted := scale(largest, float64(limit)/float64(request))
 		if a == s.memory {
 			// A request that shrinks must not take the memory limit down to the peak with it.
 			wanted = max(wanted, roomy)
@@ -102,7 +104,7 @@ func (d *draft) wantedLimit(s *size, a *amount, policy v1alpha1.LimitPolicy) int
 		if peak == 0 {
 			return 0
 		}
-		return max(roomy, a.target)
+		return max(roomy, largest)
 	case v1alpha1.LimitEqual:
 		return a.target
 	case v1alpha1.LimitKeep, v1alpha1.LimitNone:
