@@ -182,18 +182,24 @@ func (b LimitBound) refuses(container string, have Resources) (Refusal, bool) {
 // is bounded from above needs a limit, and who is bounded in their ratio needs both. An amount of 0 is none.
 func (b ResourceBound) refuses(request, limit int64, format func(int64) string) string {
 	switch {
-	case b.Min > 0 && request < b.Min: // and a limit is never under its request
+	case request < b.Min: // and a limit is never under its request
 		return fmt.Sprintf("request %s is under %s", format(request), format(b.Min))
 	case b.Max > 0 && limit == 0:
 		return fmt.Sprintf("there is no limit, and at most %s is allowed", format(b.Max))
 	case b.Max > 0 && max(request, limit) > b.Max:
 		return fmt.Sprintf("%s is over %s", format(max(request, limit)), format(b.Max))
+	case b.Default > 0 && request > limit:
+		return fmt.Sprintf("request %s is over the limit %s that a container gets by default", format(request), format(limit))
+	}
+	return b.refusesRatio(request, limit, format)
+}
+
+func (b ResourceBound) refusesRatio(request, limit int64, format func(int64) string) string {
+	switch {
 	case b.Ratio > 0 && (request == 0 || limit == 0):
 		return fmt.Sprintf("there is no request or no limit, and the limit may be at most %g times the request", b.Ratio)
 	case b.Ratio > 0 && float64(limit)/float64(request) > b.Ratio:
 		return fmt.Sprintf("limit %s is more than %g times the request %s", format(limit), b.Ratio, format(request))
-	case b.Default > 0 && request > limit:
-		return fmt.Sprintf("request %s is over the limit %s that a container gets by default", format(request), format(limit))
 	}
 	return ""
 }

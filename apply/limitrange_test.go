@@ -1,6 +1,7 @@
 package apply_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -60,7 +61,7 @@ func TestALimitRangeRefusesWhatTheAPIServerWouldRefuse(t *testing.T) {
 		"volume claims": {item: corev1.LimitRangeItem{Type: corev1.LimitTypePersistentVolumeClaim, Max: listed("1Mi")}, sized: sizedMemory(500, 1000)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			members := append(c.beside, apply.Member{Name: "app"})
+			members := append(slices.Clone(c.beside), apply.Member{Name: "app"})
 			refusal, refused := apply.Refused(limitBounds(c.item), members, map[string]apply.Resources{"app": c.sized})
 			if refused != (c.want != "") || !strings.Contains(refusal.Text, c.want) {
 				t.Fatalf("refused is %t: %q, want %q", refused, refusal.Text, c.want)
@@ -75,7 +76,7 @@ func TestALimitRangeRefusesWhatTheAPIServerWouldRefuse(t *testing.T) {
 func TestDefaultsOfALimitRangeFillWhatIsNotStated(t *testing.T) {
 	bounds := limitBounds(corev1.LimitRangeItem{Type: corev1.LimitTypeContainer, Default: listed("512Mi"), DefaultRequest: listed("256Mi")})
 	for name, c := range map[string]struct {
-		has             corev1.ResourceRequirements
+		has            corev1.ResourceRequirements
 		request, limit string
 	}{
 		"nothing":      {corev1.ResourceRequirements{}, "256Mi", "512Mi"},
@@ -119,7 +120,8 @@ func TestAPodCountsAsTheLargerOfItsInitContainersAndTheRest(t *testing.T) {
 	got := apply.PodResources([]apply.Member{
 		{Name: "mesh", Sidecar: true, Resources: amounts(100)},
 		{Name: "migrate", Init: true, Resources: amounts(700)},
-		{Name: "app", Resources: amounts(400)}, {Name: "log", Resources: amounts(200)},
+		{Name: "app", Resources: amounts(400)},
+		{Name: "log", Resources: amounts(200)},
 	})
 	if want := 800 * apply.MiB; got.Requests.MemoryBytes != want {
 		t.Errorf("the pod counts as %s, want %s", apply.FormatMemory(got.Requests.MemoryBytes), apply.FormatMemory(want))

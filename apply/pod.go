@@ -15,7 +15,7 @@ func Members(spec corev1.PodSpec) []Member {
 	members := make([]Member, 0, len(spec.InitContainers)+len(spec.Containers))
 	for i := range spec.InitContainers {
 		c := &spec.InitContainers[i]
-		sidecar := c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways
+		sidecar := IsSidecar(*c)
 		members = append(members, Member{Name: c.Name, Resources: ResourcesOf(c.Resources), Init: !sidecar, Sidecar: sidecar})
 	}
 	for i := range spec.Containers {

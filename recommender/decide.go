@@ -3,12 +3,14 @@ package recommender
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/apply"
 	"github.com/loadline-dev/loadline/forecast"
 	"github.com/loadline-dev/loadline/recommender/advice"
 	"github.com/loadline-dev/loadline/recommender/guard"
@@ -134,7 +136,8 @@ func (p pass) guardInput(proposal sizing.Proposal) guard.Input {
 		Behavior:        behavior(p.in.Policy.Behavior),
 		CurrentReplicas: p.in.Replicas,
 		Memory:          p.mem.Guard,
-		NodeMax:         p.in.NodeMax,
+		Nodes:           p.in.Nodes,
+		LimitBounds:     p.in.LimitBounds,
 		HPA:             p.in.HPA,
 		Windows:         p.protectedWindows(),
 		Manual:          p.in.Settings.Approval == v1alpha1.ApprovalManual,
@@ -159,7 +162,7 @@ func (p pass) guardInput(proposal sizing.Proposal) guard.Input {
 	}
 	for _, container := range p.in.LeftAlone {
 		c := guardContainer(container)
-		c.Excluded = true
+		c.Excluded, c.Init = true, slices.Contains(p.in.Init, container.Name)
 		input.Containers = append(input.Containers, c)
 	}
 	return input
@@ -171,6 +174,7 @@ func guardContainer(container corev1.Container) guard.Container {
 		Current: resourcesOf(container),
 		Image:   imageID(container.Image),
 		JVM:     looksLikeJVM(container),
+		Sidecar: apply.IsSidecar(container),
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 	"github.com/loadline-dev/loadline/recommender/history"
 )
 
-// Engine gathers what decisions look at. Every read of the recommender is in gather.go, workloads.go, autoscaler.go,
+// Engine gathers what decisions look at. Every read of the recommender is in gather.go, workloads.go, nodes.go, autoscaler.go,
 // happenings.go, signals.go, health.go and historian.go.
 type Engine struct {
 	// Client reads from a cache.
@@ -25,6 +25,8 @@ type Engine struct {
 	// Querier reads the health signals of policies; nil means that they are not read, and what waits for them goes on waiting.
 	Querier history.Querier
 	Cadence Cadence
+
+	nodes nodeRooms
 }
 
 // NewEngine returns an engine that reads objects through reader and measurements through the history reader.

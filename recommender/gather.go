@@ -35,7 +35,10 @@ func (e *Engine) Gather(ctx context.Context, target Target, now time.Time) (Inpu
 	}
 	in.TargetUID, in.Replicas = found.uid, found.replicas
 	in.PodLevel = apply.HasPodLevelResources(&corev1.Pod{Spec: found.template})
-	chooseContainers(&in, found.template)
+	if in.LimitBounds, err = e.limitBounds(ctx, target.Namespace); err != nil {
+		return in, err
+	}
+	chooseContainers(&in, withDefaults(found.template, in.LimitBounds))
 	// The slow part first, so that all the rest is fresh.
 	if err := e.History.Ensure(ctx, target.Namespace, now); err != nil {
 		if ctx.Err() != nil {
@@ -48,7 +51,7 @@ func (e *Engine) Gather(ctx context.Context, target Target, now time.Time) (Inpu
 	if err := e.gatherPods(ctx, &in); err != nil {
 		return in, err
 	}
-	if in.NodeMax, err = e.largestNode(ctx); err != nil {
+	if in.Nodes, err = e.nodes.forPod(ctx, e.Client, found.template, now); err != nil {
 		return in, err
 	}
 	if in.HPA, in.Scalings, err = e.autoscaler(ctx, target); err != nil {
@@ -70,7 +73,7 @@ func chooseContainers(in *Input, template corev1.PodSpec) {
 		if apply.IsSidecar(c) {
 			candidates = append(candidates, c)
 		} else {
-			in.LeftAlone = append(in.LeftAlone, c)
+			in.LeftAlone, in.Init = append(in.LeftAlone, c), append(in.Init, c.Name)
 		}
 	}
 	for _, c := range candidates {
@@ -84,6 +87,26 @@ func chooseContainers(in *Input, template corev1.PodSpec) {
 			in.Containers = append(in.Containers, c)
 		}
 	}
+}
+
+// limitBounds reads the LimitRanges of a namespace.
+func (e *Engine) limitBounds(ctx context.Context, namespace string) ([]apply.LimitBound, error) {
+	ranges := &corev1.LimitRangeList{}
+	if err := e.Client.List(ctx, ranges, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list limit ranges of %s: %w", namespace, err)
+	}
+	return apply.LimitBounds(ranges.Items), nil
+}
+
+// withDefaults is the template as its pods turn out: LimitRanges fill in what it does not say.
+func withDefaults(template corev1.PodSpec, bounds []apply.LimitBound) corev1.PodSpec {
+	template.Containers, template.InitContainers = slices.Clone(template.Containers), slices.Clone(template.InitContainers)
+	for _, containers := range [][]corev1.Container{template.Containers, template.InitContainers} {
+		for i := range containers {
+			containers[i].Resources = apply.WithLimitDefaults(bounds, containers[i].Resources)
+		}
+	}
+	return template
 }
 
 // gatherSettings combines the annotations of namespace and workload with the policy.
@@ -199,22 +222,4 @@ func (e *Engine) gatherPods(ctx context.Context, in *Input) error {
 func inTemplate(in Input, name string) bool {
 	is := func(c corev1.Container) bool { return c.Name == name }
 	return slices.ContainsFunc(in.Containers, is) || slices.ContainsFunc(in.LeftAlone, is)
-}
-
-// largestNode returns the largest allocatable CPU and the largest allocatable memory among schedulable nodes. A pod that
-// needs both at once may still fit none; the scheduler then says so.
-func (e *Engine) largestNode(ctx context.Context) (apply.Amounts, error) {
-	nodes := &corev1.NodeList{}
-	if err := e.Client.List(ctx, nodes, client.UnsafeDisableDeepCopy); err != nil {
-		return apply.Amounts{}, fmt.Errorf("list nodes: %w", err)
-	}
-	var largest apply.Amounts
-	for i := range nodes.Items {
-		node := &nodes.Items[i]
-		if !node.Spec.Unschedulable {
-			largest.CPUMillis = max(largest.CPUMillis, node.Status.Allocatable.Cpu().MilliValue())
-			largest.MemoryBytes = max(largest.MemoryBytes, node.Status.Allocatable.Memory().Value())
-		}
-	}
-	return largest, nil
 }

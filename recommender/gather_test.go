@@ -93,8 +93,9 @@ func TestWhatIsGatheredAboutACluster(t *testing.T) {
 			if diff := cmp.Diff(c.want, in.HPA); diff != "" {
 				t.Errorf("autoscalers (want, got):\n%s", diff)
 			}
-			if want := (apply.Amounts{CPUMillis: 16000, MemoryBytes: 64 << 30}); in.NodeMax != want {
-				t.Errorf("largest node %+v, want %+v", in.NodeMax, want)
+			want := []guard.Node{{Name: "n1", Room: apply.Amounts{CPUMillis: 16000, MemoryBytes: 64 << 30}}}
+			if diff := cmp.Diff(want, in.Nodes); diff != "" {
+				t.Errorf("largest nodes (-want +got):\n%s", diff)
 			}
 		})
 	}

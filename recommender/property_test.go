@@ -78,7 +78,7 @@ func anyLife(tb testing.TB, t *rapid.T) *life {
 	l.in.Settings.Approval = rapid.SampledFrom([]v1alpha1.Approval{v1alpha1.ApprovalAutomatic, v1alpha1.ApprovalManual}).Draw(t, "approval")
 	l.in.Settings.Replicas, l.in.Settings.ReplicasSet = rapid.SampledFrom([]v1alpha1.ReplicaMode{"off", "recommend", "auto"}).Draw(t, "mode"), true
 	l.in.Policy.Memory.Limit = new(rapid.SampledFrom([]v1alpha1.LimitPolicy{"Keep", "Ratio", "Headroom", "Equal", "None"}).Draw(t, "limits"))
-	l.in.NodeMax = apply.Amounts{CPUMillis: 8000, MemoryBytes: rapid.SampledFrom([]int64{0, 2 << 30, 64 << 30}).Draw(t, "node")}
+	l.in.Nodes = []guard.Node{{Name: "n1", Room: apply.Amounts{CPUMillis: 8000, MemoryBytes: rapid.SampledFrom([]int64{0, 2 << 30, 64 << 30}).Draw(t, "node")}}}
 	if rapid.IntRange(0, 3).Draw(t, "autoscaled") == 0 {
 		l.in.HPA = guard.HPA{Owner: "HorizontalPodAutoscaler/checkout", OnCPU: rapid.Bool().Draw(t, "on cpu"), OnMemory: rapid.Bool().Draw(t, "on memory")}
 	}
@@ -140,7 +140,7 @@ func (l *life) mustSettle(t *rapid.T) {
 			return
 		}
 	}
-	t.Fatalf("every look at the same moment wants another write:\n%s", l.change)
+	t.Fatalf("every look at the same moment wants another write:\n%s\n%s", l.change, strings.Join(l.decision.Trail, "\n"))
 }
 
 func (l *life) mustBeSafe(t *rapid.T, before *v1alpha1.RecommendationStatus) {
@@ -181,7 +181,7 @@ func (l *life) mustBeSafe(t *rapid.T, before *v1alpha1.RecommendationStatus) {
 // refused reports whether a person was told that the memory cannot be what is needed.
 func refused(s v1alpha1.RecommendationStatus, container string) bool {
 	for _, f := range s.Findings {
-		if f.Type == guard.FindingCeilingBelowPeak && f.Container == container {
+		if f.Type == guard.FindingCeilingBelowPeak && f.Container == container || f.Type == guard.FindingDoesNotFit {
 			return true
 		}
 	}

@@ -81,7 +81,7 @@ func prepareCache(ctx context.Context, mgr ctrl.Manager, withEvents bool) error 
 		return fmt.Errorf("index pods by workload: %w", err)
 	}
 	objects := []client.Object{
-		&corev1.Namespace{}, &corev1.Node{}, &appsv1.Deployment{}, &appsv1.StatefulSet{}, &appsv1.DaemonSet{},
+		&corev1.Namespace{}, &corev1.Node{}, &corev1.LimitRange{}, &appsv1.Deployment{}, &appsv1.StatefulSet{}, &appsv1.DaemonSet{},
 		&autoscalingv2.HorizontalPodAutoscaler{}, &v1alpha1.Recommendation{}, &v1alpha1.SizingPolicy{},
 	}
 	if withEvents {
@@ -143,16 +143,14 @@ func stripPod(object any) (any, error) {
 		spec.Containers = append(spec.Containers, corev1.Container{Name: c.Name, Resources: c.Resources})
 	}
 	for _, c := range pod.Spec.InitContainers {
-		if apply.IsSidecar(c) { // nothing is learnt from the others
-			spec.InitContainers = append(spec.InitContainers, corev1.Container{Name: c.Name, Resources: c.Resources})
-		}
+		spec.InitContainers = append(spec.InitContainers, corev1.Container{Name: c.Name, Resources: c.Resources, RestartPolicy: c.RestartPolicy})
 	}
 	pod.Spec = spec
 	conditions := slices.DeleteFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool { return c.Type != corev1.PodResizePending })
 	pod.Status = corev1.PodStatus{
 		Phase: pod.Status.Phase, ContainerStatuses: pod.Status.ContainerStatuses, Conditions: conditions,
 		InitContainerStatuses: slices.DeleteFunc(pod.Status.InitContainerStatuses, func(status corev1.ContainerStatus) bool {
-			return !slices.ContainsFunc(spec.InitContainers, func(c corev1.Container) bool { return c.Name == status.Name })
+			return !slices.ContainsFunc(spec.InitContainers, func(c corev1.Container) bool { return c.Name == status.Name && apply.IsSidecar(c) })
 		}),
 	}
 	return pod, nil

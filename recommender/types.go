@@ -62,6 +62,8 @@ type Input struct {
 	Surplus   int
 	// PodLevel says that the template sets resources for the pod as a whole, so that all its containers are left alone.
 	PodLevel bool
+	// Init names the ordinary init containers among LeftAlone.
+	Init []string
 	// Replicas that the workload's spec asks for.
 	Replicas int32
 	History  history.Workload
@@ -90,9 +92,11 @@ type Input struct {
 	// Evidence is what the model was shown of this input, this memory and this time, so that it need not be gathered twice;
 	// nil where none was asked.
 	Evidence *advice.Evidence
-	// NodeMax is the allocatable of the largest schedulable node; zero if unknown.
-	NodeMax apply.Amounts
-	HPA     guard.HPA
+	// Nodes that a pod of the template may run on, with what each has for it; see largestNodes. None if that is not known.
+	Nodes []guard.Node
+	// LimitBounds are what the LimitRanges of the namespace ask for. Their defaults are in Containers and LeftAlone already.
+	LimitBounds []apply.LimitBound
+	HPA         guard.HPA
 	// Spec holds the decisions of people on the Recommendation.
 	Spec v1alpha1.RecommendationSpec
 	// Outcomes are what the updater did and saw last, newest first; Applied is true where it says that pods carry what is

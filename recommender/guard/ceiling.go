@@ -6,10 +6,10 @@ import (
 	"github.com/loadline-dev/loadline/recommender/sizing"
 )
 
-// FindingCeilingBelowPeak says that a container needs more memory than the policy or the largest node allows.
+// FindingCeilingBelowPeak says that a container needs more memory than the policy, the largest node or a LimitRange allows.
 const FindingCeilingBelowPeak = "MemoryCeilingBelowPeak"
 
-// ceiling holds requests at the policy's maximum and the largest node. It wins over every rule of caution: a bound that a
+// ceiling holds requests at the policy's maximum, the largest node and LimitRanges. It wins over every rule of caution: a bound that a
 // person wrote takes effect at once.
 //
 // It never cuts memory below what was observed. Where it would have to, it refuses: memory stays as it is in force, and a
@@ -19,16 +19,12 @@ func ceiling(d *draft) {
 		if a.ceiling == 0 {
 			return
 		}
-		why := "the policy allows at most " + a.format(a.ceiling)
-		if a.policy.Max <= 0 || a.policy.Max > a.ceiling {
-			why = "the largest node has " + a.format(a.ceiling)
-		}
 		if a.observed > a.ceiling {
-			d.refuse(a, why)
+			d.refuse(a, a.ceilingWhy)
 			return
 		}
 		if a.target > a.ceiling || a.inPlace > a.ceiling {
-			d.set(a, move{a.target, a.inPlace}, "ceiling", why)
+			d.set(a, move{a.target, a.inPlace}, "ceiling", a.ceilingWhy)
 		}
 	})
 }

@@ -41,7 +41,8 @@ func decide(in Input, rules []rule) Decision {
 	}
 	sizeReplicas(d)
 	d.giveBackReplicas()
-	candidate := d.values()
+	d.together()
+	candidate := d.admissible()
 	d.explain(candidate)
 
 	decision := Decision{

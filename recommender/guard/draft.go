@@ -15,6 +15,8 @@ type draft struct {
 	replicas int32
 	// template is what every container of the workload asks for by itself.
 	template map[string]apply.Resources
+	// node is the one of the workload's nodes on which it fits best; without a name if none is known.
+	node     Node
 	trail    []Reason
 	findings []sizing.Finding
 }
@@ -38,8 +40,11 @@ type amount struct {
 	// peak is the most that one pod used, oomFloor the least after an out-of-memory kill, observed the larger of both in
 	// whole MiB. All are 0 for CPU.
 	peak, oomFloor, observed int64
-	// floor and ceiling are hard: no rule leaves them. A ceiling of 0 is none.
-	floor, ceiling int64
+	// floor and ceiling are hard: no rule leaves them. A ceiling of 0 is none. The sentences say where they come from.
+	floor, ceiling       int64
+	floorWhy, ceilingWhy string
+	// ranges bound the limit beside a request; see apply.ResourceBound.LimitFor.
+	ranges []apply.ResourceBound
 	// atLeast is what target and inPlace may not fall under for the time being. Ceiling and floor win over it.
 	atLeast move
 	// good is what a rollback gives back, and goodLimit the limit; zero without one.

@@ -71,7 +71,7 @@ func anyFirstInput() *rapid.Generator[Input] {
 			Now:             now,
 			Behavior:        Behavior{Up: anyMovement(t), Down: anyMovement(t)},
 			CurrentReplicas: rapid.Int32Range(-1, 50).Draw(t, "replicas"),
-			NodeMax:         apply.Amounts{CPUMillis: anyAmount(1).Draw(t, "node cpu"), MemoryBytes: anyAmount(mib).Draw(t, "node memory")},
+			Nodes:           []Node{{"node", apply.Amounts{CPUMillis: anyAmount(1).Draw(t, "node cpu"), MemoryBytes: anyAmount(mib).Draw(t, "node memory")}}},
 			Manual:          rapid.Bool().Draw(t, "manual"),
 			Hold:            rapid.IntRange(0, 9).Draw(t, "hold") == 0,
 			Memory:          Memory{LastReplicasLowered: anyTime().Draw(t, "replicas lowered"), Containers: map[string]ContainerMemory{}},
@@ -92,11 +92,40 @@ func anyFirstInput() *rapid.Generator[Input] {
 				NeverShrink: rapid.Bool().Draw(t, "never shrink"), Freeze: rapid.Bool().Draw(t, "freeze"),
 			})
 		}
+		anySurroundings(t, &in)
 		for _, name := range containerNames[:rapid.IntRange(1, len(containerNames)).Draw(t, "containers")] {
 			addContainer(t, &in, name)
 		}
 		return in
 	})
+}
+
+// anySurroundings draws what the namespace and the cluster allow.
+func anySurroundings(t *rapid.T, in *Input) {
+	if rapid.Bool().Draw(t, "second node") {
+		in.Nodes = append(in.Nodes, Node{"other", apply.Amounts{CPUMillis: sane(1).Draw(t, "other cpu"), MemoryBytes: sane(mib).Draw(t, "other memory")}})
+	}
+	in.CPULimitRequired = rapid.Bool().Draw(t, "cpu limit required")
+	bound := func(unit int64, name string) apply.ResourceBound {
+		b := apply.ResourceBound{Max: sane(unit).Draw(t, name+" max"), Ratio: rapid.SampledFrom([]float64{0, 0, 1, 1.5, 4}).Draw(t, name+" ratio")}
+		b.Min = rapid.Int64Range(0, max(b.Max, 100*unit)).Draw(t, name+" min")
+		if rapid.Bool().Draw(t, name+" default") {
+			b.Default, b.DefaultRequest = b.Max, b.Max
+		}
+		return b
+	}
+	for range rapid.SampledFrom([]int{0, 0, 1, 2}).Draw(t, "limit ranges") {
+		in.LimitBounds = append(in.LimitBounds, apply.LimitBound{
+			Name: "team", OfPod: rapid.Bool().Draw(t, "of pod"), CPU: bound(1, "cpu"), Memory: bound(mib/2, "memory"),
+		})
+	}
+	for range rapid.SampledFrom([]int{0, 0, 1}).Draw(t, "budgets") {
+		in.Budgets = append(in.Budgets, Budget{
+			Rule: "quota", Why: "ResourceQuota team is short", Finding: "QuotaShort",
+			Requests: apply.Amounts{CPUMillis: sane(1).Draw(t, "cpu budget"), MemoryBytes: sane(mib/2).Draw(t, "memory budget")},
+			Limits:   apply.Amounts{CPUMillis: sane(1).Draw(t, "cpu limits budget"), MemoryBytes: sane(mib/2).Draw(t, "memory limits budget")},
+		})
+	}
 }
 
 func addContainer(t *rapid.T, in *Input, name string) {

@@ -14,7 +14,7 @@ import (
 //	None       none, on new pods
 //
 // In this order: a Guaranteed pod stays Guaranteed (its limits are its requests); it is at most the policy's maximum, and
-// what is computed at most the largest node; a limit goes down only where the request may go down; it keeps its value where
+// what is computed at most the largest node and what LimitRanges allow; a limit goes down only where the request may go down; it keeps its value where
 // the change would be small; a memory limit is never under what was observed; and no limit is under its request.
 func (d *draft) limit(s *size, a *amount) apply.Limit {
 	policy := v1alpha1.LimitPolicy(a.policy.Limit)
@@ -22,17 +22,15 @@ func (d *draft) limit(s *size, a *amount) apply.Limit {
 		return apply.Limit{Policy: string(v1alpha1.LimitEqual), Value: a.target}
 	}
 	if policy == v1alpha1.LimitNone {
-		return apply.Limit{Policy: string(policy)}
+		return d.noLimit(a)
 	}
 	wanted := d.wantedLimit(s, a, policy)
 	if wanted == 0 {
 		return d.keep(a)
 	}
 	wanted = max(wanted, a.goodLimit)
-	if a.ceiling > 0 {
-		// Ratio multiplies: 10m with a limit of 4 cores, raised to 1 core, would come to 400 cores.
-		wanted = min(wanted, a.ceiling)
-	}
+	// Ratio multiplies: 10m with a limit of 4 cores, raised to 1 core, would come to 400 cores.
+	wanted = min(wanted, a.mostLimit())
 	if a.keepLimit && (a.limit == 0 || wanted < a.limit) {
 		return d.limitInForce(a)
 	}
@@ -45,7 +43,7 @@ func (d *draft) limit(s *size, a *amount) apply.Limit {
 // steady returns the limit that was decided last by the same policy where the new one hardly differs, and else the new one.
 func (d *draft) steady(a *amount, policy v1alpha1.LimitPolicy, wanted int64) int64 {
 	last := a.beforeLimit
-	if last.Policy != string(policy) || (a.ceiling > 0 && last.Value > a.ceiling) || !d.trifle(last.Value, wanted) {
+	if last.Policy != string(policy) || last.Value > a.mostLimit() || !d.trifle(last.Value, wanted) {
 		return wanted
 	}
 	return last.Value
@@ -75,6 +73,14 @@ func (d *draft) keep(a *amount) apply.Limit {
 // covering rounds a limit up, and raises it to what was observed and to the request.
 func (a *amount) covering(limit int64) int64 {
 	return roundUp(a.name, max(limit, a.observed, a.target))
+}
+
+// noLimit removes the limit, unless a pod without it is refused, or gets what is usual in its namespace.
+func (d *draft) noLimit(a *amount) apply.Limit {
+	if d.needsLimit(a) {
+		return d.keep(a)
+	}
+	return apply.Limit{Policy: string(v1alpha1.LimitNone)}
 }
 
 // wantedLimit returns the limit that the policy computes, 0 under Keep and where nothing can be computed.

@@ -167,7 +167,7 @@ func TestCeiling(t *testing.T) {
 			wantCPU: 1500, wantMemory: 1200, wantRule: "ceiling", wantWords: "the policy allows at most 1500m",
 		},
 		{
-			name: "the largest node", workload: workload().proposes(3000, 3000).with(func(in *Input) { in.NodeMax = apply.Amounts{CPUMillis: 1900, MemoryBytes: 1800 * mib} }),
+			name: "the largest node", workload: workload().proposes(3000, 3000).with(func(in *Input) { in.Nodes = []Node{{"n1", apply.Amounts{CPUMillis: 1900, MemoryBytes: 1800 * mib}}} }),
 			wantCPU: 1900, wantMemory: 1800, wantRule: "ceiling", wantWords: "the largest node has 1900m",
 		},
 		{

@@ -20,6 +20,7 @@ func newDraft(in Input) *draft {
 	for _, c := range in.Containers {
 		d.template[c.Name] = resources(c.Current).Defaulted()
 	}
+	d.node = d.bestNode()
 	forNew := d.inForce()
 	for _, c := range in.Containers {
 		if !c.Excluded {
@@ -63,8 +64,8 @@ func (d *draft) newSize(c Container, limits apply.Amounts) *size {
 		last:        movedAt{raised: memory.MemoryRaised, lowered: memory.MemoryLowered},
 	}
 	s.memory.observed = roundUp(memoryName, max(s.memory.peak, s.memory.oomFloor))
-	s.cpu.bound(in.NodeMax.CPUMillis)
-	s.memory.bound(in.NodeMax.MemoryBytes)
+	d.bound(s.cpu)
+	d.bound(s.memory)
 	d.propose(s.cpu, s.proposal.Target.CPUMillis, s.proposal.InPlace.CPUMillis)
 	d.propose(s.memory, s.proposal.Target.MemoryBytes, s.proposal.InPlace.MemoryBytes)
 	return s
@@ -93,25 +94,6 @@ func (d *draft) propose(a *amount, target, inPlace int64) {
 		d.because(a.container, "proposal", "the proposed "+a.name+" is not a usable number and was ignored")
 	}
 	d.holdBack(a, "proposal", "there is no new number")
-}
-
-// bound computes the hard bounds. Policy minimum yields to the ceiling; what was observed does not, and ceiling has to
-// refuse where it contradicts.
-func (a *amount) bound(nodeMax int64) {
-	for _, c := range []int64{a.policy.Max, nodeMax} {
-		if c > 0 && (a.ceiling == 0 || c < a.ceiling) {
-			a.ceiling = c
-		}
-	}
-	if a.name == memoryName && a.ceiling > 0 {
-		// Down to whole MiB: rounding up later must not leave the bound.
-		a.ceiling = max(a.ceiling/apply.MiB*apply.MiB, apply.MiB)
-	}
-	a.floor = roundUp(a.name, legal(a.policy.Min))
-	if a.ceiling > 0 {
-		a.floor = min(a.floor, a.ceiling)
-	}
-	a.floor = max(a.floor, a.observed)
 }
 
 // legal returns v if it is a usable amount, else 0.

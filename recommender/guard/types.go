@@ -30,9 +30,16 @@ type Input struct {
 	Applicable         *apply.Values
 	ApplicableRevision string
 	Memory             Memory
-	// NodeMax is the allocatable of the largest schedulable node; zero if unknown.
-	NodeMax apply.Amounts
-	HPA     HPA
+	// Nodes that a pod of the workload may run on; none if that is not known. One that is smaller than another in both resources
+	// may be left out.
+	Nodes []Node
+	// LimitBounds are what the LimitRanges of the namespace ask for.
+	LimitBounds []apply.LimitBound
+	// Budgets bound a pod as a whole.
+	Budgets []Budget
+	// CPULimitRequired and MemoryLimitRequired say that a quota admits no container without that limit.
+	CPULimitRequired, MemoryLimitRequired bool
+	HPA                                   HPA
 	// Windows in which changes are restricted.
 	Windows []Window
 	// Manual asks for approval of each revision; Approved is the revision a person approved.
@@ -55,8 +62,10 @@ type Container struct {
 	// PeakMemoryBytes is the peak of one pod that memory is sized from; the memory target never falls under it.
 	PeakMemoryBytes int64
 	OOMFloorBytes   int64
-	// Excluded says that the container is left alone. It is here because it has a part in the pod's QoS class.
+	// Excluded says that the container is left alone. It is here because it has a part in the pod's QoS class, and in its size.
 	Excluded bool
+	// Init says that it runs to its end before the others start, Sidecar that it starts before them and goes on beside them.
+	Init, Sidecar bool
 	// RaisePendingSince is since when a running pod waits for CPU that its node does not give it; zero if none does.
 	RaisePendingSince time.Time
 	// JVM says that the image or its environment looks like a Java virtual machine, which sizes its heap from its limit.
@@ -73,6 +82,21 @@ type Movement struct {
 	// MaxStep bounds one change relative to the present request; 0.5 is 50 %.
 	MaxStep  float64
 	Cooldown time.Duration
+}
+
+// Node is what a node has for one pod: its allocatable, less what runs on every node.
+type Node struct {
+	Name string
+	Room apply.Amounts
+}
+
+// Budget is the most that one pod may have, all its containers together. An amount of 0 is no bound.
+type Budget struct {
+	// Rule names the budget in the trail, Why says where it comes from.
+	Rule, Why        string
+	Requests, Limits apply.Amounts
+	// Finding is the type of the finding for who gets less than wanted; empty if only a pod that cannot fit is one.
+	Finding string
 }
 
 // HPA tells what a HorizontalPodAutoscaler does with the workload.

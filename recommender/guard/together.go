@@ -1,0 +1,285 @@
+package guard
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/loadline-dev/loadline/apply"
+	"github.com/loadline-dev/loadline/recommender/sizing"
+)
+
+// Findings about pods that do not fit.
+const (
+	// FindingDoesNotFit says that what a pod needs is more than its node, a LimitRange or a quota has for it.
+	FindingDoesNotFit = "PodDoesNotFit"
+	// FindingLimitRange says that a LimitRange refuses every size that could be decided.
+	FindingLimitRange = "LimitRangeRefuses"
+)
+
+// together holds all containers of a pod inside what one pod may have: containers that fit alone may not fit together. It runs
+// after all rules and wins over every one of them but the memory that was observed.
+//
+// What was decided before stays as far as it fits. Else the raises are made smaller, all by the same share, and then everything,
+// down to the floors. Where not even those fit, the resource is left as it is, and a finding asks a person.
+//
+// Example: a node with 8 cores, two containers that have 2 and want 6 each → 4 each.
+func (d *draft) together() {
+	for _, b := range d.budgets() {
+		for _, name := range []string{cpuName, memoryName} {
+			for _, tempo := range []apply.Tempo{apply.ForNewPod, apply.ForRunningPod} {
+				d.fit(b, name, tempo)
+			}
+		}
+	}
+}
+
+// budgets are those of the input, the node's, and those of LimitRanges for pods.
+func (d *draft) budgets() []Budget {
+	all := d.in.Budgets
+	if d.node.Room != (apply.Amounts{}) {
+		why := fmt.Sprintf("the largest node, %s, has %s and %s for the pod", d.node.Name,
+			apply.FormatCPU(d.node.Room.CPUMillis), apply.FormatMemory(d.node.Room.MemoryBytes))
+		all = append(slices.Clip(all), Budget{Rule: "ceiling", Why: why, Requests: d.node.Room})
+	}
+	for _, b := range d.in.LimitBounds {
+		if !b.OfPod {
+			continue
+		}
+		most := apply.Amounts{CPUMillis: b.CPU.Max, MemoryBytes: b.Memory.Max}
+		all = append(slices.Clip(all), Budget{
+			Rule: "limit-range", Why: "LimitRange " + b.Name + " bounds the pod as a whole", Requests: most, Limits: most,
+		})
+	}
+	return all
+}
+
+// fitting is one resource of the pods of one tempo on its way into a budget.
+type fitting struct {
+	*draft
+	budget  Budget
+	name    string
+	tempo   apply.Tempo
+	amounts []*amount
+	// wanted is what the rules decided.
+	wanted []int64
+}
+
+// value is the amount that pods of the tempo get.
+func (f fitting) value(a *amount) *int64 {
+	if f.tempo == apply.ForNewPod {
+		return &a.target
+	}
+	return &a.inPlace
+}
+
+// choose returns the tempo's part of a move.
+func (f fitting) choose(m move) int64 {
+	if f.tempo == apply.ForNewPod {
+		return m.target
+	}
+	return m.inPlace
+}
+
+func (f fitting) set(values []int64) {
+	for i, a := range f.amounts {
+		*f.value(a) = values[i]
+	}
+}
+
+// fit makes one resource of the pods of one tempo fit into a budget.
+func (d *draft) fit(b Budget, name string, tempo apply.Tempo) {
+	f := fitting{draft: d, budget: b, name: name, tempo: tempo}
+	d.each(func(_ *size, a *amount) {
+		if a.name == name && a.target > 0 {
+			f.amounts, f.wanted = append(f.amounts, a), append(f.wanted, *f.value(a))
+		}
+	})
+	if len(f.amounts) == 0 || !f.over() {
+		return
+	}
+	// From what was decided before, so that a container that was cut once is not cut again and again; else a raise is made smaller
+	// down to what is in force, and then everything down to the floors.
+	decided := func(a *amount) int64 { return max(f.choose(a.before), a.floor, 1) }
+	unraised := func(a *amount) int64 { return max(f.choose(a.request), a.floor, 1) }
+	least := func(a *amount) int64 { return max(a.floor, 1) }
+	if !f.shrink(decided) && !f.shrink(unraised) && !f.shrink(least) {
+		f.giveUp()
+		return
+	}
+	f.keepTrifles()
+	f.tell()
+}
+
+// tell records what was cut.
+func (f fitting) tell() {
+	what := "target"
+	if f.tempo == apply.ForRunningPod {
+		what = "in place"
+	}
+	for i, a := range f.amounts {
+		got, wanted := *f.value(a), f.wanted[i]
+		if got == wanted {
+			continue
+		}
+		f.because(a.container, f.budget.Rule, fmt.Sprintf("%s %s %s → %s: %s", f.name, what, a.format(wanted), a.format(got), f.budget.Why))
+		if f.budget.Finding != "" && f.tempo == apply.ForNewPod && got < wanted {
+			f.findings = append(f.findings, sizing.Finding{
+				Type: f.budget.Finding, Severity: "warning", Container: a.container,
+				Message: fmt.Sprintf("The container gets %s of %s instead of %s: %s.", a.format(got), f.name, a.format(wanted), f.budget.Why),
+			})
+		}
+	}
+}
+
+// over reports whether the pod is over the budget.
+func (f fitting) over() bool {
+	pod := apply.PodResources(f.members(apply.Desired(f.values(), f.template, f.tempo)))
+	requests, limits := pick(f.name, f.budget.Requests), pick(f.name, f.budget.Limits)
+	return (requests > 0 && pick(f.name, pod.Requests) > requests) || (limits > 0 && pick(f.name, pod.Limits) > limits)
+}
+
+// shrink goes the largest share of the way from low to wanted that is not over the budget, in thousandths, and hands out what
+// then remains in the order of the containers. It is false, and nothing is changed, if not even low fits.
+func (f fitting) shrink(low func(*amount) int64) bool {
+	const whole = 1000
+	from := make([]int64, len(f.amounts))
+	for i, a := range f.amounts {
+		from[i] = min(low(a), f.wanted[i])
+	}
+	if f.set(from); f.over() {
+		f.set(f.wanted)
+		return false
+	}
+	f.largest(0, whole, func(share int64) {
+		for i, a := range f.amounts {
+			way := f.wanted[i] - from[i]
+			*f.value(a) = from[i] + way/whole*share + way%whole*share/whole
+		}
+	})
+	for i, a := range f.amounts {
+		f.largest(*f.value(a), f.wanted[i], func(v int64) { *f.value(a) = v })
+	}
+	return true
+}
+
+// largest sets the largest number from a lowest, which fits, up to a highest that is not over the budget.
+func (f fitting) largest(fits, highest int64, set func(int64)) {
+	exceeds := highest + 1
+	for exceeds-fits > 1 {
+		middle := fits + (exceeds-fits)/2
+		if set(middle); f.over() {
+			exceeds = middle
+		} else {
+			fits = middle
+		}
+	}
+	set(fits)
+}
+
+// keepTrifles keeps what was decided before where that fits too and is nearly the same.
+func (f fitting) keepTrifles() {
+	var found, before []int64
+	for _, a := range f.amounts {
+		was, is := f.choose(a.before), *f.value(a)
+		if was != is && (was < a.floor || !f.trifle(was, is)) {
+			return
+		}
+		found, before = append(found, is), append(before, was)
+	}
+	if f.set(before); f.over() {
+		f.set(found)
+	}
+}
+
+// giveUp leaves a resource as it is in force, or as the template has it where that is over the budget as well.
+func (f fitting) giveUp() {
+	need := int64(0)
+	for _, a := range f.amounts {
+		need += max(a.floor, 1)
+		f.leave(a, f.budget.Rule, f.budget.Why)
+	}
+	if f.over() {
+		for _, a := range f.amounts {
+			f.forget(a, f.budget.Rule, f.budget.Why)
+		}
+	}
+	if f.over() { // Then what is in force is at least known to be as good.
+		for _, a := range f.amounts {
+			f.leave(a, f.budget.Rule, f.budget.Why)
+		}
+	}
+	kind := f.budget.Finding
+	if kind == "" {
+		kind = FindingDoesNotFit
+	}
+	f.findings = append(f.findings, sizing.Finding{
+		Type: kind, Severity: "critical",
+		Message: fmt.Sprintf("Its containers need at least %s of %s together and do not get it: %s; the %s is left as it is.",
+			f.amounts[0].format(need), f.name, f.budget.Why, f.name),
+	})
+}
+
+// leave puts an amount back to what is in force, and takes back any opinion where the template rules.
+func (d *draft) leave(a *amount, rule, why string) {
+	a.pinned = false
+	if a.sized {
+		d.pin(a, a.request, rule, why)
+		return
+	}
+	d.forget(a, rule, why)
+}
+
+// member is a container with what it has.
+func (*draft) member(c Container, has apply.Resources) apply.Member {
+	return apply.Member{Name: c.Name, Resources: has, Init: c.Init, Sidecar: c.Sidecar}
+}
+
+// members lists the containers of the pod with the sizes that are given, in the order in which they start.
+func (d *draft) members(sized map[string]apply.Resources) []apply.Member {
+	var first, then []apply.Member
+	for _, c := range d.in.Containers {
+		has, ok := sized[c.Name]
+		if !ok {
+			has = d.template[c.Name]
+		}
+		if m := d.member(c, has); c.Init || c.Sidecar {
+			first = append(first, m)
+		} else {
+			then = append(then, m)
+		}
+	}
+	return append(first, then...)
+}
+
+// admissible returns values that no LimitRange refuses. Rules and budgets fit what can be fitted; what is refused all the same
+// is left as it is in force, then as the template has it.
+func (d *draft) admissible() apply.Values {
+	values := d.values()
+	for range 2 * (len(d.sizes) + 1) {
+		refusal, refused := apply.Refused(d.in.LimitBounds, d.members(nil), apply.Desired(values, d.template, apply.ForNewPod))
+		if !refused {
+			return values
+		}
+		changed := false
+		d.each(func(_ *size, a *amount) {
+			if a.target == 0 || a.name != string(refusal.Resource) || (refusal.Container != "" && a.container != refusal.Container) {
+				return
+			}
+			if a.sized && (a.target != a.request.target || a.inPlace != a.request.inPlace) {
+				d.leave(a, "limit-range", refusal.Text)
+			} else {
+				d.forget(a, "limit-range", refusal.Text)
+			}
+			changed = true
+		})
+		if !changed { // It is the owner's own doing.
+			return values
+		}
+		d.findings = append(d.findings, sizing.Finding{
+			Type: FindingLimitRange, Severity: "warning", Container: refusal.Container,
+			Message: fmt.Sprintf("No size of its %s fits: %s. It is left as it is; widen the LimitRange or the policy.", refusal.Resource, refusal.Text),
+		})
+		values = d.values()
+	}
+	return values
+}

@@ -1,0 +1,134 @@
+package guard
+
+import (
+	"testing"
+
+	"github.com/loadline-dev/loadline/apply"
+	"github.com/loadline-dev/loadline/recommender/sizing"
+)
+
+// rangeOfMemory is a LimitRange for memory in MiB.
+func rangeOfMemory(ofPod bool, least, most int64, ratio float64) func(*Input) {
+	return func(in *Input) {
+		in.LimitBounds = append(in.LimitBounds, apply.LimitBound{
+			Name: "team", OfPod: ofPod, Memory: apply.ResourceBound{Min: least * mib, Max: most * mib, Ratio: ratio},
+		})
+	}
+}
+
+func TestLimitRange(t *testing.T) {
+	check(t, []given{
+		{
+			name: "the most of a container", workload: workload().limits(0, 1400).proposes(1000, 3000).with(rangeOfMemory(false, 0, 1500, 0)),
+			wantCPU: 1000, wantMemory: 1500, wantRule: "ceiling", wantWords: "LimitRange team allows a container at most 1500Mi",
+		},
+		{
+			name: "the least of a container", workload: workload().proposes(1000, 500).with(rangeOfMemory(false, 800, 0, 0)),
+			wantCPU: 1000, wantMemory: 800, wantRule: "floor", wantWords: "LimitRange team asks for at least 800Mi",
+		},
+		{
+			name: "a limit that is kept stays within the ratio", workload: workload().limits(0, 1600).proposes(1000, 500).with(rangeOfMemory(false, 0, 0, 2)),
+			wantCPU: 1000, wantMemory: 800, wantRule: "floor", wantWords: "LimitRange team allows a limit of 2 times the request, which is 800Mi at least",
+		},
+		{
+			name: "a container that needs more than allowed is left as it is", workload: workload().limits(0, 1400).proposes(1000, 3000).
+				app(func(c *Container, _ *sizing.ContainerProposal) { c.PeakMemoryBytes = 2000 * mib }).with(rangeOfMemory(false, 0, 1500, 0)),
+			wantCPU: 1000, wantMemory: 0, wantRule: "ceiling", wantWords: "but 2000Mi of memory was needed", wantFinding: FindingCeilingBelowPeak,
+		},
+		{
+			name: "a policy that contradicts: nothing fits", workload: workload().proposes(1000, 600).with(rangeOfMemory(false, 800, 0, 0)).
+				with(func(in *Input) { in.Policy.Memory.Max = 700 * mib }),
+			wantCPU: 1000, wantMemory: 0, wantRule: "limit-range", wantWords: "request 700Mi is under 800Mi", wantFinding: FindingLimitRange,
+		},
+		{
+			name: "the most of a pod, with what is left alone", workload: withProxy(workload().limits(0, 1000), 300).proposes(1000, 3000).with(rangeOfMemory(true, 0, 2000, 0)),
+			wantCPU: 1000, wantMemory: 1700, wantRule: "limit-range", wantWords: "memory target 3000Mi → 1700Mi: LimitRange team bounds the pod as a whole",
+		},
+	})
+}
+
+// withProxy adds a container that is left alone, with as much memory in MiB.
+func withProxy(b *build, memoryMiB int64) *build {
+	return b.with(func(in *Input) {
+		amounts := sizing.Amounts{CPUMillis: 100, MemoryBytes: memoryMiB * mib}
+		in.Containers = append(in.Containers, Container{Name: "proxy", Excluded: true, Current: sizing.Resources{Requests: amounts, Limits: amounts}})
+	})
+}
+
+func TestALimitIsNotRemovedWhereTheNamespaceAsksForOne(t *testing.T) {
+	removing := func() *build {
+		return workload().limits(2000, 2000).with(func(in *Input) { in.Policy.CPU.Limit, in.Policy.Memory.Limit = "None", "None" })
+	}
+	if got := container(removing().decide().Candidate, "app"); got.CPULimit.Policy != "None" || got.MemoryLimit.Policy != "None" {
+		t.Fatalf("without any bound: %+v", got)
+	}
+	got := container(removing().with(rangeOfMemory(false, 0, 4000, 0)).with(func(in *Input) { in.CPULimitRequired = true }).decide().Candidate, "app")
+	if got.CPULimit.Policy != "Keep" || got.MemoryLimit.Policy != "Keep" {
+		t.Errorf("a LimitRange bounds memory, and a quota asks for limits of CPU: %+v", got)
+	}
+}
+
+func TestComputedLimitsStayInsideALimitRange(t *testing.T) {
+	b := workload().limits(0, 1200).proposes(1000, 1000).with(rangeOfMemory(false, 0, 1300, 1.2)).with(func(in *Input) {
+		in.Policy.Memory.Limit, in.Policy.Memory.LimitHeadroom = "Headroom", 1
+	}).app(func(c *Container, p *sizing.ContainerProposal) {
+		c.PeakMemoryBytes, p.Peak.MemoryBytes = 900*mib, 900*mib
+	})
+	if got := container(b.decide().Candidate, "app").MemoryLimit.Value; got != 1200*mib {
+		t.Errorf("the limit is %s, want 1.2 times 1000Mi", apply.FormatMemory(got))
+	}
+}
+
+// node adds a node with CPU in millicores and memory in MiB.
+func node(name string, cpu, memoryMiB int64) func(*Input) {
+	return func(in *Input) {
+		in.Nodes = append(in.Nodes, Node{name, apply.Amounts{CPUMillis: cpu, MemoryBytes: memoryMiB * mib}})
+	}
+}
+
+func TestAPodFitsOnOneNode(t *testing.T) {
+	check(t, []given{
+		{
+			name: "CPU of one node and memory of another are no node", workload: workload().proposes(3000, 3000).with(node("tall", 1000, 4000)).with(node("wide", 4000, 2000)),
+			wantCPU: 1000, wantMemory: 3000, wantRule: "ceiling", wantWords: "the largest node has 1 for it (tall)",
+		},
+		{
+			name: "the node on which it fits", workload: workload().proposes(3000, 1500).with(node("tall", 1000, 4000)).with(node("wide", 4000, 2000)),
+			wantCPU: 3000, wantMemory: 1500,
+		},
+		{
+			name: "containers that fit together", workload: withProxy(workload(), 500).proposes(3000, 3000).with(node("n1", 2000, 3000)),
+			wantCPU: 1900, wantMemory: 2500, wantRule: "ceiling", wantWords: "the largest node, n1, has 2 and 3000Mi for the pod",
+		},
+		{
+			name: "what was observed does not fit beside the others", workload: withProxy(workload(), 500).proposes(1000, 2800).
+				app(func(c *Container, _ *sizing.ContainerProposal) { c.PeakMemoryBytes = 2700 * mib }).with(node("n1", 2000, 3000)),
+			wantCPU: 1000, wantMemory: 0, wantRule: "ceiling", wantWords: "for the pod", wantFinding: FindingDoesNotFit,
+		},
+	})
+}
+
+func TestContainersShareWhatIsNotEnoughForAll(t *testing.T) {
+	b := workload().proposes(5000, 1000).with(func(in *Input) {
+		second := in.Proposal.Containers[0]
+		second.Name = "worker"
+		in.Proposal.Containers = append(in.Proposal.Containers, second)
+		other := in.Containers[0]
+		other.Name = "worker"
+		in.Containers = append(in.Containers, other)
+	}).with(node("n1", 6000, 8000))
+	out := b.decide()
+	app, worker := container(out.Candidate, "app").Target.CPUMillis, container(out.Candidate, "worker").Target.CPUMillis
+	if app+worker != 6000 || app-worker > 10 || worker-app > 10 {
+		t.Errorf("%dm and %dm of 6000m\n%s", app, worker, story(out))
+	}
+}
+
+func TestABudgetTellsWhoGetsLess(t *testing.T) {
+	b := workload().proposes(4000, 4000).with(func(in *Input) {
+		in.Budgets = []Budget{{Rule: "quota", Why: "ResourceQuota team is short", Finding: "QuotaShort", Requests: apply.Amounts{CPUMillis: 1500}}}
+	})
+	check(t, []given{{
+		name: "less", workload: b, wantCPU: 1500, wantMemory: 4000, wantRule: "quota", wantWords: "cpu target 4 → 1500m: ResourceQuota team is short", wantFinding: "QuotaShort",
+	}})
+}

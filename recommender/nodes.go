@@ -1,0 +1,137 @@
+package recommender
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/klog/v2"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/loadline-dev/loadline/apply"
+	"github.com/loadline-dev/loadline/recommender/guard"
+)
+
+// nodeRoomsFor is how long the sums over all pods are used: one pass over the workloads of a cluster shares them.
+const nodeRoomsFor = 15 * time.Second
+
+// nodeRooms keeps what every schedulable node has for pods. It can be lost at any time. The zero value is ready, and may be used
+// by many goroutines.
+type nodeRooms struct {
+	mu    sync.Mutex
+	at    time.Time
+	rooms []nodeRoom
+}
+
+// nodeRoom is what one node has.
+type nodeRoom struct {
+	name   string
+	labels labels.Set
+	taints []corev1.Taint
+	// empty is its allocatable less what runs on every node, free is what no pod has asked for.
+	empty, free apply.Amounts
+}
+
+// forPod returns the nodes that a pod of this template may run on, without those that are smaller than another in both
+// resources. They are at most nodeRoomsFor old.
+func (n *nodeRooms) forPod(ctx context.Context, reader client.Reader, template corev1.PodSpec, now time.Time) ([]guard.Node, error) {
+	rooms, err := n.read(ctx, reader, now)
+	if err != nil {
+		return nil, err
+	}
+	return largestNodes(rooms, template), nil
+}
+
+func (n *nodeRooms) read(ctx context.Context, reader client.Reader, now time.Time) ([]nodeRoom, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if age := now.Sub(n.at); !n.at.IsZero() && age >= 0 && age < nodeRoomsFor {
+		return n.rooms, nil
+	}
+	nodes, pods := &corev1.NodeList{}, &corev1.PodList{}
+	if err := reader.List(ctx, nodes, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list nodes: %w", err)
+	}
+	if err := reader.List(ctx, pods, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list pods: %w", err)
+	}
+	n.rooms, n.at = roomsOf(nodes.Items, pods.Items), now
+	return n.rooms, nil
+}
+
+// roomsOf computes what the schedulable nodes have.
+func roomsOf(nodes []corev1.Node, pods []corev1.Pod) []nodeRoom {
+	all, everywhere := map[string]apply.Amounts{}, map[string]apply.Amounts{}
+	for i := range pods {
+		pod := &pods[i]
+		if pod.Spec.NodeName == "" || pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
+			continue
+		}
+		asks := apply.PodResources(apply.Members(pod.Spec)).Requests
+		all[pod.Spec.NodeName] = plus(all[pod.Spec.NodeName], asks)
+		// Pods of DaemonSets, and the kubelet's own, are there whatever else runs.
+		if ref := metav1.GetControllerOfNoCopy(pod); ref != nil && (ref.Kind == kindDaemonSet || ref.Kind == "Node") {
+			everywhere[pod.Spec.NodeName] = plus(everywhere[pod.Spec.NodeName], asks)
+		}
+	}
+	var rooms []nodeRoom
+	for i := range nodes {
+		node := &nodes[i]
+		if node.Spec.Unschedulable || node.DeletionTimestamp != nil {
+			continue
+		}
+		has := apply.ResourcesOf(corev1.ResourceRequirements{Requests: node.Status.Allocatable}).Requests
+		rooms = append(rooms, nodeRoom{
+			name: node.Name, labels: node.Labels, taints: node.Spec.Taints,
+			empty: minus(has, everywhere[node.Name]), free: minus(has, all[node.Name]),
+		})
+	}
+	return rooms
+}
+
+func plus(a, b apply.Amounts) apply.Amounts {
+	return apply.Amounts{CPUMillis: a.CPUMillis + b.CPUMillis, MemoryBytes: a.MemoryBytes + b.MemoryBytes}
+}
+
+// minus is at least 1 of each: a node that is full has no room, and 0 would mean that nothing is known of it.
+func minus(a, b apply.Amounts) apply.Amounts {
+	return apply.Amounts{CPUMillis: max(a.CPUMillis-b.CPUMillis, 1), MemoryBytes: max(a.MemoryBytes-b.MemoryBytes, 1)}
+}
+
+// largestNodes returns the nodes that the template allows, without those that are no larger than another in both resources.
+func largestNodes(rooms []nodeRoom, template corev1.PodSpec) []guard.Node {
+	var fitting []guard.Node
+	for _, room := range rooms {
+		if room.allows(template) {
+			fitting = append(fitting, guard.Node{Name: room.name, Room: room.empty})
+		}
+	}
+	slices.SortFunc(fitting, func(a, b guard.Node) int {
+		return cmp.Or(cmp.Compare(b.Room.MemoryBytes, a.Room.MemoryBytes), cmp.Compare(b.Room.CPUMillis, a.Room.CPUMillis), cmp.Compare(a.Name, b.Name))
+	})
+	var largest []guard.Node
+	for _, n := range fitting {
+		if len(largest) == 0 || n.Room.CPUMillis > largest[len(largest)-1].Room.CPUMillis {
+			largest = append(largest, n)
+		}
+	}
+	return largest
+}
+
+// allows reports whether a pod of the template may be scheduled here: its nodeSelector matches, and it tolerates the taints.
+// Node affinity is not looked at.
+func (r nodeRoom) allows(template corev1.PodSpec) bool {
+	if !labels.SelectorFromSet(template.NodeSelector).Matches(r.labels) {
+		return false
+	}
+	return !slices.ContainsFunc(r.taints, func(taint corev1.Taint) bool {
+		return taint.Effect != corev1.TaintEffectPreferNoSchedule &&
+			!slices.ContainsFunc(template.Tolerations, func(t corev1.Toleration) bool { return t.ToleratesTaint(klog.Background(), &taint, false) })
+	})
+}

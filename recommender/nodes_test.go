@@ -1,0 +1,73 @@
+package recommender
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/loadline-dev/loadline/apply"
+	"github.com/loadline-dev/loadline/internal/testkit"
+	"github.com/loadline-dev/loadline/recommender/guard"
+)
+
+const gib = int64(1) << 30
+
+// podOn is a running pod that asks for as much, owned by a controller of this kind.
+func podOn(node, kind, cpu, memory string) corev1.Pod {
+	return corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{OwnerReferences: []metav1.OwnerReference{{Kind: kind, Name: "x", Controller: new(true)}}},
+		Spec: corev1.PodSpec{NodeName: node, Containers: []corev1.Container{{Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{
+			corev1.ResourceCPU: resource.MustParse(cpu), corev1.ResourceMemory: resource.MustParse(memory),
+		}}}}},
+	}
+}
+
+func TestTheNodesThatAPodMayRunOn(t *testing.T) {
+	wide, tall, small, gpu := *testkit.Node("wide", "32", "16Gi"), *testkit.Node("tall", "4", "128Gi"), *testkit.Node("small", "2", "8Gi"), *testkit.Node("gpu", "64", "512Gi")
+	gpu.Spec.Taints = []corev1.Taint{{Key: "gpu", Value: "yes", Effect: corev1.TaintEffectNoSchedule}}
+	gpu.Labels = map[string]string{"pool": "gpu"}
+	small.Labels = map[string]string{"pool": "small"}
+	finished := podOn("wide", kindDaemonSet, "30", "1Gi")
+	finished.Status.Phase = corev1.PodSucceeded
+	rooms := roomsOf([]corev1.Node{wide, tall, small, gpu}, []corev1.Pod{
+		podOn("wide", kindDaemonSet, "1", "1Gi"), podOn("wide", "Node", "1", "1Gi"), podOn("wide", "ReplicaSet", "20", "10Gi"), finished,
+	})
+	room := func(name string, cores, memory int64) guard.Node {
+		return guard.Node{Name: name, Room: apply.Amounts{CPUMillis: cores * 1000, MemoryBytes: memory * gib}}
+	}
+	for name, c := range map[string]struct {
+		template corev1.PodSpec
+		want     []guard.Node
+	}{
+		"what runs on every node has its room, and a smaller node does not matter": {corev1.PodSpec{}, []guard.Node{room("tall", 4, 128), room("wide", 30, 14)}},
+		"a node selector": {corev1.PodSpec{NodeSelector: map[string]string{"pool": "small"}}, []guard.Node{room("small", 2, 8)}},
+		"a taint that is tolerated": {
+			corev1.PodSpec{Tolerations: []corev1.Toleration{{Key: "gpu", Operator: corev1.TolerationOpExists}}}, []guard.Node{room("gpu", 64, 512)},
+		},
+		"a selector that matches no node": {corev1.PodSpec{NodeSelector: map[string]string{"pool": "new"}}, nil},
+	} {
+		if diff := cmp.Diff(c.want, largestNodes(rooms, c.template)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+func TestLimitRangesFillInWhatTheTemplateDoesNotSay(t *testing.T) {
+	limits := &corev1.LimitRange{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "team"},
+		Spec: corev1.LimitRangeSpec{Limits: []corev1.LimitRangeItem{{
+			Type:    corev1.LimitTypeContainer,
+			Default: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("3Gi")},
+		}}},
+	}
+	in := openShop(t, limits).gather()
+	if got := in.Containers[0].Resources.Limits.Memory().Value(); got != 3*gib {
+		t.Errorf("a pod would get a limit of %d bytes", got)
+	}
+	if len(in.LimitBounds) != 1 || in.LimitBounds[0].Name != "team" {
+		t.Errorf("bounds %+v", in.LimitBounds)
+	}
+}
