@@ -48,12 +48,14 @@ func Decide(now time.Time, in Input, mem Memory) (Decision, Memory) {
 	p := pass{now: now, in: in, mem: mem, policy: sizingPolicy(in), evidence: evidence, counsel: refined}
 	p.forecasts = p.forecastAll()
 	proposal := sizing.Propose(p.sizingInput())
-	verdict := guard.Decide(p.guardInput(proposal))
+	verdict := p.withinQuotas(p.guardInput(proposal))
 
-	decision := Decision{Proposal: proposal, Guard: verdict, Advice: refined, Rules: rules, Forecasts: p.forecasts}
+	decision := Decision{Proposal: proposal, Guard: verdict.Decision, Advice: refined, Rules: rules, Forecasts: p.forecasts}
 	decision.Trail = trail(now, in, decision)
 	decision.Findings = findings(now, in, mem, decision)
-	return decision, p.remember(verdict)
+	memory := p.remember(verdict.Decision)
+	memory.Claim = verdict.claim
+	return decision, memory
 }
 
 // pass is one run of Decide: its arguments, and what was found on the way.

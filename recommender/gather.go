@@ -54,6 +54,9 @@ func (e *Engine) Gather(ctx context.Context, target Target, now time.Time) (Inpu
 	if in.Nodes, err = e.nodes.forPod(ctx, e.Client, found.template, now); err != nil {
 		return in, err
 	}
+	if err := e.gatherQuotas(ctx, &in, found); err != nil {
+		return in, err
+	}
 	if in.HPA, in.Scalings, err = e.autoscaler(ctx, target); err != nil {
 		return in, err
 	}

@@ -81,7 +81,7 @@ func prepareCache(ctx context.Context, mgr ctrl.Manager, withEvents bool) error 
 		return fmt.Errorf("index pods by workload: %w", err)
 	}
 	objects := []client.Object{
-		&corev1.Namespace{}, &corev1.Node{}, &corev1.LimitRange{}, &appsv1.Deployment{}, &appsv1.StatefulSet{}, &appsv1.DaemonSet{},
+		&corev1.Namespace{}, &corev1.Node{}, &corev1.LimitRange{}, &corev1.ResourceQuota{}, &appsv1.Deployment{}, &appsv1.StatefulSet{}, &appsv1.DaemonSet{},
 		&autoscalingv2.HorizontalPodAutoscaler{}, &v1alpha1.Recommendation{}, &v1alpha1.SizingPolicy{},
 	}
 	if withEvents {
@@ -138,7 +138,9 @@ func stripPod(object any) (any, error) {
 		return object, nil
 	}
 	pod.ManagedFields, pod.Annotations = nil, nil
-	spec := corev1.PodSpec{NodeName: pod.Spec.NodeName}
+	spec := corev1.PodSpec{
+		NodeName: pod.Spec.NodeName, PriorityClassName: pod.Spec.PriorityClassName, ActiveDeadlineSeconds: pod.Spec.ActiveDeadlineSeconds,
+	}
 	for _, c := range pod.Spec.Containers {
 		spec.Containers = append(spec.Containers, corev1.Container{Name: c.Name, Resources: c.Resources})
 	}

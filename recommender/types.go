@@ -97,6 +97,10 @@ type Input struct {
 	// LimitBounds are what the LimitRanges of the namespace ask for. Their defaults are in Containers and LeftAlone already.
 	LimitBounds []apply.LimitBound
 	HPA         guard.HPA
+	// Ledgers are the ResourceQuotas of the namespace that bind this workload, each with who else it binds. Pods is how many
+	// pods of this workload they may have to count.
+	Ledgers []Ledger
+	Pods    int32
 	// Spec holds the decisions of people on the Recommendation.
 	Spec v1alpha1.RecommendationSpec
 	// Outcomes are what the updater did and saw last, newest first; Applied is true where it says that pods carry what is
@@ -138,6 +142,8 @@ type Memory struct {
 	Candidate, Applicable *Revisioned
 	OOM                   []OOMFloor
 	Guard                 guard.Memory
+	// Claim is what one pod would have without ResourceQuotas; nil where there is none.
+	Claim *Claim
 	// Advice is what a model said, and AdvisedUntil how long it lets nothing shrink; see pass.advisedUntil.
 	Advice       advice.Advice
 	AdvisedUntil time.Time

@@ -10,6 +10,7 @@ import (
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -26,6 +27,8 @@ type workload struct {
 	annotations map[string]string
 	template    corev1.PodSpec
 	replicas    int32
+	// surge is how many pods a rollout adds for a while.
+	surge int32
 }
 
 // workload returns nil if there is no such workload, or it is being deleted.
@@ -51,16 +54,38 @@ func (e *Engine) workload(ctx context.Context, target Target) (*workload, error)
 	if object.GetDeletionTimestamp() != nil {
 		return nil, nil
 	}
+	return workloadOf(object), nil
+}
+
+// workloadOf reads what the kinds have in common.
+func workloadOf(object client.Object) *workload {
 	w := &workload{uid: object.GetUID(), annotations: object.GetAnnotations()}
 	switch o := object.(type) {
 	case *appsv1.Deployment:
 		w.template, w.replicas = o.Spec.Template.Spec, replicasOr1(o.Spec.Replicas)
+		w.surge = surgeOf(o.Spec.Strategy, w.replicas)
 	case *appsv1.StatefulSet:
 		w.template, w.replicas = o.Spec.Template.Spec, replicasOr1(o.Spec.Replicas)
 	case *appsv1.DaemonSet:
 		w.template, w.replicas = o.Spec.Template.Spec, o.Status.DesiredNumberScheduled
 	}
-	return w, nil
+	return w
+}
+
+// surgeOf is how many pods a rollout may have above the number of replicas: a quarter, rounded up, unless it says otherwise.
+func surgeOf(strategy appsv1.DeploymentStrategy, replicas int32) int32 {
+	if strategy.Type == appsv1.RecreateDeploymentStrategyType {
+		return 0
+	}
+	surge := intstr.FromString("25%")
+	if r := strategy.RollingUpdate; r != nil && r.MaxSurge != nil {
+		surge = *r.MaxSurge
+	}
+	pods, err := intstr.GetScaledValueFromIntOrPercent(&surge, int(replicas), true)
+	if err != nil {
+		return replicas // the API server refuses such a strategy
+	}
+	return int32(pods)
 }
 
 func replicasOr1(replicas *int32) int32 {

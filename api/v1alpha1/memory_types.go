@@ -46,6 +46,25 @@ type DecisionMemory struct {
 	// answered what is asked now, nothing is lowered until then.
 	// +optional
 	AdvisedUntil *metav1.Time `json:"advisedUntil,omitempty"`
+
+	// quotaClaim is what the workload would have without ResourceQuotas, in a namespace that has one. The other workloads of
+	// the namespace reckon with it.
+	// +optional
+	QuotaClaim *QuotaClaim `json:"quotaClaim,omitempty"`
+}
+
+// QuotaClaim is what one workload asks of the ResourceQuotas of its namespace.
+type QuotaClaim struct {
+	// priority of the workload: critical comes first.
+	Priority Priority `json:"priority"`
+
+	// requests of one pod.
+	// +optional
+	Requests ResourceAmounts `json:"requests,omitempty"`
+
+	// limits of one pod.
+	// +optional
+	Limits ResourceAmounts `json:"limits,omitempty"`
 }
 
 // ContainerMemory is what is remembered about one container.

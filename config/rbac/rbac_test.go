@@ -110,6 +110,7 @@ func TestWhatLoadlineMayTouch(t *testing.T) {
 	}{
 		{"", "pods", []string{"loadline-probe: create", "loadline-recommender: get list watch", "loadline-updater: get list watch patch"}},
 		{"", "limitranges", []string{"loadline-recommender: get list watch", "loadline-webhook: get list watch"}},
+		{"", "resourcequotas", []string{"loadline-recommender: get list watch"}},
 		{"", "pods/resize", []string{"loadline-updater: patch"}},
 		{"", "pods/eviction", []string{"loadline-updater: create"}},
 		{"", "secrets", []string{"loadline-webhook: get list watch update of loadline-webhook-cert"}},

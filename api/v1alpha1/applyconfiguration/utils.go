@@ -68,6 +68,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.OOMFloorApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Outcome"):
 		return &apiv1alpha1.OutcomeApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("QuotaClaim"):
+		return &apiv1alpha1.QuotaClaimApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Recommendation"):
 		return &apiv1alpha1.RecommendationApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RecommendationSpec"):

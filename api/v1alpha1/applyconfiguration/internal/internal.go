@@ -247,6 +247,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: lastReplicasLowered
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: quotaClaim
+      type:
+        namedType: com.github.loadline-dev.loadline.api.v1alpha1.QuotaClaim
 - name: com.github.loadline-dev.loadline.api.v1alpha1.Display
   map:
     fields:
@@ -474,6 +477,20 @@ var schemaYAML = typed.YAMLObject(`types:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: com.github.loadline-dev.loadline.api.v1alpha1.OutcomeResult
   scalar: string
+- name: com.github.loadline-dev.loadline.api.v1alpha1.Priority
+  scalar: string
+- name: com.github.loadline-dev.loadline.api.v1alpha1.QuotaClaim
+  map:
+    fields:
+    - name: limits
+      type:
+        namedType: com.github.loadline-dev.loadline.api.v1alpha1.ResourceAmounts
+    - name: priority
+      type:
+        namedType: com.github.loadline-dev.loadline.api.v1alpha1.Priority
+    - name: requests
+      type:
+        namedType: com.github.loadline-dev.loadline.api.v1alpha1.ResourceAmounts
 - name: com.github.loadline-dev.loadline.api.v1alpha1.Recommendation
   map:
     fields:

@@ -21,6 +21,9 @@ type DecisionMemoryApplyConfiguration struct {
 	// advisedUntil is when the last window closes in which a model's advice lets nothing shrink. While the model has not
 	// answered what is asked now, nothing is lowered until then.
 	AdvisedUntil *v1.Time `json:"advisedUntil,omitempty"`
+	// quotaClaim is what the workload would have without ResourceQuotas, in a namespace that has one. The other workloads of
+	// the namespace reckon with it.
+	QuotaClaim *QuotaClaimApplyConfiguration `json:"quotaClaim,omitempty"`
 }
 
 // DecisionMemoryApplyConfiguration constructs a declarative configuration of the DecisionMemory type for use with
@@ -63,5 +66,13 @@ func (b *DecisionMemoryApplyConfiguration) WithLastReplicasLowered(value v1.Time
 // If called multiple times, the AdvisedUntil field is set to the value of the last call.
 func (b *DecisionMemoryApplyConfiguration) WithAdvisedUntil(value v1.Time) *DecisionMemoryApplyConfiguration {
 	b.AdvisedUntil = &value
+	return b
+}
+
+// WithQuotaClaim sets the QuotaClaim field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the QuotaClaim field is set to the value of the last call.
+func (b *DecisionMemoryApplyConfiguration) WithQuotaClaim(value *QuotaClaimApplyConfiguration) *DecisionMemoryApplyConfiguration {
+	b.QuotaClaim = value
 	return b
 }

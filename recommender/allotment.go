@@ -1,0 +1,141 @@
+package recommender
+
+import (
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/apply"
+	"github.com/loadline-dev/loadline/recommender/guard"
+	"github.com/loadline-dev/loadline/recommender/quota"
+)
+
+// FindingQuota says that a ResourceQuota has less for a workload than it needs.
+const FindingQuota = "QuotaTooSmall"
+
+// Claim is what one pod of a workload would have if there were no ResourceQuota.
+type Claim struct {
+	Priority v1alpha1.Priority
+	Pod      apply.Resources
+}
+
+// claimSlack is how far a claim may move before it is told anew, so that it is not written with every pass.
+const claimSlack = 0.1
+
+// verdict is the guard's decision, and the claim behind it where there is a quota.
+type verdict struct {
+	guard.Decision
+	claim *Claim
+}
+
+// withinQuotas decides once without the quotas, which is the claim, and then within what they allot to it.
+func (p pass) withinQuotas(input guard.Input) verdict {
+	if len(p.in.Ledgers) == 0 || p.in.Pods <= 0 {
+		return verdict{Decision: guard.Decide(input)}
+	}
+	for _, l := range p.in.Ledgers {
+		input.CPULimitRequired = input.CPULimitRequired || l.Quota.Bounded[quota.LimitsCPU]
+		input.MemoryLimitRequired = input.MemoryLimitRequired || l.Quota.Bounded[quota.LimitsMemory]
+	}
+	claim := &Claim{Priority: p.in.Settings.Priority, Pod: p.podWith(guard.Decide(input).Candidate)}
+	for _, l := range p.in.Ledgers {
+		input.Budgets = append(input.Budgets, p.budget(l, *claim))
+	}
+	if p.mem.Claim.nearly(*claim) {
+		claim = p.mem.Claim
+	}
+	return verdict{Decision: guard.Decide(input), claim: claim}
+}
+
+// podWith is what a pod of the template has with these values.
+func (p pass) podWith(values *apply.Values) apply.Resources {
+	template := corev1.PodSpec{Containers: slices.Clone(p.in.Containers)}
+	for _, c := range p.in.LeftAlone {
+		if slices.Contains(p.in.Init, c.Name) {
+			template.InitContainers = append(template.InitContainers, c)
+		} else {
+			template.Containers = append(template.Containers, c)
+		}
+	}
+	members := apply.Members(template)
+	if values == nil {
+		return apply.PodResources(members)
+	}
+	return apply.PodResources(overlay(members, apply.Desired(*values, resourcesByName(members), apply.ForNewPod)))
+}
+
+// budget is what one pod may have of what the quota allots to the workload.
+func (p pass) budget(l Ledger, claim Claim) guard.Budget {
+	pods := int64(p.in.Pods)
+	own := l.Own
+	own.Rank = rankOf(claim.Priority)
+	own.Wanted = each(amountsOfPod(claim.Pod), quota.Amounts{}, func(v, _ int64) int64 { return v * pods })
+	may := quota.Allot(l.Quota, append(slices.Clone(l.Claims), own))[own.Workload]
+	b := guard.Budget{
+		Rule: "quota", Finding: FindingQuota,
+		Why: fmt.Sprintf("ResourceQuota %s leaves so much to each of %d pods of a workload of priority %s, those of a rollout included", l.Quota.Name, pods, claim.Priority),
+	}
+	for r, into := range map[quota.Resource]*int64{
+		quota.RequestsCPU: &b.Requests.CPUMillis, quota.RequestsMemory: &b.Requests.MemoryBytes,
+		quota.LimitsCPU: &b.Limits.CPUMillis, quota.LimitsMemory: &b.Limits.MemoryBytes,
+	} {
+		if l.Quota.Bounded[r] {
+			*into = max(may[r]/pods, 1)
+		}
+	}
+	return b
+}
+
+// rankOf orders priorities: 0 is critical. An unknown one counts as standard.
+func rankOf(p v1alpha1.Priority) int {
+	order := []v1alpha1.Priority{v1alpha1.PriorityCritical, v1alpha1.PriorityHigh, v1alpha1.PriorityStandard, v1alpha1.PriorityLow}
+	if at := slices.Index(order, p); at >= 0 {
+		return at
+	}
+	return slices.Index(order, v1alpha1.PriorityStandard)
+}
+
+// nearly reports whether the claim that is known says as much as another.
+func (c *Claim) nearly(other Claim) bool {
+	if c == nil || c.Priority != other.Priority {
+		return false
+	}
+	was, is := amountsOfPod(c.Pod), amountsOfPod(other.Pod)
+	for r := range was {
+		if float64(max(was[r], is[r])-min(was[r], is[r])) > claimSlack*float64(was[r]) {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *Claim) status() *v1alpha1.QuotaClaim {
+	if c == nil {
+		return nil
+	}
+	return &v1alpha1.QuotaClaim{Priority: c.Priority, Requests: claimedAmounts(c.Pod.Requests), Limits: claimedAmounts(c.Pod.Limits)}
+}
+
+func claimedAmounts(a apply.Amounts) v1alpha1.ResourceAmounts {
+	var out v1alpha1.ResourceAmounts
+	if a.CPUMillis > 0 {
+		out.CPU = resource.NewMilliQuantity(a.CPUMillis, resource.DecimalSI)
+	}
+	if a.MemoryBytes > 0 {
+		out.Memory = new(byteQuantity(a.MemoryBytes))
+	}
+	return out
+}
+
+func claimOf(c *v1alpha1.QuotaClaim) *Claim {
+	if c == nil {
+		return nil
+	}
+	amounts := func(a v1alpha1.ResourceAmounts) apply.Amounts {
+		return apply.Amounts{CPUMillis: millis(a.CPU), MemoryBytes: bytes(a.Memory)}
+	}
+	return &Claim{Priority: c.Priority, Pod: apply.Resources{Requests: amounts(c.Requests), Limits: amounts(c.Limits)}}
+}

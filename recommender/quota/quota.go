@@ -1,0 +1,105 @@
+// Package quota shares what ResourceQuotas leave among the workloads of a namespace.
+//
+// A quota counts the whole namespace, so each workload alone may fit and all together fail: the API server then refuses pods,
+// and a rollout stops half way. The package is pure: numbers in, numbers out.
+package quota
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Resource is what a quota bounds.
+type Resource int
+
+// Resources: requests and limits of CPU in millicores and of memory in bytes.
+const (
+	RequestsCPU Resource = iota
+	RequestsMemory
+	LimitsCPU
+	LimitsMemory
+	resources
+)
+
+// Amounts is one number for each Resource.
+type Amounts [resources]int64
+
+// Quota is one ResourceQuota.
+type Quota struct {
+	Name string
+	// Hard bounds the resources that are Bounded.
+	Hard    Amounts
+	Bounded [resources]bool
+	// Others is what pods use that belong to no claim.
+	Others Amounts
+}
+
+// Claim is what one workload has and would like to have, with all its pods and those that a rollout adds for a while.
+type Claim struct {
+	// Workload names it, as kind/name; no two claims have the same name.
+	Workload string
+	// Rank is 0 for the workloads that come first; a larger number comes later.
+	Rank int
+	// Used is what its pods have, or are entitled to by their template. It is never taken away.
+	Used Amounts
+	// Granted is what it may have since the last time, Wanted what it would have without a quota.
+	Granted, Wanted Amounts
+}
+
+// Allot returns what each workload may have, by name: never less than it uses, never more than the larger of that and what it
+// wants. Lowering is never refused. Raises together never exceed what the quota leaves beside everything that is used.
+//
+// They are allotted by rank. Within a rank those come first that were granted before, so that nobody loses a raise to their
+// equals, and then by shortage: the most wanted for each unit that is used. The order of the claims does not matter.
+func Allot(q Quota, claims []Claim) map[string]Amounts {
+	allotted := make(map[string]Amounts, len(claims))
+	sorted := slices.Clone(claims)
+	for r := range resources {
+		room := q.Hard[r] - q.Others[r]
+		for _, c := range claims {
+			room -= max(c.Used[r], 0)
+		}
+		slices.SortFunc(sorted, func(a, b Claim) int { return order(a, b, r) })
+		for i := 0; i < len(sorted); {
+			equals := sorted[i:]
+			if n := slices.IndexFunc(equals, func(c Claim) bool { return c.Rank != sorted[i].Rank }); n >= 0 {
+				equals = equals[:n]
+			}
+			room = raise(allotted, equals, r, room, !q.Bounded[r])
+			i += len(equals)
+		}
+	}
+	return allotted
+}
+
+// raise hands out room to claims of one rank, first up to what they were granted and then up to what they want, and returns
+// what remains.
+func raise(allotted map[string]Amounts, claims []Claim, r Resource, room int64, unbounded bool) int64 {
+	for _, until := range []func(Claim) int64{
+		func(c Claim) int64 { return min(c.Granted[r], c.Wanted[r]) },
+		func(c Claim) int64 { return c.Wanted[r] },
+	} {
+		for _, c := range claims {
+			has := allotted[c.Workload]
+			has[r] = max(has[r], c.Used[r], 0)
+			more := max(until(c)-has[r], 0)
+			if !unbounded {
+				more = min(more, max(room, 0))
+			}
+			has[r] += more
+			room -= more
+			allotted[c.Workload] = has
+		}
+	}
+	return room
+}
+
+// order sorts by rank, then by shortage, then by name.
+func order(a, b Claim, r Resource) int {
+	return cmp.Or(cmp.Compare(a.Rank, b.Rank), cmp.Compare(shortage(b, r), shortage(a, r)), cmp.Compare(a.Workload, b.Workload))
+}
+
+// shortage is how many times what it uses a workload wants; one that uses nothing is as short as one that uses 1.
+func shortage(c Claim, r Resource) float64 {
+	return float64(c.Wanted[r]) / float64(max(c.Used[r], 1))
+}

@@ -1,0 +1,132 @@
+package quota_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/loadline-dev/loadline/recommender/quota"
+)
+
+// claim is about requests of CPU.
+func claim(workload string, rank int, used, granted, wanted int64) quota.Claim {
+	return quota.Claim{
+		Workload: workload, Rank: rank,
+		Used: quota.Amounts{used}, Granted: quota.Amounts{granted}, Wanted: quota.Amounts{wanted},
+	}
+}
+
+func TestWhatAQuotaLeavesIsSharedByPriorityAndThenByShortage(t *testing.T) {
+	for name, c := range map[string]struct {
+		hard, others int64
+		claims       []quota.Claim
+		want         map[string]int64
+	}{
+		"enough for all": {
+			10_000, 1000,
+			[]quota.Claim{claim("a", 2, 1000, 0, 3000), claim("b", 0, 1000, 0, 5000)},
+			map[string]int64{"a": 3000, "b": 5000},
+		},
+		"the first in rank first": {
+			6000, 0,
+			[]quota.Claim{claim("a", 2, 1000, 0, 3000), claim("b", 0, 1000, 0, 4500)},
+			map[string]int64{"a": 1500, "b": 4500},
+		},
+		"among equals the shortest first": {
+			4000, 0,
+			[]quota.Claim{claim("a", 1, 1000, 0, 2000), claim("b", 1, 1000, 0, 2500)},
+			map[string]int64{"a": 1500, "b": 2500},
+		},
+		"among equals nobody loses what was granted": {
+			4000, 0,
+			[]quota.Claim{claim("a", 1, 1000, 2000, 2000), claim("b", 1, 1000, 0, 2500)},
+			map[string]int64{"a": 2000, "b": 2000},
+		},
+		"a higher rank takes what was granted and is not used yet": {
+			4000, 0,
+			[]quota.Claim{claim("a", 1, 1000, 2000, 2000), claim("b", 0, 1000, 0, 3000)},
+			map[string]int64{"a": 1000, "b": 3000},
+		},
+		"lowering is never refused": {
+			1000, 500,
+			[]quota.Claim{claim("a", 1, 4000, 0, 1000)},
+			map[string]int64{"a": 4000},
+		},
+		"what is over the quota already is left and nothing is added": {
+			1000, 500,
+			[]quota.Claim{claim("a", 1, 400, 0, 1000), claim("b", 0, 400, 0, 1000)},
+			map[string]int64{"a": 400, "b": 400},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := map[string]int64{}
+			for workload, amounts := range quota.Allot(quota.Quota{Hard: quota.Amounts{c.hard}, Others: quota.Amounts{c.others}, Bounded: [4]bool{true}}, c.claims) {
+				got[workload] = amounts[quota.RequestsCPU]
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+func anyAmounts() *rapid.Generator[quota.Amounts] {
+	return rapid.Custom(func(t *rapid.T) (a quota.Amounts) {
+		for i := range a {
+			a[i] = rapid.Int64Range(0, 1000).Draw(t, "amount")
+		}
+		return a
+	})
+}
+
+func TestNoAllotmentExceedsTheQuotaOrTakesFromAnyone(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		q := quota.Quota{Hard: anyAmounts().Draw(t, "hard"), Others: anyAmounts().Draw(t, "others")}
+		for i := range q.Bounded {
+			q.Hard[i] *= 5
+			q.Bounded[i] = rapid.Bool().Draw(t, "bounded")
+		}
+		var claims []quota.Claim
+		for i := range rapid.IntRange(0, 8).Draw(t, "claims") {
+			claims = append(claims, quota.Claim{
+				Workload: fmt.Sprint("w", i), Rank: rapid.IntRange(0, 3).Draw(t, "rank"),
+				Used: anyAmounts().Draw(t, "used"), Granted: anyAmounts().Draw(t, "granted"), Wanted: anyAmounts().Draw(t, "wanted"),
+			})
+		}
+		got := quota.Allot(q, claims)
+		for r := range q.Hard {
+			requireFair(t, q, claims, got, quota.Resource(r))
+		}
+		if diff := cmp.Diff(got, quota.Allot(q, rapid.Permutation(claims).Draw(t, "order"))); diff != "" {
+			t.Fatalf("the order of the claims matters:\n%s", diff)
+		}
+	})
+}
+
+func requireFair(t *rapid.T, q quota.Quota, claims []quota.Claim, got map[string]quota.Amounts, r quota.Resource) {
+	t.Helper()
+	used, raised := q.Others[r], int64(0)
+	for _, c := range claims {
+		has := got[c.Workload][r]
+		if has < c.Used[r] || has > max(c.Used[r], c.Wanted[r]) {
+			t.Fatalf("%s has %d, uses %d and wants %d", c.Workload, has, c.Used[r], c.Wanted[r])
+		}
+		if !q.Bounded[r] && has != max(c.Used[r], c.Wanted[r]) {
+			t.Fatalf("%s has %d of what no quota bounds, wants %d", c.Workload, has, c.Wanted[r])
+		}
+		used, raised = used+c.Used[r], raised+has-c.Used[r]
+	}
+	if q.Bounded[r] && raised > max(q.Hard[r]-used, 0) {
+		t.Fatalf("raised by %d, and there was room for %d", raised, q.Hard[r]-used)
+	}
+	for _, later := range claims { // Nobody gets more while one of a higher rank goes short.
+		for _, first := range claims {
+			short := got[first.Workload][r] < first.Wanted[r]
+			if first.Rank < later.Rank && short && got[later.Workload][r] > later.Used[r] {
+				t.Fatalf("%s is raised and %s goes short", later.Workload, first.Workload)
+			}
+		}
+	}
+}

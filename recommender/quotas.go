@@ -1,0 +1,264 @@
+package recommender
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/apply"
+	"github.com/loadline-dev/loadline/internal/owner"
+	"github.com/loadline-dev/loadline/recommender/quota"
+)
+
+// Ledger is one ResourceQuota with the claims of the workloads that it counts.
+type Ledger struct {
+	Quota quota.Quota
+	// Own is the claim of the workload that is decided on, except for what it wants; Claims are all others.
+	Own    quota.Claim
+	Claims []quota.Claim
+}
+
+// gatherQuotas reads the namespace's ResourceQuotas for CPU and memory, and what every workload has and wants of them. What the
+// others want is what their Recommendations say since their own last visit.
+func (e *Engine) gatherQuotas(ctx context.Context, in *Input, found *workload) error {
+	quotas := &corev1.ResourceQuotaList{}
+	if err := e.Client.List(ctx, quotas, client.InNamespace(in.Target.Namespace), client.UnsafeDisableDeepCopy); err != nil {
+		return fmt.Errorf("list resource quotas of %s: %w", in.Target.Namespace, err)
+	}
+	var binding []*corev1.ResourceQuota
+	for i := range quotas.Items {
+		if q := &quotas.Items[i]; boundsCompute(q) && binds(q, found.template) {
+			binding = append(binding, q)
+		}
+	}
+	if len(binding) == 0 {
+		return nil
+	}
+	in.Pods = found.replicas + found.surge
+	tenants, strangers, err := e.tenants(ctx, in)
+	if err != nil {
+		return err
+	}
+	for _, q := range binding {
+		in.Ledgers = append(in.Ledgers, ledger(q, in.Target, tenants, strangers))
+	}
+	return nil
+}
+
+// tenant is a workload of the namespace with all that quotas have to know.
+type tenant struct {
+	target   Target
+	template corev1.PodSpec
+	claim    quota.Claim
+	// living is what its pods ask for now, all together.
+	living quota.Amounts
+}
+
+// tenants returns every workload of the namespace, and the pods that belong to none.
+func (e *Engine) tenants(ctx context.Context, in *Input) ([]tenant, []*corev1.Pod, error) {
+	namespace := client.InNamespace(in.Target.Namespace)
+	pods, recommendations := &corev1.PodList{}, &v1alpha1.RecommendationList{}
+	if err := e.Client.List(ctx, pods, namespace, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, nil, fmt.Errorf("list pods of %s: %w", in.Target.Namespace, err)
+	}
+	if err := e.Client.List(ctx, recommendations, namespace, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, nil, fmt.Errorf("list Recommendations of %s: %w", in.Target.Namespace, err)
+	}
+	statuses := map[Target]v1alpha1.RecommendationStatus{}
+	for i := range recommendations.Items {
+		statuses[targetOf(&recommendations.Items[i])] = recommendations.Items[i].Status
+	}
+	counted, strangers := map[owner.Workload][]*corev1.Pod{}, []*corev1.Pod(nil)
+	for i := range pods.Items {
+		pod := &pods.Items[i]
+		if of, ok := owner.Of(pod); ok {
+			counted[of] = append(counted[of], pod)
+		} else {
+			strangers = append(strangers, pod)
+		}
+	}
+	var all []tenant
+	err := e.eachWorkload(ctx, in.Target.Namespace, func(target Target, object client.Object) {
+		of := owner.Workload{Kind: target.Kind, Name: target.Name}
+		w := workloadOf(object)
+		w.template = withDefaults(w.template, in.LimitBounds)
+		all = append(all, newTenant(target, w, statuses[target], counted[of]))
+		delete(counted, of)
+	})
+	for _, pods := range counted {
+		strangers = append(strangers, pods...)
+	}
+	return all, strangers, err
+}
+
+// newTenant computes what a workload uses: as many pods as a rollout may have, each as large as the largest that it has now, and
+// at least what its template, or what is in force where that is less, entitles it to.
+func newTenant(target Target, w *workload, status v1alpha1.RecommendationStatus, pods []*corev1.Pod) tenant {
+	t := tenant{target: target, template: w.template, claim: quota.Claim{Workload: target.Kind + "/" + target.Name, Rank: rankOf(v1alpha1.PriorityStandard)}}
+	members := apply.Members(w.template)
+	template := amountsOfPod(apply.PodResources(members))
+	inForce := amountsOfPod(apply.PodResources(overlay(members, apply.Desired(apply.FromAPI(status.Applicable), resourcesByName(members), apply.ForNewPod))))
+	one := each(template, inForce, func(a, b int64) int64 { return min(a, b) })
+	for _, pod := range pods {
+		if has := podAmounts(pod); has != (quota.Amounts{}) {
+			one = each(one, has, func(a, b int64) int64 { return max(a, b) })
+			t.living = each(t.living, has, func(a, b int64) int64 { return a + b })
+		}
+	}
+	times := func(a quota.Amounts) quota.Amounts {
+		return each(a, a, func(v, _ int64) int64 { return v * int64(w.replicas+w.surge) })
+	}
+	t.claim.Used = each(times(one), t.living, func(a, b int64) int64 { return max(a, b) })
+	t.claim.Granted = times(inForce)
+	if claim := status.Memory; claim != nil && claim.QuotaClaim != nil && status.Mode != v1alpha1.ModeOff {
+		c := claimOf(claim.QuotaClaim)
+		t.claim.Rank, t.claim.Wanted = rankOf(c.Priority), times(amountsOfPod(c.Pod))
+	}
+	return t
+}
+
+// ledger is the quota as it stands for one workload.
+func ledger(q *corev1.ResourceQuota, own Target, tenants []tenant, strangers []*corev1.Pod) Ledger {
+	l := Ledger{Quota: quota.Quota{Name: q.Name}}
+	for r, names := range quotaNames() {
+		for _, name := range names {
+			if hard, ok := q.Spec.Hard[name]; ok {
+				amount := quotaAmount(quota.Resource(r), hard.MilliValue(), hard.Value())
+				if !l.Quota.Bounded[r] || amount < l.Quota.Hard[r] {
+					l.Quota.Hard[r], l.Quota.Bounded[r] = amount, true
+				}
+			}
+		}
+	}
+	var ours quota.Amounts
+	for _, t := range tenants {
+		if !binds(q, t.template) {
+			continue
+		}
+		ours = each(ours, t.living, func(a, b int64) int64 { return a + b })
+		if t.target == own {
+			l.Own = t.claim
+		} else {
+			l.Claims = append(l.Claims, t.claim)
+		}
+	}
+	for _, pod := range strangers {
+		if binds(q, pod.Spec) {
+			l.Quota.Others = each(l.Quota.Others, podAmounts(pod), func(a, b int64) int64 { return a + b })
+		}
+	}
+	for r, names := range quotaNames() { // Whatever else the API server counts.
+		for _, name := range names {
+			used := q.Status.Used[name]
+			l.Quota.Others[r] = max(l.Quota.Others[r], quotaAmount(quota.Resource(r), used.MilliValue(), used.Value())-ours[r])
+		}
+	}
+	return l
+}
+
+// quotaNames are what people call each quota.Resource.
+func quotaNames() [4][]corev1.ResourceName {
+	return [4][]corev1.ResourceName{
+		quota.RequestsCPU:    {corev1.ResourceRequestsCPU, corev1.ResourceCPU},
+		quota.RequestsMemory: {corev1.ResourceRequestsMemory, corev1.ResourceMemory},
+		quota.LimitsCPU:      {corev1.ResourceLimitsCPU},
+		quota.LimitsMemory:   {corev1.ResourceLimitsMemory},
+	}
+}
+
+// quotaAmount is in millicores for CPU and in bytes for memory.
+func quotaAmount(r quota.Resource, millis, whole int64) int64 {
+	if r == quota.RequestsCPU || r == quota.LimitsCPU {
+		return millis
+	}
+	return whole
+}
+
+func boundsCompute(q *corev1.ResourceQuota) bool {
+	return slices.ContainsFunc(slices.Concat(quotaNames()[0], quotaNames()[1], quotaNames()[2], quotaNames()[3]), func(name corev1.ResourceName) bool {
+		_, ok := q.Spec.Hard[name]
+		return ok
+	})
+}
+
+// binds reports whether the quota counts pods like this one. Of a scope that is not known it does.
+func binds(q *corev1.ResourceQuota, spec corev1.PodSpec) bool {
+	for _, scope := range q.Spec.Scopes {
+		if !inScope(corev1.ScopedResourceSelectorRequirement{ScopeName: scope, Operator: corev1.ScopeSelectorOpExists}, spec) {
+			return false
+		}
+	}
+	if q.Spec.ScopeSelector == nil {
+		return true
+	}
+	return !slices.ContainsFunc(q.Spec.ScopeSelector.MatchExpressions, func(r corev1.ScopedResourceSelectorRequirement) bool { return !inScope(r, spec) })
+}
+
+func inScope(r corev1.ScopedResourceSelectorRequirement, spec corev1.PodSpec) bool {
+	switch r.ScopeName {
+	case corev1.ResourceQuotaScopeTerminating:
+		return spec.ActiveDeadlineSeconds != nil
+	case corev1.ResourceQuotaScopeNotTerminating:
+		return spec.ActiveDeadlineSeconds == nil
+	case corev1.ResourceQuotaScopeBestEffort:
+		return false // It counts pods and nothing that is sized.
+	case corev1.ResourceQuotaScopePriorityClass:
+		switch class := spec.PriorityClassName; r.Operator {
+		case corev1.ScopeSelectorOpIn:
+			return slices.Contains(r.Values, class)
+		case corev1.ScopeSelectorOpNotIn:
+			return !slices.Contains(r.Values, class)
+		case corev1.ScopeSelectorOpExists:
+			return class != ""
+		case corev1.ScopeSelectorOpDoesNotExist:
+			return class == ""
+		}
+	case corev1.ResourceQuotaScopeNotBestEffort, corev1.ResourceQuotaScopeCrossNamespacePodAffinity, corev1.ResourceQuotaScopeVolumeAttributesClass:
+	}
+	return true
+}
+
+// podAmounts is what a quota counts of a pod; nothing once it ended.
+func podAmounts(pod *corev1.Pod) quota.Amounts {
+	if pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
+		return quota.Amounts{}
+	}
+	return amountsOfPod(apply.PodResources(apply.Members(pod.Spec)))
+}
+
+func amountsOfPod(r apply.Resources) quota.Amounts {
+	return quota.Amounts{
+		quota.RequestsCPU: r.Requests.CPUMillis, quota.RequestsMemory: r.Requests.MemoryBytes,
+		quota.LimitsCPU: r.Limits.CPUMillis, quota.LimitsMemory: r.Limits.MemoryBytes,
+	}
+}
+
+func each(a, b quota.Amounts, with func(a, b int64) int64) quota.Amounts {
+	for r := range a {
+		a[r] = with(a[r], b[r])
+	}
+	return a
+}
+
+func resourcesByName(members []apply.Member) map[string]apply.Resources {
+	out := make(map[string]apply.Resources, len(members))
+	for _, m := range members {
+		out[m.Name] = m.Resources.Defaulted()
+	}
+	return out
+}
+
+// overlay gives members the resources that are sized.
+func overlay(members []apply.Member, sized map[string]apply.Resources) []apply.Member {
+	out := slices.Clone(members)
+	for i, m := range out {
+		if r, ok := sized[m.Name]; ok {
+			out[i].Resources = r
+		}
+	}
+	return out
+}

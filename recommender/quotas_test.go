@@ -1,0 +1,129 @@
+package recommender
+
+import (
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/internal/testkit"
+)
+
+func quotaOf(hard map[corev1.ResourceName]string) *corev1.ResourceQuota {
+	q := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "team"}, Spec: corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{}}}
+	for name, amount := range hard {
+		q.Spec.Hard[name] = resource.MustParse(amount)
+	}
+	return q
+}
+
+// tightShop has a workload of three pods that ask for 100m and need about 700m, so that with the pod that a rollout adds it
+// uses 400m of a quota.
+func tightShop(t *testing.T, more ...client.Object) *shop {
+	t.Helper()
+	deployment := testkit.Deployment("shop", "checkout", 3).Container("app", "100m", "1Gi")
+	return newShop(t, append(more, testkit.Namespace("shop", v1alpha1.AnnotationMode, "auto"), deployment.Object())...)
+}
+
+func candidateCPU(s *shop) int64 {
+	s.Helper()
+	s.reconcile()
+	return s.recommendation().Status.Candidate.Containers[0].Target.CPU.MilliValue()
+}
+
+// ledgerPod is a pod of a controller, or of nobody, that runs in the namespace.
+func ledgerPod(name, kind, cpu string) *corev1.Pod {
+	pod := podOn("n1", kind, cpu, "1Mi")
+	pod.Namespace, pod.Name = "shop", name
+	return &pod
+}
+
+func TestAQuotaIsSharedByEveryoneInTheNamespace(t *testing.T) {
+	critical := testkit.Deployment("shop", "payments", 1).Container("app", "100m", "64Mi").Object()
+	claim := &v1alpha1.Recommendation{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "deployment-payments"},
+		Spec:       v1alpha1.RecommendationSpec{TargetRef: v1alpha1.TargetReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "payments"}},
+		Status: v1alpha1.RecommendationStatus{Mode: v1alpha1.ModeAuto, Memory: &v1alpha1.DecisionMemory{QuotaClaim: &v1alpha1.QuotaClaim{
+			Priority: v1alpha1.PriorityCritical, Requests: v1alpha1.ResourceAmounts{CPU: new(resource.MustParse("250m"))},
+		}}},
+	}
+	low := claim.DeepCopy()
+	low.Status.Memory.QuotaClaim.Priority = v1alpha1.PriorityLow
+	for name, c := range map[string]struct {
+		hard  string
+		other []client.Object
+		want  int64
+	}{
+		"enough":                                 {"8", nil, 0},
+		"a part for each pod, and one more":      {"1", nil, 250},
+		"nothing beside a pod of nobody":         {"1", []client.Object{ledgerPod("stranger", "Job", "700m")}, 100},
+		"a neighbour and the pod it may add":     {"1", []client.Object{critical}, 200},
+		"a neighbour that comes first":           {"1", []client.Object{critical, claim}, 125},
+		"a neighbour that comes later gets none": {"1", []client.Object{critical, low}, 200},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := tightShop(t, append(c.other, quotaOf(map[corev1.ResourceName]string{corev1.ResourceRequestsCPU: c.hard}))...)
+			got := candidateCPU(s)
+			if short := got < 600; (c.want != 0) != short || short && got != c.want {
+				t.Fatalf("a pod gets %dm, want %dm", got, c.want)
+			}
+			status := s.recommendation().Status
+			told := false
+			for _, f := range status.Findings {
+				told = told || f.Type == FindingQuota && strings.Contains(f.Message, "ResourceQuota team")
+			}
+			if told != (c.want != 0) {
+				t.Errorf("findings %+v", status.Findings)
+			}
+			if asked := status.Memory.QuotaClaim; asked == nil || asked.Requests.CPU.MilliValue() < 400 {
+				t.Errorf("its neighbours are told %+v", asked)
+			}
+		})
+	}
+}
+
+func TestAQuotaNeverRefusesToLower(t *testing.T) {
+	deployment := testkit.Deployment("shop", "checkout", 3).Container("app", "2", "2Gi")
+	s := newShop(t, testkit.Namespace("shop", v1alpha1.AnnotationMode, "auto"), deployment.Object(),
+		quotaOf(map[corev1.ResourceName]string{corev1.ResourceRequestsCPU: "1"}))
+	if got := candidateCPU(s); got != 1000 {
+		t.Errorf("a pod gets %dm, want one step down to 1000m", got)
+	}
+}
+
+func TestWhichPodsAQuotaCounts(t *testing.T) {
+	finite := corev1.PodSpec{ActiveDeadlineSeconds: new(int64(60))}
+	gold := corev1.PodSpec{PriorityClassName: "gold"}
+	classes := func(operator corev1.ScopeSelectorOperator, values ...string) corev1.ResourceQuotaSpec {
+		return corev1.ResourceQuotaSpec{ScopeSelector: &corev1.ScopeSelector{MatchExpressions: []corev1.ScopedResourceSelectorRequirement{
+			{ScopeName: corev1.ResourceQuotaScopePriorityClass, Operator: operator, Values: values},
+		}}}
+	}
+	scoped := func(scope corev1.ResourceQuotaScope) corev1.ResourceQuotaSpec {
+		return corev1.ResourceQuotaSpec{Scopes: []corev1.ResourceQuotaScope{scope}}
+	}
+	for name, c := range map[string]struct {
+		quota corev1.ResourceQuotaSpec
+		pod   corev1.PodSpec
+		want  bool
+	}{
+		"no scope":                         {corev1.ResourceQuotaSpec{}, gold, true},
+		"a pod without an end":             {scoped(corev1.ResourceQuotaScopeNotTerminating), gold, true},
+		"a pod with an end":                {scoped(corev1.ResourceQuotaScopeNotTerminating), finite, false},
+		"pods with an end only":            {scoped(corev1.ResourceQuotaScopeTerminating), gold, false},
+		"BestEffort bounds no resources":   {scoped(corev1.ResourceQuotaScopeBestEffort), gold, false},
+		"its priority class":               {classes(corev1.ScopeSelectorOpIn, "gold"), gold, true},
+		"another priority class":           {classes(corev1.ScopeSelectorOpIn, "silver"), gold, false},
+		"every class but its own":          {classes(corev1.ScopeSelectorOpNotIn, "gold"), gold, false},
+		"no class at all":                  {classes(corev1.ScopeSelectorOpDoesNotExist), gold, false},
+		"a scope that is not known counts": {scoped("NewScope"), gold, true},
+	} {
+		if got := binds(&corev1.ResourceQuota{Spec: c.quota}, c.pod); got != c.want {
+			t.Errorf("%s: counts %t", name, got)
+		}
+	}
+}
