@@ -51,10 +51,7 @@ func (e *Engine) Gather(ctx context.Context, target Target, now time.Time) (Inpu
 	if err := e.gatherPods(ctx, &in); err != nil {
 		return in, err
 	}
-	if in.Nodes, err = e.nodes.forPod(ctx, e.Client, found.template, now); err != nil {
-		return in, err
-	}
-	if err := e.gatherQuotas(ctx, &in, found); err != nil {
+	if err := e.gatherRoom(ctx, &in, found, now); err != nil {
 		return in, err
 	}
 	if in.HPA, in.Scalings, err = e.autoscaler(ctx, target); err != nil {
@@ -90,6 +87,14 @@ func chooseContainers(in *Input, template corev1.PodSpec) {
 			in.Containers = append(in.Containers, c)
 		}
 	}
+}
+
+// gatherRoom reads what nodes and quotas have for the workload's pods.
+func (e *Engine) gatherRoom(ctx context.Context, in *Input, found *workload, now time.Time) (err error) {
+	if in.Nodes, err = e.nodes.forPod(ctx, e.Client, found.template, now); err != nil {
+		return err
+	}
+	return e.gatherQuotas(ctx, in, found)
 }
 
 // limitBounds reads the LimitRanges of a namespace.

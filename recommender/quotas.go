@@ -123,17 +123,7 @@ func newTenant(target Target, w *workload, status v1alpha1.RecommendationStatus,
 
 // ledger is the quota as it stands for one workload.
 func ledger(q *corev1.ResourceQuota, own Target, tenants []tenant, strangers []*corev1.Pod) Ledger {
-	l := Ledger{Quota: quota.Quota{Name: q.Name}}
-	for r, names := range quotaNames() {
-		for _, name := range names {
-			if hard, ok := q.Spec.Hard[name]; ok {
-				amount := quotaAmount(quota.Resource(r), hard.MilliValue(), hard.Value())
-				if !l.Quota.Bounded[r] || amount < l.Quota.Hard[r] {
-					l.Quota.Hard[r], l.Quota.Bounded[r] = amount, true
-				}
-			}
-		}
-	}
+	l := Ledger{Quota: hardOf(q)}
 	var ours quota.Amounts
 	for _, t := range tenants {
 		if !binds(q, t.template) {
@@ -158,6 +148,21 @@ func ledger(q *corev1.ResourceQuota, own Target, tenants []tenant, strangers []*
 		}
 	}
 	return l
+}
+
+// hardOf is what the quota bounds; of two names for one resource the smaller amount.
+func hardOf(q *corev1.ResourceQuota) quota.Quota {
+	out := quota.Quota{Name: q.Name}
+	for r, names := range quotaNames() {
+		for _, name := range names {
+			hard, ok := q.Spec.Hard[name]
+			amount := quotaAmount(quota.Resource(r), hard.MilliValue(), hard.Value())
+			if ok && (!out.Bounded[r] || amount < out.Hard[r]) {
+				out.Hard[r], out.Bounded[r] = amount, true
+			}
+		}
+	}
+	return out
 }
 
 // quotaNames are what people call each quota.Resource.
