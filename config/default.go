@@ -143,7 +143,7 @@ func defaultPolicy() v1alpha1.SizingPolicySpec {
 	return v1alpha1.SizingPolicySpec{
 		CPU: v1alpha1.CPUPolicy{
 			QuantilePercent:      new(int32(95)),
-			MarginPercent:        new(int32(15)),
+			MarginPercent:        new(int32(16)),
 			Min:                  new(resource.MustParse("10m")),
 			Limit:                new(v1alpha1.LimitKeep),
 			LimitHeadroomPercent: new(int32(50)),

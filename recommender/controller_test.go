@@ -172,7 +172,7 @@ func TestNothingIsWrittenWhereNothingMattersAndTheSizesAreConfirmedEverySixHours
 
 func TestTwoLooksWithinOneSecondMakeOneStep(t *testing.T) {
 	s := newShop(t, testkit.Namespace("shop", v1alpha1.AnnotationMode, "auto"),
-		testkit.Deployment("shop", "checkout", 3).Container("app", "20m", "2Gi").Object()) // 20m → 220m → about 690m
+		testkit.Deployment("shop", "checkout", 3).Container("app", "20m", "2Gi").Object()) // 20m → 220m → about 696m
 	s.clock.Step(time.Millisecond)
 	s.reconcile()
 	s.clock.Step(time.Millisecond)

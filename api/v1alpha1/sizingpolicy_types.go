@@ -112,7 +112,7 @@ type CPUPolicy struct {
 	// +kubebuilder:validation:Maximum=100
 	QuantilePercent *int32 `json:"quantilePercent,omitempty"`
 
-	// marginPercent of the demand is added on top. Default 15.
+	// marginPercent of the demand is added on top. Default 16.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=200

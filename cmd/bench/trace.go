@@ -100,7 +100,7 @@ func (b bench) runTrace(ctx context.Context, files traceFiles) (*traceResult, er
 
 // compareMemory looks for the margin at which Loadline can be compared with VPA.
 func (b bench) compareMemory(ctx context.Context, workloads []replay.Workload, r *traceResult) (*memoryResult, error) {
-	const less = 10
+	const less = 5
 	policy := config.Default().Policy
 	m := &memoryResult{MarginPercent: *policy.Memory.MarginPercent, Row: r.row(replay.LoadlineInPlace, time.Hour)}
 	if m.Row.Memory == nil {

@@ -174,7 +174,7 @@ func TestFiftyRecordedWorkloadsAreSizedAsAnIndependentCalculationSays(t *testing
 
 // independentCPU computes the target of a workload with one pod in millicores, from the samples that went into Prometheus
 // and from nothing of Loadline's code. The p95 of the five-minute values, each weighing half as much for every day of its
-// age, plus 15 %. Of what is older than a day Loadline keeps the mean and the maximum of each hour, so here an hour is one
+// age, plus 16 %. Of what is older than a day Loadline keeps the mean and the maximum of each hour, so here an hour is one
 // value at the maximum and eleven at what remains of the mean.
 func independentCPU(w shop.Workload, now time.Time) float64 {
 	type sample struct{ value, weight float64 }
@@ -208,7 +208,7 @@ func independentCPU(w shop.Workload, now time.Time) float64 {
 	below := 0.0
 	for _, s := range samples {
 		if below += s.weight; below >= 0.95*whole {
-			return s.value * 1.15 * 1000
+			return s.value * 1.16 * 1000
 		}
 	}
 	return math.NaN()

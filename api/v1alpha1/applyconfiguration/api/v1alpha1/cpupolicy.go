@@ -14,7 +14,7 @@ import (
 type CPUPolicyApplyConfiguration struct {
 	// quantilePercent is the share of recent time, in percent, in which the request covers the demand. Default 95.
 	QuantilePercent *int32 `json:"quantilePercent,omitempty"`
-	// marginPercent of the demand is added on top. Default 15.
+	// marginPercent of the demand is added on top. Default 16.
 	MarginPercent *int32 `json:"marginPercent,omitempty"`
 	// min is the smallest request, in cores. Default 10m.
 	Min *resource.Quantity `json:"min,omitempty"`
