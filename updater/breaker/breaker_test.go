@@ -141,7 +141,7 @@ func TestHoweverCountsComeTheBreakerKeepsItsRules(t *testing.T) {
 			}
 			state = breaker.Next(now, stored(t, before), counts, rules)
 			switch {
-			case high != (state.LastHigh.Equal(now)):
+			case high != state.LastHigh.Equal(now):
 				t.Fatalf("high = %v, and the state says %v", high, state.LastHigh)
 			case high && state.Phase != breaker.Open:
 				t.Fatalf("%s although a signal is high: %v", state.Phase, counts)

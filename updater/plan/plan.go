@@ -139,11 +139,8 @@ func (p *planner) skip(w Workload, pod string, refused *Refused) {
 
 // consider lists what should happen to a workload, budgets aside.
 func (p *planner) consider(w Workload) []candidate {
-	stopped := firstRefusal(workloadRules(), func(rule workloadRule) *Refused { return rule(p.now, w) })
 	w.Stale = w.Stale || p.onlyCures // which lowers nothing
-	if stopped == nil && p.result.Closed != "" && !p.onlyCures {
-		stopped = refuse(SkipClosed, "%s", p.result.Closed)
-	}
+	stopped := p.stopped(w)
 	p.trials[w.Key] = p.trialOf(w)
 	var candidates []candidate
 	for _, pod := range slices.SortedFunc(slices.Values(w.Pods), byName) {
@@ -158,10 +155,7 @@ func (p *planner) consider(w Workload) []candidate {
 		if stopped != nil {
 			continue
 		}
-		action, refused := p.choose(w, pod, drifts)
-		if p.onlyCures && refused == nil && !cures(pod, action) {
-			refused = refuse(SkipClosed, "%s", p.result.Closed)
-		}
+		action, refused := p.allowed(w, pod, drifts)
 		if refused != nil {
 			p.skip(w, pod.Name, refused)
 			continue
@@ -176,6 +170,24 @@ func (p *planner) consider(w Workload) []candidate {
 		candidates = append(candidates, candidate{Action: action, workload: w})
 	}
 	return candidates
+}
+
+// stopped is why nothing is done to any pod of a workload, or nil.
+func (p *planner) stopped(w Workload) *Refused {
+	refused := firstRefusal(workloadRules(), func(rule workloadRule) *Refused { return rule(p.now, w) })
+	if refused == nil && p.result.Closed != "" && !p.onlyCures {
+		return refuse(SkipClosed, "%s", p.result.Closed)
+	}
+	return refused
+}
+
+// allowed is what to do about one pod that has drifted, or why to do nothing, also while only cures are allowed.
+func (p *planner) allowed(w Workload, pod Pod, drifts []apply.Drift) (Action, *Refused) {
+	action, refused := p.choose(w, pod, drifts)
+	if refused == nil && p.onlyCures && !cures(pod, action) {
+		return Action{}, refuse(SkipClosed, "%s", p.result.Closed)
+	}
+	return action, refused
 }
 
 // cures reports whether the action raises, in place, the memory limit of a container that was killed for lack of memory.

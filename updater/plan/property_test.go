@@ -24,9 +24,7 @@ func TestWhateverTheClusterIsLikeAPlanKeepsEveryPromise(t *testing.T) {
 		snapshot, budget := drawSnapshot(t), drawBudget(t)
 		result := plan.Plan(now, snapshot, budget)
 
-		if (!snapshot.Gate.Open || snapshot.KillSwitch != "") && len(result.Actions) > 0 {
-			t.Fatalf("acts while closed: %+v", result.Actions)
-		}
+		checkStops(t, snapshot, result)
 		checkActions(t, snapshot, result)
 		checkBudgets(t, now, snapshot, budget, result)
 
@@ -40,7 +38,7 @@ func TestWhateverTheClusterIsLikeAPlanKeepsEveryPromise(t *testing.T) {
 func TestCarriedOutAgainAndAgainPlansComeToRest(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		snapshot := drawSnapshot(t)
-		snapshot.Gate.Open, snapshot.KillSwitch = true, ""
+		snapshot.Gate.Open, snapshot.KillSwitch, snapshot.Breaker = true, "", ""
 		at := now
 		for round := 0; ; round++ {
 			actions := plan.Plan(at, snapshot, plenty).Actions
@@ -77,6 +75,29 @@ func carryOut(s plan.Snapshot, a plan.Action) {
 	*p = plan.Pod{
 		Name: p.Name, UID: p.UID + "+", Running: true, Ready: true, ResizeSupported: p.ResizeSupported, InjectedRevision: w.Revision,
 		Original: p.Original, Present: present, Actual: present, DisruptionBudgets: p.DisruptionBudgets, Fixed: p.Fixed,
+	}
+}
+
+// checkStops: while the gate is closed, the kill switch pulled or the breaker open, nothing is done, or only what cures.
+func checkStops(t *rapid.T, s plan.Snapshot, result plan.Result) {
+	closed := !s.Gate.Open || s.KillSwitch != ""
+	if len(result.Actions) > 0 && (closed || s.Breaker != "" && !s.Cures) {
+		t.Fatalf("acts while closed: %+v", result.Actions)
+	}
+	for _, a := range result.Actions {
+		if s.Breaker == "" {
+			return
+		}
+		w := s.Workloads[slices.IndexFunc(s.Workloads, func(w plan.Workload) bool { return w.Key == a.Workload })]
+		p := w.Pods[max(0, slices.IndexFunc(w.Pods, func(p plan.Pod) bool { return p.UID == a.UID }))]
+		if a.Kind != plan.Resize || len(p.Troubles) == 0 || a.Containers["app"].Limits.MemoryBytes <= p.Present["app"].Limits.MemoryBytes {
+			t.Fatalf("%s of %s while the breaker is open for everything but cures: %+v", a.Kind, a.Pod, p)
+		}
+		for name, to := range a.Containers {
+			if from := p.Present[name]; to.Requests.CPUMillis < from.Requests.CPUMillis || to.Requests.MemoryBytes < from.Requests.MemoryBytes {
+				t.Fatalf("the cure lowers %+v to %+v", from, to)
+			}
+		}
 	}
 }
 
@@ -219,6 +240,9 @@ func drawSnapshot(t *rapid.T) plan.Snapshot {
 		Gate:       plan.Gate{Open: !rarely(t, "gate"), Reason: "probe failed"},
 		KillSwitch: rapid.SampledFrom([]string{"", "", "", "", "", "stop"}).Draw(t, "killSwitch"),
 	}
+	if rapid.IntRange(0, 4).Draw(t, "breaker") == 3 {
+		s.Breaker, s.Cures = "the circuit breaker is open", rapid.Bool().Draw(t, "cures")
+	}
 	for i := range rapid.IntRange(1, 4).Draw(t, "workloads") {
 		s.Workloads = append(s.Workloads, drawWorkload(t, i))
 	}
@@ -302,6 +326,9 @@ func drawPod(t *rapid.T, name string) plan.Pod {
 		Running: !rarely(t, "pending"), Ready: !rarely(t, "unready"), Terminating: rarely(t, "terminating"),
 		ResizeSupported: rapid.Bool().Draw(t, "resizeSupported"),
 		Original:        resources, Present: resources, Actual: resources,
+	}
+	if rapid.Bool().Draw(t, "killed") {
+		p.Troubles = []plan.Trouble{{Container: "app", What: plan.TroubleOOM, At: now.Add(-time.Hour)}}
 	}
 	if rarely(t, "refused") {
 		p.ResizeRefused = "no"

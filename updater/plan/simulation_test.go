@@ -40,7 +40,7 @@ const mostLag = 50 * time.Second
 // newSimulation is a cluster in which budgets bind: most workloads would have all their pods evicted at once.
 func newSimulation(t *rapid.T) *simulation {
 	s := &simulation{now: now, truth: drawSnapshot(t), notBefore: map[types.UID]time.Time{}, refused: map[types.UID]time.Time{}}
-	s.truth.Gate.Open, s.truth.KillSwitch = true, ""
+	s.truth.Gate.Open, s.truth.KillSwitch, s.truth.Breaker = true, "", ""
 	s.budget = plan.Budget{
 		EvictionsPerMinute:        rapid.IntRange(1, 5).Draw(t, "evictionsPerMinute"),
 		NamespaceEvictionsPerHour: rapid.IntRange(2, 12).Draw(t, "namespaceEvictionsPerHour"),
@@ -80,7 +80,7 @@ func (s *simulation) view() plan.Snapshot {
 	seen := copied(s.truth)
 	if s.cached != nil {
 		seen = copied(*s.cached)
-		seen.Gate, seen.KillSwitch = s.truth.Gate, s.truth.KillSwitch
+		seen.Gate, seen.KillSwitch, seen.Breaker, seen.Cures = s.truth.Gate, s.truth.KillSwitch, s.truth.Breaker, s.truth.Cures
 	}
 	for i := range seen.Workloads {
 		for j := range seen.Workloads[i].Pods {
