@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -89,6 +90,9 @@ func (c *Cluster) startAPIServer(ctx context.Context) error {
 	if err := server.WaitReady(ctx, getOK(trusting, c.AdminConfig.Host+"/readyz")); err != nil {
 		return err
 	}
+	if c.clients != nil {
+		return nil // started again: they find it at the same address
+	}
 	if c.clients, err = kubernetes.NewForConfig(c.AdminConfig); err != nil {
 		return fmt.Errorf("make a client: %w", err)
 	}
@@ -102,7 +106,7 @@ func (c *Cluster) startAPIServer(ctx context.Context) error {
 // APIs may be Services of type ExternalName that lead to processes on this
 // machine: endpoints on the loopback interface are not legal.
 func (c *Cluster) apiServerFlags() []string {
-	return []string{
+	flags := []string{
 		fmt.Sprintf("--etcd-servers=http://127.0.0.1:%d", c.ports.etcd),
 		"--bind-address=127.0.0.1", "--advertise-address=127.0.0.1",
 		fmt.Sprintf("--secure-port=%d", c.ports.api),
@@ -131,6 +135,24 @@ func (c *Cluster) apiServerFlags() []string {
 		"--profiling=false",
 		"--event-ttl=2h",
 	}
+	if c.opts.AuditPolicy != "" {
+		flags = append(flags, "--audit-policy-file="+c.auditPolicyFile(), "--audit-log-path="+c.AuditLog)
+	}
+	return flags
+}
+
+func (c *Cluster) auditPolicyFile() string { return filepath.Join(c.Dir, "audit-policy.yaml") }
+
+// RestartAPIServer kills the API server as a crash does, starts it again at the same address and waits until it is ready.
+func (c *Cluster) RestartAPIServer(ctx context.Context) error {
+	server := c.Process("kube-apiserver")
+	if server == nil {
+		return errors.New("the API server does not run")
+	}
+	server.Kill()
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	return c.startAPIServer(ctx)
 }
 
 func (c *Cluster) startControllerManager() (*process.Process, error) {

@@ -56,6 +56,8 @@ type Options struct {
 	// WithoutPrometheus leaves Prometheus to a later StartPrometheus, for a
 	// history that needs the names of pods, or for no Prometheus at all.
 	WithoutPrometheus bool
+	// AuditPolicy says which requests the API server writes down in AuditLog, as an audit.k8s.io/v1 Policy. Empty means none.
+	AuditPolicy string
 }
 
 func (o Options) withDefaults() Options {
@@ -96,6 +98,8 @@ type Cluster struct {
 	FrontProxyCAPEM []byte
 	// Dir is the run directory; logs are in its folder logs.
 	Dir string
+	// AuditLog has a line of JSON per request that the audit policy names, over restarts of the API server as well.
+	AuditLog string
 
 	opts     Options
 	capacity corev1.ResourceList
@@ -167,6 +171,10 @@ func (c *Cluster) prepare(ctx context.Context) error {
 		return err
 	}
 	c.PrometheusURL = fmt.Sprintf("http://127.0.0.1:%d", c.ports.prometheus)
+	c.AuditLog = filepath.Join(c.Dir, "logs", "audit.log")
+	if err := os.WriteFile(c.auditPolicyFile(), []byte(c.opts.AuditPolicy), 0o600); err != nil {
+		return fmt.Errorf("write the audit policy: %w", err)
+	}
 	return c.writeKeys()
 }
 

@@ -145,6 +145,8 @@ func (in *Installation) configure(change func(*config.Config)) error {
 	cfg.Recommender.SyncInterval = metav1.Duration{Duration: 10 * time.Second}
 	cfg.Updater.Interval = metav1.Duration{Duration: 2 * time.Second}
 	cfg.Updater.WarmUp = metav1.Duration{Duration: 2 * time.Second}
+	cfg.Updater.Breaker.Window = metav1.Duration{Duration: 10 * time.Second}
+	cfg.Updater.Breaker.Quiet = metav1.Duration{Duration: 2 * time.Second}
 	cfg.Policy.Disruption.Canary.Observe = &metav1.Duration{Duration: 2 * time.Second}
 	cfg.Policy.Disruption.StartupGrace = &metav1.Duration{}
 	for _, election := range []*config.LeaderElection{&cfg.Recommender.LeaderElection, &cfg.Updater.LeaderElection} {
