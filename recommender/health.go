@@ -45,9 +45,9 @@ func (e *Engine) health(ctx context.Context, in Input, mem Memory, now time.Time
 	if len(signals) == 0 || e.Querier == nil || now.Sub(change) < healthSettle+healthLeastAfter*healthStep {
 		return h
 	}
-	compared := 0
+	compared, observe, fill := 0, in.Policy.Disruption.Canary.Observe.Duration, strings.NewReplacer("$namespace", in.Target.Namespace, "$workload", in.Target.Name)
 	for _, s := range signals[:min(len(signals), maxSignals)] {
-		before, after, err := e.healthValues(ctx, in.Target, s.PromQL, change, now)
+		before, after, err := e.healthValues(ctx, fill.Replace(s.PromQL), watched{change, observe, now})
 		switch {
 		case err != nil:
 			h.Problems = append(h.Problems, fmt.Sprintf("health signal %s is not compared: %v", s.Name, err))
@@ -58,42 +58,67 @@ func (e *Engine) health(ctx context.Context, in Input, mem Memory, now time.Time
 			compared++
 		}
 	}
-	h.Passed = h.Worse == "" && compared == len(signals) && now.Sub(change) >= in.Policy.Disruption.Canary.Observe.Duration
+	h.Passed = h.Worse == "" && compared == len(signals) && now.Sub(change) >= observe
 	return h
 }
 
+// watched is the time since a change, and how long changes are watched.
+type watched struct {
+	change  time.Time
+	observe time.Duration
+	now     time.Time
+}
+
+// after is when the values after the change begin. They are of the time of a watch at most: Prometheus answers 11,000 minutes at once,
+// and a signal that could not be read for a week may be readable again.
+func (w watched) after() time.Time {
+	begin, latest := w.change.Add(healthSettle), w.now.Add(-max(healthBefore, w.observe))
+	if latest.After(begin) {
+		return latest
+	}
+	return begin
+}
+
 // healthValues reads one signal by the minute, before and after a change.
-func (e *Engine) healthValues(ctx context.Context, target Target, promQL string, change, now time.Time) (before, after []float64, err error) {
+func (e *Engine) healthValues(ctx context.Context, query string, w watched) (before, after []float64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, signalsTime)
 	defer cancel()
-	query := strings.NewReplacer("$namespace", target.Namespace, "$workload", target.Name).Replace(promQL)
-	r := promv1.Range{Start: change.Add(-healthBefore), End: now, Step: healthStep}
-	answer, _, _, err := e.Querier.QueryRange(ctx, query, r, promv1.WithLimit(2), promv1.WithTimeout(signalsTime))
-	if err != nil {
+	if before, err = e.minutes(ctx, query, w.change.Add(-healthBefore), w.change.Add(-healthStep)); err != nil {
 		return nil, nil, err
 	}
-	matrix, ok := answer.(model.Matrix)
-	switch {
-	case !ok:
-		return nil, nil, errors.New("it gives no series")
-	case len(matrix) != 1:
-		return nil, nil, fmt.Errorf("it gives %d series, and one is wanted; wrap it in sum() or max()", len(matrix))
-	}
-	for _, sample := range matrix[0].Values {
-		at, value := sample.Timestamp.Time(), float64(sample.Value)
-		switch {
-		case math.IsNaN(value) || math.IsInf(value, 0):
-		case at.Before(change):
-			before = append(before, value)
-		case !at.Before(change.Add(healthSettle)):
-			after = append(after, value)
-		}
+	if after, err = e.minutes(ctx, query, w.after(), w.now); err != nil {
+		return nil, nil, err
 	}
 	if len(before) < healthLeastBefore || len(after) < healthLeastAfter {
 		return nil, nil, fmt.Errorf("it has %d values before the change and %d after it, and at least %d and %d are needed",
 			len(before), len(after), healthLeastBefore, healthLeastAfter)
 	}
 	return before, after, nil
+}
+
+// minutes reads the values of one signal by the minute, both ends included, without those that are no number.
+func (e *Engine) minutes(ctx context.Context, query string, start, end time.Time) ([]float64, error) {
+	r := promv1.Range{Start: start, End: end, Step: healthStep}
+	answer, _, _, err := e.Querier.QueryRange(ctx, query, r, promv1.WithLimit(2), promv1.WithTimeout(signalsTime))
+	if err != nil {
+		return nil, err
+	}
+	matrix, ok := answer.(model.Matrix)
+	switch {
+	case !ok:
+		return nil, errors.New("it gives no series")
+	case len(matrix) > 1:
+		return nil, fmt.Errorf("it gives %d series, and one is wanted; wrap it in sum() or max()", len(matrix))
+	}
+	var values []float64
+	for _, stream := range matrix {
+		for _, sample := range stream.Values {
+			if value := float64(sample.Value); !math.IsNaN(value) && !math.IsInf(value, 0) {
+				values = append(values, value)
+			}
+		}
+	}
+	return values, nil
 }
 
 // worse reports whether the median after a change is above what almost all values before were, and clearly above their median.

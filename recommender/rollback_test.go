@@ -2,6 +2,7 @@ package recommender
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -223,5 +224,25 @@ func TestThrottlingAfterCPUWasLoweredTakesItBack(t *testing.T) {
 				t.Errorf("worse = %q, want something: %v", got.Worse, c.back)
 			}
 		})
+	}
+}
+
+// bounded answers like Prometheus, which refuses more than 11,000 values of a series.
+type bounded struct{ latency }
+
+func (p bounded) QueryRange(ctx context.Context, query string, r promv1.Range, options ...promv1.Option) (model.Value, promv1.Warnings, promv1.Infos, error) {
+	if r.End.Sub(r.Start)/r.Step > 11000 {
+		return nil, nil, nil, errors.New("exceeded maximum resolution of 11,000 points per timeseries")
+	}
+	return p.latency.QueryRange(ctx, query, r, options...)
+}
+
+func TestSignalsThatCouldNotBeReadForWeeksAreComparedWhenTheyCan(t *testing.T) {
+	l, _, bad := harmed(t)
+	l.in.Outcomes = []v1alpha1.Outcome{{Time: metav1.NewTime(l.now), Pod: "checkout-1", Revision: bad.Revision, Result: v1alpha1.OutcomeResized}}
+	l.in.Policy.Signals = []v1alpha1.Signal{{Name: "latency", PromQL: "latency", Role: v1alpha1.SignalHealth}}
+	e := &Engine{Querier: bounded{latency{l.now, 0.2, 0.2}}}
+	if h := e.health(t.Context(), l.in, MemoryOf(l.rec.Status), l.now.Add(14*day)); !h.Passed {
+		t.Errorf("health = %+v, want the signals compared", h)
 	}
 }
