@@ -244,3 +244,16 @@ func TestAPodIsNotLoweredInItsFirstMinutes(t *testing.T) {
 		t.Errorf("resized (-want +got):\n%s", diff)
 	}
 }
+
+func TestPodsThatEndedAreNotWaitedFor(t *testing.T) {
+	w := newWorld(t, shop(500, 2000)...)
+	pod := w.pod("checkout-1")
+	pod.Status.Phase = corev1.PodFailed
+	if err := w.client.Status().Update(t.Context(), pod); err != nil {
+		t.Fatal(err)
+	}
+	w.round()
+	if c := w.condition(v1alpha1.ConditionApplied); c.Status != metav1.ConditionTrue {
+		t.Errorf("Applied = %+v although the only pod that differs has failed", c)
+	}
+}

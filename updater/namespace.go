@@ -101,6 +101,9 @@ func (n *namespace) readPods(ctx context.Context, reader client.Reader, name str
 	}
 	for i := range list.Items {
 		pod := &list.Items[i]
+		if pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded {
+			continue // It has ended for good and was replaced, but may stay on view for days.
+		}
 		// Resources of the pod as a whole bound those of its containers: such a pod is left alone, at admission too.
 		if w, ok := owner.Of(pod); ok && !apply.HasPodLevelResources(pod) {
 			n.pods[w] = append(n.pods[w], pod)
