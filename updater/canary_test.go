@@ -245,6 +245,49 @@ func TestAPodIsNotLoweredInItsFirstMinutes(t *testing.T) {
 	}
 }
 
+func TestManyPodsWithOtherSizesAreOneFailure(t *testing.T) {
+	cpu := make([]int64, 12)
+	for i := range cpu {
+		cpu[i] = 100 // of which admission wrote that it is the revision's 500
+	}
+	objects := shop(cpu...)
+	revision := objects[2].(*v1alpha1.Recommendation).Status.Applicable.Revision
+	for _, o := range objects {
+		if pod, ok := o.(*corev1.Pod); ok {
+			pod.Annotations = map[string]string{v1alpha1.AnnotationRevision: revision}
+		}
+	}
+	w := newWorld(t, append(objects, disrupting(withoutCanary()))...)
+	w.rounds(50 * time.Minute)
+	if c := w.condition(v1alpha1.ConditionApplied); c.Reason != v1alpha1.ReasonDidNotStick || len(w.resized) > 0 {
+		t.Fatalf("Applied = %+v, resized %v, want the workload left alone", c, w.resized)
+	}
+	w.rounds(15 * time.Minute)
+	if len(w.resized) != len(cpu) {
+		t.Errorf("resized %v after an hour, want all %d: the first failure costs an hour, however many pods show it", w.resized, len(cpu))
+	}
+}
+
+func TestPodsThatKeptTheirMemoryWhileSizesWereStaleAreNoFailure(t *testing.T) {
+	objects := shop(500, 500)
+	revision := objects[2].(*v1alpha1.Recommendation).Status.Applicable.Revision
+	for _, o := range objects {
+		if pod, ok := o.(*corev1.Pod); ok {
+			pod.Annotations = map[string]string{
+				v1alpha1.AnnotationRevision: revision,
+				v1alpha1.AnnotationOriginal: `{"app":{"requests":{"cpu":"500m","memory":"2Gi"}}}`,
+			}
+			pod.Spec.Containers[0].Resources.Requests[corev1.ResourceMemory] = quantity("2Gi")
+		}
+	}
+	w := newWorld(t, objects...)
+	w.round()
+	w.round()
+	if c := w.condition(v1alpha1.ConditionApplied); c.Reason == v1alpha1.ReasonDidNotStick {
+		t.Errorf("Applied = %+v: what admission left out on purpose is no failure", c)
+	}
+}
+
 func TestPodsThatEndedAreNotWaitedFor(t *testing.T) {
 	w := newWorld(t, shop(500, 2000)...)
 	pod := w.pod("checkout-1")

@@ -22,11 +22,12 @@ func knownHarm(now time.Time, revision string, outcomes []v1alpha1.Outcome, roll
 	return ""
 }
 
-// unstuck counts how often pods did not have or keep the sizes of the revision.
+// unstuck counts how often pods did not have or keep the sizes of the revision. What is seen while the workload is left alone for it, on
+// its other pods, is the same failure and does not lengthen the time.
 func unstuck(revision string, outcomes []v1alpha1.Outcome) plan.Unstuck {
 	var u plan.Unstuck
 	for _, o := range slices.Backward(outcomes) { // the oldest first
-		if o.Result == v1alpha1.OutcomeDidNotStick && o.Revision == revision {
+		if o.Result == v1alpha1.OutcomeDidNotStick && o.Revision == revision && !o.Time.Time.Before(u.Until()) {
 			u.Times, u.Last, u.Message = u.Times+1, o.Time.Time, o.Message
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/loadline-dev/loadline/apply"
 )
 
@@ -21,7 +23,16 @@ func hold(times int) time.Duration {
 	return holds[min(max(times, 1), len(holds))-1]
 }
 
-// Mismatch says how a pod differs from what it was given of the present revision, or nothing if it does not.
+// Until is when the workload is tried again; zero while it may be.
+func (u Unstuck) Until() time.Time {
+	if u.Times < triesToStick {
+		return time.Time{}
+	}
+	return u.Last.Add(hold(u.Times - triesToStick + 1))
+}
+
+// Mismatch says how a pod differs from what it was given of the present revision, or nothing if it does not. Memory that the pod
+// asks for itself is no difference: while sizes are stale, admission does not go below it.
 func Mismatch(w Workload, pod Pod) string {
 	switch {
 	case pod.AdmittedWithout:
@@ -31,7 +42,10 @@ func Mismatch(w Workload, pod Pod) string {
 	case pod.InjectedRevision != w.Revision || pod.Mark != nil || w.Revision == "":
 		return ""
 	}
-	if drifts := apply.Drifted(w.Values, pod.Original, pod.Present, apply.ForNewPod); len(drifts) > 0 {
+	drifts := slices.DeleteFunc(apply.Drifted(w.Values, pod.Original, pod.Present, apply.ForNewPod), func(d apply.Drift) bool {
+		return d.Resource == corev1.ResourceMemory && d.Direction == apply.Down && d.Have == pod.Original[d.Container].Requests.MemoryBytes
+	})
+	if len(drifts) > 0 {
 		return fmt.Sprintf("pod %s got revision %s at admission and has other sizes now, so something else changes them: %s",
 			pod.Name, w.Revision, describe(drifts))
 	}
@@ -40,10 +54,7 @@ func Mismatch(w Workload, pod Pod) string {
 
 // sticking stops a workload whose pods do not keep what they are given.
 func sticking(now time.Time, w Workload) *Refused {
-	if w.Unstuck.Times < triesToStick {
-		return nil
-	}
-	until := w.Unstuck.Last.Add(hold(w.Unstuck.Times - triesToStick + 1))
+	until := w.Unstuck.Until()
 	if !now.Before(until) {
 		return nil
 	}
