@@ -288,6 +288,31 @@ func TestPodsThatKeptTheirMemoryWhileSizesWereStaleAreNoFailure(t *testing.T) {
 	}
 }
 
+func TestTheSuccessorOfAWatchedPodNeedsNoComparisonOfItsOwn(t *testing.T) {
+	policy := disrupting(v1alpha1.DisruptionPolicy{})
+	policy.Spec.Signals = []v1alpha1.Signal{{Name: "latency", PromQL: "up", Role: v1alpha1.SignalHealth}}
+	w := newWorld(t, append(shop(2000, 2000), policy)...)
+	w.rounds(11 * time.Minute)
+	revision := w.recommendation().Status.Applicable.Revision
+	w.publish(500, func(s *v1alpha1.RecommendationStatus) {
+		s.Applicable.ComputedTime = metav1.NewTime(start)
+		s.Health = &v1alpha1.HealthCheck{Revision: revision, Time: metav1.NewTime(w.clock.Now())}
+	})
+	if err := w.client.Delete(t.Context(), w.pod(w.resized[0])); err != nil {
+		t.Fatal(err)
+	}
+	w.clock.Step(time.Minute)
+	pod := podOf("checkout-next", 500)
+	pod.CreationTimestamp, pod.Annotations = metav1.NewTime(w.clock.Now()), map[string]string{v1alpha1.AnnotationRevision: revision}
+	if err := w.client.Create(t.Context(), pod); err != nil {
+		t.Fatal(err)
+	}
+	w.rounds(15 * time.Minute)
+	if len(w.resized) != 2 {
+		t.Errorf("resized %v, want the other pod to follow: the signals were compared under this revision", w.resized)
+	}
+}
+
 func TestPodsThatEndedAreNotWaitedFor(t *testing.T) {
 	w := newWorld(t, shop(500, 2000)...)
 	pod := w.pod("checkout-1")

@@ -61,7 +61,7 @@ func (g *gatherer) subject(now time.Time, ns *namespace, rec *v1alpha1.Recommend
 		w.Answered = rollback.HarmTime.Time
 	}
 	w.Unstuck = unstuck(w.Revision, past.outcomes)
-	w.Health = health(w.Revision, past.outcomes, policy.Signals, rec.Status.Health)
+	w.Health = health(past, policy.Signals, rec.Status.Health)
 	w.OOMFloorBytes = oomFloors(rec.Status.OOMFloor)
 	return subject{Workload: w, recommendation: rec, object: object, labelled: ns.admission}, true
 }

@@ -84,7 +84,7 @@ func notYetWell(now time.Time, w Workload, pod Pod) *Refused {
 		return refuse(SkipWatching, "revision %s is tried on pod %s first, which is not ready", w.Revision, pod.Name)
 	case pod.Resize.State != ResizeNone:
 		return refuse(SkipWatching, "revision %s is tried on pod %s first, which the node has not resized", w.Revision, pod.Name)
-	case w.Health.Wanted && w.Health.Checked.Before(until):
+	case w.Health.Wanted && !w.Health.Checked.After(w.Answered):
 		return refuse(SkipWatching, "revision %s is tried on pod %s first, and the health signals have not been compared yet", w.Revision, pod.Name)
 	default:
 		return nil

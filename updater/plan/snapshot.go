@@ -104,7 +104,8 @@ type Disruption struct {
 type Health struct {
 	// Wanted is true where there are any, and a pod was changed to the present revision.
 	Wanted bool
-	// Checked is when they were last found no worse under the present revision; zero if never.
+	// Checked is when they were last found no worse, a whole watch after a pod got the present revision; zero if never. It counts for
+	// all pods: the one that it rests on may be gone by now, and its successor was changed later.
 	Checked time.Time
 }
 
