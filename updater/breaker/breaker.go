@@ -108,6 +108,8 @@ type Cause struct {
 	Threshold int `json:"threshold"`
 }
 
+func sameSignal(a, b Cause) bool { return a.Signal == b.Signal }
+
 // String tells the cause in words.
 func (c Cause) String() string {
 	return fmt.Sprintf("%d %s, %d or more stop everything", c.Count, c.Signal.words(), c.Threshold)
@@ -118,7 +120,7 @@ type State struct {
 	Phase Phase `json:"phase,omitempty"`
 	// Since when it has been in this phase.
 	Since time.Time `json:"since,omitzero"`
-	// Causes for which it opened last, in the order of Signals.
+	// Causes for which it opened last, or stayed open, in the order of Signals, as each set of signals was first seen.
 	Causes []Cause `json:"causes,omitempty"`
 	// LastHigh is when a signal was high for the last time.
 	LastHigh time.Time `json:"lastHigh,omitzero"`
@@ -147,7 +149,10 @@ func Next(now time.Time, s State, counts Counts, rules Rules) State {
 	quiet := now.Sub(s.LastHigh)
 	switch {
 	case len(high) > 0 && s.Phase == Open:
-		s.Causes = high
+		// The counts stay those that were seen first: the reason is in the status of every workload that waits.
+		if !slices.EqualFunc(s.Causes, high, sameSignal) {
+			s.Causes = high
+		}
 	case len(high) > 0:
 		wait := rules.Quiet
 		if s.Phase == Trial {
@@ -185,7 +190,8 @@ func highSignals(s State, counts Counts, rules Rules) []Cause {
 func learn(now time.Time, s State, counts Counts) map[Signal]float64 {
 	look := min(max(0, now.Sub(s.Looked)), longestLook)
 	weight := 1 - math.Exp(-look.Hours()/memory.Hours())
-	usual := maps.Clone(s.Usual)
+	usual := map[Signal]float64{}
+	maps.Copy(usual, s.Usual)
 	for _, signal := range Signals() {
 		usual[signal] += weight * (float64(max(0, counts[signal])) - usual[signal])
 	}

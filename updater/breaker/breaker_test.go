@@ -200,3 +200,27 @@ func TestAStateThatSomebodyEditedIsRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestWhileTheBreakerIsOpenItsReasonChangesWithTheSignalsAndNotWithTheCounts(t *testing.T) {
+	l := &looks{now: start}
+	l.see(time.Hour, kills(0))
+	l.see(time.Minute, kills(5))
+	reason := l.state.Reason()
+	for n := range 20 {
+		l.see(30*time.Second, kills(5+n))
+		if got := l.state.Reason(); got != reason {
+			t.Fatalf("reason = %q after %q, which rewrites the status of every workload", got, reason)
+		}
+	}
+	l.see(30*time.Second, breaker.Counts{breaker.OOMKills: 30, breaker.PendingPods: 12})
+	if got := l.state.Reason(); !strings.Contains(got, "12 pods") || l.state.OnlyOOMKills() {
+		t.Errorf("reason = %q, want the signal that came to it", got)
+	}
+}
+
+func TestAStoredStateWithoutWhatIsUsualIsNoPanic(t *testing.T) {
+	state := breaker.Next(start, breaker.State{Phase: breaker.Open, Since: start, Looked: start}, kills(1), rules)
+	if state.Phase == "" {
+		t.Errorf("state = %+v", state)
+	}
+}
