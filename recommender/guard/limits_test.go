@@ -61,6 +61,19 @@ func TestALimitCoversAPeakThatTheRequestNeedNotCoverAnyMore(t *testing.T) {
 	}
 }
 
+func TestARequestThatIsTheLimitCoversAPeakThatIsWeeksOld(t *testing.T) {
+	for name, b := range map[string]*build{
+		"Guaranteed": workload().limits(1000, 1000), "Equal": workload().with(func(in *Input) { in.Policy.Memory.Limit = "Equal" }),
+	} {
+		out := b.proposes(1000, 600).app(func(c *Container, p *sizing.ContainerProposal) {
+			c.PeakMemoryBytes, p.Peak.MemoryBytes = 500*mib, 900*mib
+		}).decide()
+		if got := container(out.Candidate, "app"); got.Target.MemoryBytes < 900*mib || got.MemoryLimit.Value < 900*mib {
+			t.Errorf("%s: target %d MiB, limit %d MiB: the next time it uses 900 MiB it is killed", name, got.Target.MemoryBytes/mib, got.MemoryLimit.Value/mib)
+		}
+	}
+}
+
 func TestALimitThatHardlyChangesKeepsItsValue(t *testing.T) {
 	b := workload().limits(4000, 4000).with(func(in *Input) { in.Policy.CPU.Limit = "Headroom" })
 	b.app(func(_ *Container, p *sizing.ContainerProposal) { p.Peak.CPUMillis = 1000 })

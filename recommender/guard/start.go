@@ -3,6 +3,7 @@ package guard
 import (
 	"maps"
 
+	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/apply"
 	"github.com/loadline-dev/loadline/recommender/sizing"
 )
@@ -64,6 +65,10 @@ func (d *draft) newSize(c Container, limits apply.Amounts) *size {
 		last:        movedAt{raised: memory.MemoryRaised, lowered: memory.MemoryLowered},
 	}
 	s.memory.observed = roundUp(memoryName, max(s.memory.peak, s.memory.oomFloor))
+	if apply.QOSClass(d.template) == "Guaranteed" || in.Policy.Memory.Limit == string(v1alpha1.LimitEqual) {
+		// The request is the limit: a peak of three weeks ago would be a kill.
+		s.memory.observed = max(s.memory.observed, roundUp(memoryName, legal(s.proposal.Peak.MemoryBytes)))
+	}
 	d.bound(s.cpu)
 	d.bound(s.memory)
 	d.propose(s.cpu, s.proposal.Target.CPUMillis, s.proposal.InPlace.CPUMillis)
