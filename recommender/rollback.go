@@ -28,19 +28,19 @@ func rollbackHold(count int32) time.Duration {
 
 // judge decides whether what is in force is taken back:
 //
-//	new harm by what is in force ─▶ a rollback, the longer the more there were in a row
+//	new harm ─────────────────────▶ a rollback, the longer the more there were in a row
 //	a person released it ─────────▶ over now
 //	else ─────────────────────────▶ as it was
 func judge(now time.Time, in Input, mem Memory) *v1alpha1.Rollback {
 	before := mem.Rollback
-	if at, evidence, found := harm(now, in, mem); found {
+	if done, found := harm(now, in, mem); found {
 		count := int32(1)
 		if before != nil && now.Sub(before.Until.Time) < calm {
 			count = before.Count + 1
 		}
 		return &v1alpha1.Rollback{
-			Revision: mem.Applicable.Revision, Time: metav1.NewTime(now), HarmTime: metav1.NewTime(at), Count: count,
-			Until: metav1.NewTime(now.Add(rollbackHold(count))), Evidence: shorten(evidence, maxSentence),
+			Revision: done.Revision, Time: metav1.NewTime(now), HarmTime: done.Time, Count: count,
+			Until: metav1.NewTime(now.Add(rollbackHold(count))), Evidence: shorten(done.Message, maxSentence),
 		}
 	}
 	if released := in.Spec.RollbackReleased; before.Holds(now) && released != nil && !released.Before(&before.Time) {
@@ -51,20 +51,19 @@ func judge(now time.Time, in Input, mem Memory) *v1alpha1.Rollback {
 	return before
 }
 
-// harm finds the newest harm that what is in force did and that no rollback answered yet.
-func harm(now time.Time, in Input, mem Memory) (at time.Time, evidence string, found bool) {
+// harm finds the newest harm that no rollback answered yet, with the time, the revision that did it, and the evidence. The revision need
+// not be in force any more: a kill raises the memory at once, before anybody says what the kill came from.
+func harm(now time.Time, in Input, mem Memory) (done v1alpha1.Outcome, found bool) {
 	if mem.Applicable == nil {
-		return time.Time{}, "", false
+		return v1alpha1.Outcome{}, false
 	}
 	for _, o := range in.Outcomes { // newest first
-		if o.Result == v1alpha1.OutcomeFailed && o.Revision == mem.Applicable.Revision && !mem.Rollback.Answers(o.Time.Time) {
-			return o.Time.Time, o.Message, true
+		if o.Result == v1alpha1.OutcomeFailed && !mem.Rollback.Answers(o.Time.Time) {
+			return o, true
 		}
 	}
-	if in.Health.Worse == "" {
-		return time.Time{}, "", false
-	}
-	return now, in.Health.Worse, true
+	worse := v1alpha1.Outcome{Time: metav1.NewTime(now), Revision: mem.Applicable.Revision, Message: in.Health.Worse}
+	return worse, in.Health.Worse != ""
 }
 
 // rollback is what the guard has to know while one holds.

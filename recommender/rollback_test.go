@@ -58,6 +58,20 @@ func TestAfterHarmTheLastGoodSizesComeBackWithTheEvidence(t *testing.T) {
 	}
 }
 
+func TestHarmCountsAlsoWhenAKillHasRaisedTheMemoryBefore(t *testing.T) {
+	l, good, bad := harmed(t)
+	outcomes := l.in.Outcomes
+	l.in.Outcomes, l.in.OOMKills = nil, []OOMKill{{Container: "app", LimitBytes: 2048 * mebibyte, Time: l.now}}
+	if raised := l.after(time.Second).look().rec.Status.Applicable; raised.Revision == bad.Revision {
+		t.Fatal("the kill raised nothing")
+	}
+	l.in.Outcomes = outcomes
+	s := l.after(time.Second).look().rec.Status
+	if s.Rollback == nil || s.Rollback.Revision != bad.Revision || s.Applicable.Containers[0].Target.CPU.Cmp(*good.Containers[0].Target.CPU) != 0 {
+		t.Errorf("rollback = %+v, target %v; want the CPU of before as well", s.Rollback, s.Applicable.Containers[0].Target.CPU)
+	}
+}
+
 func TestEachRollbackInARowHoldsLongerAndAPersonMayEndIt(t *testing.T) {
 	l, _, _ := harmed(t)
 	for i, want := range []time.Duration{time.Hour, 4 * time.Hour, day, 7 * day, 7 * day} {

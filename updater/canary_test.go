@@ -148,6 +148,22 @@ func TestAfterHarmNoOtherPodIsChangedUntilTheSizesAreTakenBack(t *testing.T) {
 	}
 }
 
+func TestHarmIsBlamedOnWhatThePodGotAlsoWhenThereAreOtherSizesByNow(t *testing.T) {
+	w := newWorld(t, shop(2000, 2000, 2000)...)
+	w.round()
+	bad := w.recommendation().Status.Applicable.Revision
+	w.killed(w.resized[0])
+	w.publish(510, nil) // the recommender was quicker
+	w.round()
+	if o := w.recommendation().Status.Outcomes[0]; o.Result != v1alpha1.OutcomeFailed || o.Revision != bad {
+		t.Fatalf("outcome = %+v, want the harm of %s", o, bad)
+	}
+	w.rounds(15 * time.Minute)
+	if len(w.resized) != 1 {
+		t.Errorf("resized %v before the harm was answered", w.resized)
+	}
+}
+
 func TestHarmToNewPodsIsSeenInModeInitialToo(t *testing.T) {
 	objects := shop(500, 500)
 	w := newWorld(t, objects...)

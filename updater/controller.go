@@ -173,7 +173,9 @@ func (c *controller) watch(now time.Time, s *subject) {
 	if s.Harm == "" {
 		if pod, evidence, found := plan.Harm(now, s.Workload); found {
 			s.Harm = evidence
-			c.ledger.note(s.Key, outcome(now, s.Workload, s.Pods[pod], v1alpha1.OutcomeFailed, evidence))
+			failed := outcome(now, s.Workload, s.Pods[pod], v1alpha1.OutcomeFailed, evidence)
+			failed.Revision = s.Pods[pod].TouchedBy
+			c.ledger.note(s.Key, failed)
 		}
 	}
 	if s.Mode != v1alpha1.ModeAuto {

@@ -152,12 +152,19 @@ func (l *ledger) toStore(key plan.Key) []v1alpha1.Outcome {
 	return kept[:min(len(kept), maxOutcomes)]
 }
 
-// needed reports whether a restarted updater decides by the outcome: an eviction counts against the hourly budget; harm by the
-// present revision, which is that of the newest outcome, stops the workload, and so do sizes that did not stay.
+// needed reports whether a restarted updater decides by the outcome: an eviction counts against the hourly budget; harm stops the
+// workload until it is answered; and sizes of the present revision, which is that of the newest outcome, that did not stay stop it as
+// well.
 func needed(o, newest v1alpha1.Outcome) bool {
-	recentEviction := o.Result == v1alpha1.OutcomeEvicted && newest.Time.Sub(o.Time.Time) < time.Hour
-	decides := o.Result == v1alpha1.OutcomeFailed || o.Result == v1alpha1.OutcomeDidNotStick
-	return recentEviction || decides && o.Revision == newest.Revision
+	recent := newest.Time.Sub(o.Time.Time) < time.Hour
+	switch o.Result {
+	case v1alpha1.OutcomeEvicted, v1alpha1.OutcomeFailed:
+		return recent || o.Result == v1alpha1.OutcomeFailed && o.Revision == newest.Revision
+	case v1alpha1.OutcomeDidNotStick:
+		return o.Revision == newest.Revision
+	default:
+		return false
+	}
 }
 
 // knows reports whether the outcomes of a workload hold this result for a pod and revision.

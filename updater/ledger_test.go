@@ -19,9 +19,9 @@ func at(ago time.Duration, result v1alpha1.OutcomeResult, revision string) v1alp
 
 func TestTheOldestOutcomeGoesUnlessALaterDecisionNeedsIt(t *testing.T) {
 	l := newLedger(time.Minute)
+	l.note(checkout, at(2*time.Hour, v1alpha1.OutcomeFailed, "old"))
 	l.note(checkout, at(50*time.Minute, v1alpha1.OutcomeFailed, "new"))
 	l.note(checkout, at(40*time.Minute, v1alpha1.OutcomeEvicted, "new"))
-	l.note(checkout, at(30*time.Minute, v1alpha1.OutcomeFailed, "old"))
 	for range 20 {
 		l.note(checkout, at(0, v1alpha1.OutcomeResized, "new"))
 	}

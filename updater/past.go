@@ -8,14 +8,14 @@ import (
 	"github.com/loadline-dev/loadline/updater/plan"
 )
 
-// knownHarm is why a revision must not be applied: harm that it did and that was not answered yet, or a rollback from it that
-// had nothing to give back and holds.
+// knownHarm is why a revision must not be applied: harm that was not answered yet, whichever revision did it, or a rollback from
+// this one that had nothing to give back and holds.
 func knownHarm(now time.Time, revision string, outcomes []v1alpha1.Outcome, rollback *v1alpha1.Rollback) string {
 	if rollback.Holds(now) && rollback.Revision == revision {
 		return rollback.Evidence
 	}
 	for _, o := range outcomes {
-		if o.Result == v1alpha1.OutcomeFailed && o.Revision == revision && !rollback.Answers(o.Time.Time) {
+		if o.Result == v1alpha1.OutcomeFailed && !rollback.Answers(o.Time.Time) {
 			return o.Message
 		}
 	}

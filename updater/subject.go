@@ -169,7 +169,10 @@ func (g *gatherer) pod(now time.Time, ns *namespace, pod *corev1.Pod, past histo
 		NotBefore:        past.memory.backOffs[pod.UID].until,
 		Pinned:           pinned(pod),
 	}
-	p.Change = changed(p, past.revision)
+	p.Touched, p.TouchedBy = touched(p)
+	if p.TouchedBy == past.revision {
+		p.Change = p.Touched
+	}
 	p.AdmittedWithout = p.InjectedRevision != past.revision && cameAfterEviction(pod, past)
 	recall(now, pod, past, &p)
 	for _, b := range ns.budgets {
@@ -198,18 +201,16 @@ func recall(now time.Time, pod *corev1.Pod, past history, p *plan.Pod) {
 // cacheLag is more than what the caches are behind.
 const cacheLag = 10 * time.Second
 
-// changed is when the revision reached the pod: when it was resized to it, if it has what was asked for then, or else when it was
-// created with it.
-func changed(p plan.Pod, revision string) time.Time {
+// touched is when the pod got which revision last: when it was resized, if it has what was asked for then, or else when it was
+// created.
+func touched(p plan.Pod) (at time.Time, by string) {
 	switch {
-	case revision == "":
-		return time.Time{}
-	case p.Mark == nil && p.InjectedRevision == revision:
-		return p.Created
-	case p.Mark != nil && p.Mark.Revision == revision && p.Mark.Asked == plan.Digest(p.Present):
-		return p.Mark.At
+	case p.Mark == nil && p.InjectedRevision != "":
+		return p.Created, p.InjectedRevision
+	case p.Mark != nil && p.Mark.Asked == plan.Digest(p.Present):
+		return p.Mark.At, p.Mark.Revision
 	default:
-		return time.Time{}
+		return time.Time{}, ""
 	}
 }
 

@@ -100,5 +100,6 @@ func past(now time.Time) ([]shop.Workload, error) {
 		return nil, fmt.Errorf("read the recorded traces: %w", err)
 	}
 	return slices.Concat(all, crowd(), dryRunShop, initialShop, untouchedShop, optOutShop, autoShop, budgetShop, replicaShop, saleShop,
-		killedShop, outageShop, webhookShop, refusalShop, restartShop, limitShop, sidecarShop, meshShop, warningShop, boundedShop, quotaShop), nil
+		killedShop, outageShop, webhookShop, refusalShop, restartShop, limitShop, sidecarShop, meshShop, warningShop, boundedShop, quotaShop,
+		canaryShop, rollbackShop, revertedShop), nil
 }

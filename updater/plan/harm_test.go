@@ -12,6 +12,7 @@ import (
 func lowered(name string) plan.Pod {
 	p := pod(name, fits)
 	p.Created, p.Started, p.Change = now.Add(-time.Hour), now.Add(-time.Hour), now
+	p.Touched, p.TouchedBy = now, revision
 	p.Mark = &plan.Mark{UID: p.UID, Revision: revision, At: now, Asked: plan.Digest(p.Present), Lowers: true}
 	return p
 }
@@ -36,7 +37,7 @@ func TestTroubleIsHarmOnlyWhereTheChangeCanBeToBlame(t *testing.T) {
 		"a kill at the end of the watch":               {trouble: trouble(plan.TroubleOOM, 10*time.Minute), want: true},
 		"a kill after the watch":                       {trouble: trouble(plan.TroubleOOM, 11*time.Minute)},
 		"a kill before the change":                     {trouble: trouble(plan.TroubleOOM, -time.Minute)},
-		"a kill of a pod that was not changed":         {trouble: trouble(plan.TroubleOOM, time.Minute), change: func(p, _ *plan.Pod) { p.Change = time.Time{} }},
+		"a kill of a pod that was not changed":         {trouble: trouble(plan.TroubleOOM, time.Minute), change: func(p, _ *plan.Pod) { p.Touched = time.Time{} }},
 		"a kill of a pod that was only given more":     {trouble: trouble(plan.TroubleOOM, time.Minute), change: func(p, _ *plan.Pod) { p.Mark.Lowers = false }},
 		"a kill of a pod that was in trouble before":   {trouble: trouble(plan.TroubleOOM, time.Minute), change: func(p, _ *plan.Pod) { p.Mark.Troubled = true }},
 		"a kill of a new pod":                          {trouble: trouble(plan.TroubleOOM, time.Minute), change: func(p, _ *plan.Pod) { admitted(p) }, want: true},

@@ -89,7 +89,7 @@ func unharmed(_ time.Time, w Workload) *Refused {
 	if w.Harm == "" {
 		return nil
 	}
-	return refuse(SkipHarmed, "revision %s did harm and is not applied further: %s", w.Revision, w.Harm)
+	return refuse(SkipHarmed, "a change did harm, and nothing more is changed until it is taken back: %s", w.Harm)
 }
 
 func evictionRules() []evictionRule {

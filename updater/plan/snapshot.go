@@ -141,6 +141,9 @@ type Pod struct {
 	RefusedByNamespace bool
 	// Change is when the present revision reached the pod, by resize or at admission; zero if it did not.
 	Change time.Time
+	// Touched is when the pod last got a revision, TouchedBy, whichever it was; zero if it never did.
+	Touched   time.Time
+	TouchedBy string
 	// Mark is how the pod was when it was resized last; nil if it never was.
 	Mark *Mark
 	// Reverted is true where a resize to the present revision was accepted and the pod asks for something else again.

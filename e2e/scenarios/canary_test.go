@@ -1,0 +1,170 @@
+package scenarios
+
+import (
+	"encoding/json"
+	"slices"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/e2e/install"
+	"github.com/loadline-dev/loadline/e2e/shop"
+)
+
+var (
+	canaryShop   = generous("canary")
+	rollbackShop = generous("rollback")
+	revertedShop = generous("reverted")
+)
+
+// generous is a workload of three pods that have far more than they need, and can be resized.
+func generous(namespace string) []shop.Workload {
+	return shop.InNamespace(namespace, []shop.Workload{{
+		Name: "web", Replicas: 3, Requests: map[string]string{"cpu": "2", "memory": "2Gi"},
+		CPU: shop.Flat(0.2), Memory: shop.Flat(300 * shop.Mebibyte),
+	}})
+}
+
+// watching creates a policy under which first pods are watched for that long, and one revision is all there is.
+func (s scene) watching(observe time.Duration) {
+	s.t.Helper()
+	s.create(&v1alpha1.SizingPolicy{
+		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: v1alpha1.DefaultPolicyName},
+		Spec: v1alpha1.SizingPolicySpec{
+			MaxGiveBackPercent: new(int32(0)),
+			Behavior:           v1alpha1.Behavior{Down: v1alpha1.Movement{MaxStepPercent: new(int32(100))}},
+			Disruption:         v1alpha1.DisruptionPolicy{Canary: v1alpha1.CanaryPolicy{Observe: &metav1.Duration{Duration: observe}}},
+		},
+	})
+}
+
+// marks are when and to which revision pods were resized last, the first one first.
+func (s scene) marks(app string) []resizeMark {
+	var marks []resizeMark
+	for _, pod := range s.pods(app) {
+		if text, marked := pod.Annotations[v1alpha1.AnnotationResized]; marked {
+			mark := resizeMark{Pod: pod.Name}
+			s.Expect(json.Unmarshal([]byte(text), &mark)).To(Succeed())
+			marks = append(marks, mark)
+		}
+	}
+	slices.SortFunc(marks, func(a, b resizeMark) int { return a.At.Compare(b.At) })
+	return marks
+}
+
+type resizeMark struct {
+	Pod, Revision string
+	At            time.Time
+}
+
+func TestANewRevisionIsTriedOnOnePodFirstAlsoByAnUpdaterThatIsKilledMeanwhile(t *testing.T) {
+	const observe = 12 * time.Second
+	s := newScene(t, "canary", canaryShop)
+	s.watching(observe)
+	s.annotate(map[string]string{v1alpha1.AnnotationMode: "auto"})
+	s.Eventually(func() []resizeMark { return s.marks("web") }).Should(HaveLen(1), "one pod is resized first")
+	s.Expect(loadline.Kill(install.Updater)).To(Succeed())
+	s.Expect(loadline.Start(t.Context(), install.Updater)).To(Succeed())
+	s.when("Deployment", "web", "watches the first pod", func(rec *v1alpha1.Recommendation) bool {
+		return conditionReason(rec, v1alpha1.ConditionApplied) == v1alpha1.ReasonWatching
+	})
+	s.when("Deployment", "web", "is applied", func(rec *v1alpha1.Recommendation) bool {
+		return conditionReason(rec, v1alpha1.ConditionApplied) == v1alpha1.ReasonUpToDate
+	})
+	marks := s.marks("web")
+	s.Expect(marks).To(HaveLen(3), "the others followed")
+	s.Expect(marks[1].At.Sub(marks[0].At)).To(BeNumerically(">=", observe), "after the first pod was watched: %v", marks)
+}
+
+func TestWhatDidHarmIsTakenBackAndNoOtherPodGetsIt(t *testing.T) {
+	s := newScene(t, "rollback", rollbackShop)
+	s.watching(10 * time.Minute)
+	s.annotate(map[string]string{v1alpha1.AnnotationMode: "auto"})
+	s.Eventually(func() []resizeMark { return s.marks("web") }).Should(HaveLen(1), "one pod is resized first")
+	first := s.marks("web")[0]
+	s.when("Deployment", "web", "watches the first pod", func(rec *v1alpha1.Recommendation) bool {
+		return conditionReason(rec, v1alpha1.ConditionApplied) == v1alpha1.ReasonWatching
+	})
+	s.kill(first.Pod)
+	s.when("Deployment", "web", "takes it back", func(rec *v1alpha1.Recommendation) bool {
+		return rec.Status.Rollback != nil && conditionReason(rec, v1alpha1.ConditionHealthy) == v1alpha1.ReasonRolledBack
+	})
+	s.Expect(loadline.Kill(install.Updater)).To(Succeed())
+	s.Expect(loadline.Start(t.Context(), install.Updater)).To(Succeed())
+	s.Eventually(func() []string { return cpuOf(s.pods("web")) }).Should(HaveEach("2"), "the first pod has its cores back, the others never lost them")
+
+	rec := s.recommendation("Deployment", "web")
+	s.Expect(rec.Status.Rollback.Revision).To(Equal(first.Revision))
+	s.Expect(rec.Status.Rollback.Evidence).To(And(ContainSubstring(first.Pod), ContainSubstring("OOMKilled"), ContainSubstring("container app")))
+	s.Expect(rec.Status.Rollback.Until.Sub(rec.Status.Rollback.Time.Time)).To(Equal(time.Hour))
+	s.Expect(rec.Status.Outcomes).To(ContainElement(And(HaveField("Result", v1alpha1.OutcomeFailed), HaveField("Revision", first.Revision))))
+	for _, mark := range s.marks("web") {
+		s.Expect(mark.Pod).To(Equal(first.Pod), "no other pod was touched")
+	}
+	s.nothingMoves("web")
+}
+
+// kill writes into a pod's status what a kubelet writes when a container was killed for lack of memory.
+func (s scene) kill(name string) {
+	s.t.Helper()
+	pod := &corev1.Pod{}
+	s.Expect(s.get(name, pod)).To(Succeed())
+	before := pod.DeepCopy()
+	pod.Status.ContainerStatuses[0].RestartCount++
+	pod.Status.ContainerStatuses[0].LastTerminationState.Terminated = &corev1.ContainerStateTerminated{
+		Reason: "OOMKilled", ExitCode: 137, StartedAt: metav1.NewTime(time.Now().Add(-time.Minute)), FinishedAt: metav1.NewTime(time.Now().Add(time.Second)),
+	}
+	s.Expect(loadline.Client.Status().Patch(s.t.Context(), pod, client.MergeFrom(before))).To(Succeed())
+}
+
+func cpuOf(pods []corev1.Pod) []string {
+	var all []string
+	for _, pod := range pods {
+		all = append(all, pod.Spec.Containers[0].Resources.Requests.Cpu().String())
+	}
+	return all
+}
+
+func TestSizesThatSomebodyElseTakesBackTwiceAreLeftAlone(t *testing.T) {
+	s := newScene(t, "reverted", revertedShop)
+	s.watching(10 * time.Minute)
+	s.annotate(map[string]string{v1alpha1.AnnotationMode: "auto"})
+	stuck := func(rec *v1alpha1.Recommendation) bool {
+		return conditionReason(rec, v1alpha1.ConditionApplied) == v1alpha1.ReasonDidNotStick
+	}
+	s.Eventually(func() bool {
+		for _, pod := range s.pods("web") {
+			s.giveBack(pod)
+		}
+		rec := s.recommendation("Deployment", "web")
+		return rec != nil && stuck(rec)
+	}, 2*patience, 500*time.Millisecond).Should(BeTrue(), "the workload is left alone")
+	rec := s.recommendation("Deployment", "web")
+	results := map[v1alpha1.OutcomeResult]int{}
+	for _, o := range rec.Status.Outcomes {
+		results[o.Result]++
+	}
+	s.Expect(results[v1alpha1.OutcomeDidNotStick]).To(Equal(2), "two tries: %v", rec.Status.Outcomes)
+	for _, pod := range s.pods("web") {
+		s.giveBack(pod)
+	}
+	s.nothingMoves("web")
+}
+
+// giveBack resizes a pod to what its template asks for, as an operator with a mind of its own does.
+func (s scene) giveBack(pod corev1.Pod) {
+	s.t.Helper()
+	if pod.Spec.Containers[0].Resources.Requests.Cpu().Cmp(resource.MustParse("2")) == 0 {
+		return
+	}
+	patch := `{"spec":{"containers":[{"name":"app","resources":{"requests":{"cpu":"2","memory":"2Gi"}}}]}}`
+	err := loadline.Client.SubResource("resize").Patch(s.t.Context(), &pod, client.RawPatch(types.StrategicMergePatchType, []byte(patch)))
+	s.Expect(client.IgnoreNotFound(err)).To(Succeed())
+}

@@ -1,0 +1,145 @@
+package plan_test
+
+import (
+	"fmt"
+	"maps"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"pgregory.net/rapid"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/apply"
+	"github.com/loadline-dev/loadline/updater/plan"
+)
+
+// trialRun is a workload whose pods are changed by plans over time. Every plan starts from the pods alone, as after a restart: nothing
+// that an earlier one did is remembered, except that evictions of the last minute are on record.
+type trialRun struct {
+	t       *rapid.T
+	w       plan.Workload
+	at      time.Time
+	budget  plan.Budget
+	created int
+	// changes are when pods were lowered or evicted, under the present revision.
+	changes []time.Time
+}
+
+func startTrial(t *rapid.T) *trialRun {
+	r := &trialRun{t: t, at: now, budget: plenty}
+	r.w = checkout()
+	r.w.Updater = rapid.SampledFrom([]v1alpha1.UpdaterMode{v1alpha1.UpdaterInPlace, v1alpha1.UpdaterInPlaceOrEvict, v1alpha1.UpdaterEvict}).Draw(t, "updater")
+	r.w.Disruption.CanaryPods = rapid.Int32Range(1, 3).Draw(t, "canaryPods")
+	r.w.Disruption.Observe = 10 * time.Minute
+	r.w.Disruption.EvictionsPerHour = 100
+	r.w.Disruption.MaxUnavailable.StrVal = "100%"
+	for range rapid.IntRange(1, 8).Draw(t, "pods") {
+		r.w.Pods = append(r.w.Pods, r.newPod(large))
+	}
+	r.w.Replicas = int32(len(r.w.Pods)) //nolint:gosec // at most 8
+	return r
+}
+
+func (r *trialRun) newPod(resources map[string]apply.Resources) plan.Pod {
+	r.created++
+	p := pod(fmt.Sprintf("p%d", r.created), resources)
+	p.Created, p.Started = r.at, r.at
+	return p
+}
+
+// round plans and carries out.
+func (r *trialRun) round() {
+	for _, a := range plan.Plan(r.at, open(r.w), r.budget).Actions {
+		for i := range r.w.Pods {
+			p := &r.w.Pods[i]
+			if p.UID != a.UID {
+				continue
+			}
+			if a.Kind == plan.Resize {
+				present := maps.Clone(p.Present)
+				maps.Copy(present, a.Containers)
+				p.Present, p.Actual, p.Mark = present, present, a.Mark
+				p.Change, p.Touched, p.TouchedBy = r.at, r.at, r.w.Revision
+			} else {
+				p.Terminating = true
+				r.budget.Spent = append(r.budget.Spent, plan.Spent{At: r.at, Kind: plan.Evict, Workload: a.Workload, PodUID: a.UID})
+			}
+			r.changes = append(r.changes, r.at)
+		}
+	}
+}
+
+// replace removes pods that terminate and admits their successors, as their controller does a little later.
+func (r *trialRun) replace() {
+	for i, p := range r.w.Pods {
+		if !p.Terminating {
+			continue
+		}
+		next := r.newPod(fits)
+		next.InjectedRevision, next.Change, next.Touched, next.TouchedBy = r.w.Revision, r.at, r.at, r.w.Revision
+		next.Original = large
+		r.w.Pods[i] = next
+	}
+}
+
+func (r *trialRun) ready(uid types.UID, ready bool) {
+	for i := range r.w.Pods {
+		if r.w.Pods[i].UID == uid {
+			r.w.Pods[i].Ready = ready
+		}
+	}
+}
+
+func TestNoMorePodsThanTheCanaryAreChangedBeforeItWasWatchedAndNoneAfterHarm(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r := startTrial(t)
+		first, harmed := time.Time{}, false
+		for range rapid.IntRange(1, 40).Draw(t, "steps") {
+			before := len(r.changes)
+			switch rapid.IntRange(0, 5).Draw(t, "step") {
+			case 0:
+				r.replace()
+			case 1:
+				p := r.w.Pods[rapid.IntRange(0, len(r.w.Pods)-1).Draw(t, "pod")]
+				r.ready(p.UID, !p.Ready)
+			case 2:
+				if p := &r.w.Pods[rapid.IntRange(0, len(r.w.Pods)-1).Draw(t, "harmed")]; !p.Change.IsZero() {
+					p.Troubles = []plan.Trouble{{Container: "app", What: plan.TroubleOOM, At: r.at}}
+				}
+			default:
+			}
+			r.at = r.at.Add(time.Duration(rapid.IntRange(10, 400).Draw(t, "seconds")) * time.Second)
+			if _, evidence, found := plan.Harm(r.at, r.w); found {
+				r.w.Harm, harmed = evidence, true // as the updater does before it plans
+			}
+			r.round()
+			if harmed && len(r.changes) > before {
+				t.Fatalf("changed a pod after harm: %s", r.w.Harm)
+			}
+			if first.IsZero() && len(r.changes) > 0 {
+				first = r.changes[0]
+			}
+			if n := len(r.changes); !first.IsZero() && r.at.Sub(first) < r.w.Disruption.Observe && n > int(r.w.Disruption.CanaryPods) {
+				t.Fatalf("%d pods were changed within %s of the first, at most %d may be", n, r.at.Sub(first), r.w.Disruption.CanaryPods)
+			}
+		}
+	})
+}
+
+func TestACanaryThatIsWellIsFollowedByAllOthers(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r := startTrial(t)
+		for range 200 {
+			r.round()
+			r.replace()
+			r.at = r.at.Add(5 * time.Minute)
+		}
+		for _, p := range r.w.Pods {
+			evictable := r.w.Updater == v1alpha1.UpdaterEvict && len(r.w.Pods) < 2
+			if p.Change.IsZero() && !evictable {
+				t.Fatalf("pod %s of %d never got the revision", p.Name, len(r.w.Pods))
+			}
+		}
+	})
+}
