@@ -81,6 +81,8 @@ type Recommender struct {
 	RefreshInterval metav1.Duration `json:"refreshInterval"`
 	// StaleAfter is the age of observedTime at which a Recommendation is Stale.
 	StaleAfter metav1.Duration `json:"staleAfter"`
+	// UnschedulableAfter is how long a pod may find no node for its recommended sizes before they are lowered to what fits.
+	UnschedulableAfter metav1.Duration `json:"unschedulableAfter"`
 	// Retention is how long a Recommendation outlives its workload or the namespace's opt-in.
 	Retention metav1.Duration `json:"retention"`
 

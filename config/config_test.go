@@ -191,6 +191,9 @@ func TestValidate(t *testing.T) {
 		"a horizon of half hours": {func(c *config.Config) {
 			c.Recommender.Horizon = metav1.Duration{Duration: 90 * time.Minute}
 		}, "must be whole hours"},
+		"a pod that is never found unschedulable": {func(c *config.Config) {
+			c.Recommender.UnschedulableAfter = metav1.Duration{Duration: 2 * time.Hour}
+		}, "recommender.unschedulableAfter: "},
 		"stale before it is refreshed": {func(c *config.Config) {
 			c.Recommender.StaleAfter = metav1.Duration{Duration: time.Hour}
 		}, "must be longer than refreshInterval, 6h0m0s"},

@@ -43,6 +43,7 @@ func defaultRecommender() Recommender {
 		RetryBackoffMax:     duration(10 * time.Minute),
 		RefreshInterval:     duration(6 * time.Hour),
 		StaleAfter:          duration(24 * time.Hour),
+		UnschedulableAfter:  duration(5 * time.Minute),
 		Retention:           duration(7 * 24 * time.Hour),
 		LeaderElection:      defaultLeaderElection("loadline-recommender"),
 	}

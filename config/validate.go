@@ -55,6 +55,7 @@ func (v *checks) recommender(at *field.Path, r *Recommender) {
 	v.duration(at.Child("refreshInterval"), r.RefreshInterval, time.Minute, 24*time.Hour)
 	v.duration(at.Child("staleAfter"), r.StaleAfter, time.Minute, 7*24*time.Hour)
 	v.longer(at.Child("staleAfter"), r.StaleAfter, "refreshInterval", r.RefreshInterval)
+	v.duration(at.Child("unschedulableAfter"), r.UnschedulableAfter, time.Second, time.Hour)
 	v.duration(at.Child("retention"), r.Retention, time.Hour, 365*24*time.Hour)
 	v.leaderElection(at.Child("leaderElection"), &r.LeaderElection)
 }

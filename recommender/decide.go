@@ -48,13 +48,15 @@ func Decide(now time.Time, in Input, mem Memory) (Decision, Memory) {
 	p := pass{now: now, in: in, mem: mem, policy: sizingPolicy(in), evidence: evidence, counsel: refined}
 	p.forecasts = p.forecastAll()
 	proposal := sizing.Propose(p.sizingInput())
-	verdict := p.withinQuotas(p.guardInput(proposal))
+	bounded, reach := p.guardInput(proposal), p.reach()
+	bounded.Budgets = reach.budget(now)
+	verdict := p.withinQuotas(bounded)
 
 	decision := Decision{Proposal: proposal, Guard: verdict.Decision, Advice: refined, Rules: rules, Forecasts: p.forecasts}
 	decision.Trail = trail(now, in, decision)
 	decision.Findings = findings(now, in, mem, decision)
 	memory := p.remember(verdict.Decision)
-	memory.Claim = verdict.claim
+	memory.Claim, memory.Reach = verdict.claim, reach
 	return decision, memory
 }
 

@@ -33,6 +33,7 @@ type Engine struct {
 func NewEngine(reader client.Reader, measurements HistoryReader, cfg config.Config) *Engine {
 	engine := &Engine{Client: reader, Forecaster: &Forecaster{}, DefaultPolicy: cfg.Policy, Cadence: Cadence{
 		Horizon: cfg.Recommender.Horizon.Duration, Confirm: cfg.Recommender.RefreshInterval.Duration, StaleAfter: cfg.Recommender.StaleAfter.Duration,
+		Unschedulable: cfg.Recommender.UnschedulableAfter.Duration,
 	}}
 	engine.History = &Historian{
 		Reader: measurements, Engine: engine,

@@ -48,7 +48,7 @@ func (e *Engine) Gather(ctx context.Context, target Target, now time.Time) (Inpu
 	}
 	in.History, _ = e.History.Get(target)
 	in.Forecasts = e.Forecaster.Forecasts(in, now)
-	if err := e.gatherPods(ctx, &in); err != nil {
+	if err := e.gatherPods(ctx, &in, now); err != nil {
 		return in, err
 	}
 	if err := e.gatherRoom(ctx, &in, found, now); err != nil {
@@ -91,7 +91,11 @@ func chooseContainers(in *Input, template corev1.PodSpec) {
 
 // gatherRoom reads what nodes and quotas have for the workload's pods.
 func (e *Engine) gatherRoom(ctx context.Context, in *Input, found *workload, now time.Time) (err error) {
-	if in.Nodes, err = e.nodes.forPod(ctx, e.Client, found.template, now); err != nil {
+	since := now.Add(-nodeRoomsFor)
+	if len(in.Waiting) > 0 { // What is free decides, and the pods of a minute ago may be gone.
+		since = now
+	}
+	if in.Nodes, in.Free, err = e.nodes.forPod(ctx, e.Client, found.template, since, now); err != nil {
 		return err
 	}
 	return e.gatherQuotas(ctx, in, found)
@@ -207,7 +211,7 @@ func podOwner(object client.Object) []string {
 // gatherPods collects from the status of the workload's pods the out-of-memory kills, and since when raises are pending.
 // Containers that are not sized, such as injected side-cars, which are not in the template, do not count. Excluded ones do:
 // what a kill taught is known when somebody includes them again.
-func (e *Engine) gatherPods(ctx context.Context, in *Input) error {
+func (e *Engine) gatherPods(ctx context.Context, in *Input, now time.Time) error {
 	target, pods := in.Target, &corev1.PodList{}
 	err := e.Client.List(ctx, pods, client.InNamespace(target.Namespace),
 		client.MatchingFields{podOwnerIndex: target.Kind + "/" + target.Name}, client.UnsafeDisableDeepCopy)
@@ -221,6 +225,9 @@ func (e *Engine) gatherPods(ctx context.Context, in *Input) error {
 			}
 		}
 		in.PendingRaises = earliest(in.PendingRaises, pendingRaises(&pods.Items[i]))
+		if w, ok := waitsForNode(&pods.Items[i], now.Add(-e.Cadence.Unschedulable)); ok {
+			in.Waiting = append(in.Waiting, w)
+		}
 	}
 	slices.SortFunc(in.OOMKills, compareKills)
 	return nil

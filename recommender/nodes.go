@@ -38,20 +38,21 @@ type nodeRoom struct {
 	empty, free apply.Amounts
 }
 
-// forPod returns the nodes that a pod of this template may run on, without those that are smaller than another in both
-// resources. They are at most nodeRoomsFor old.
-func (n *nodeRooms) forPod(ctx context.Context, reader client.Reader, template corev1.PodSpec, now time.Time) ([]guard.Node, error) {
-	rooms, err := n.read(ctx, reader, now)
+// forPod returns the nodes that a pod of this template may run on, with what they have for it when they are empty and now,
+// without those that are smaller than another in both resources. They are from after since.
+func (n *nodeRooms) forPod(ctx context.Context, reader client.Reader, template corev1.PodSpec, since, now time.Time) (empty, free []guard.Node, err error) {
+	rooms, err := n.read(ctx, reader, since, now)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return largestNodes(rooms, template), nil
+	empty = largestNodes(rooms, template, func(r nodeRoom) apply.Amounts { return r.empty })
+	return empty, largestNodes(rooms, template, func(r nodeRoom) apply.Amounts { return r.free }), nil
 }
 
-func (n *nodeRooms) read(ctx context.Context, reader client.Reader, now time.Time) ([]nodeRoom, error) {
+func (n *nodeRooms) read(ctx context.Context, reader client.Reader, since, now time.Time) ([]nodeRoom, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if age := now.Sub(n.at); !n.at.IsZero() && age >= 0 && age < nodeRoomsFor {
+	if n.at.After(since) && !now.Before(n.at) {
 		return n.rooms, nil
 	}
 	nodes, pods := &corev1.NodeList{}, &corev1.PodList{}
@@ -104,12 +105,13 @@ func minus(a, b apply.Amounts) apply.Amounts {
 	return apply.Amounts{CPUMillis: max(a.CPUMillis-b.CPUMillis, 1), MemoryBytes: max(a.MemoryBytes-b.MemoryBytes, 1)}
 }
 
-// largestNodes returns the nodes that the template allows, without those that are no larger than another in both resources.
-func largestNodes(rooms []nodeRoom, template corev1.PodSpec) []guard.Node {
+// largestNodes returns the nodes that the template allows, without those that are no larger than another in both resources, the
+// one with the most memory first.
+func largestNodes(rooms []nodeRoom, template corev1.PodSpec, size func(nodeRoom) apply.Amounts) []guard.Node {
 	var fitting []guard.Node
 	for _, room := range rooms {
 		if room.allows(template) {
-			fitting = append(fitting, guard.Node{Name: room.name, Room: room.empty})
+			fitting = append(fitting, guard.Node{Name: room.name, Room: size(room)})
 		}
 	}
 	slices.SortFunc(fitting, func(a, b guard.Node) int {

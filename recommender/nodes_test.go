@@ -49,7 +49,7 @@ func TestTheNodesThatAPodMayRunOn(t *testing.T) {
 		},
 		"a selector that matches no node": {corev1.PodSpec{NodeSelector: map[string]string{"pool": "new"}}, nil},
 	} {
-		if diff := cmp.Diff(c.want, largestNodes(rooms, c.template)); diff != "" {
+		if diff := cmp.Diff(c.want, largestNodes(rooms, c.template, func(r nodeRoom) apply.Amounts { return r.empty })); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}

@@ -137,7 +137,12 @@ func stripPod(object any) (any, error) {
 	if !ok {
 		return object, nil
 	}
-	pod.ManagedFields, pod.Annotations = nil, nil
+	pod.ManagedFields = nil
+	revision, ours := pod.Annotations[v1alpha1.AnnotationRevision]
+	pod.Annotations = nil
+	if ours {
+		pod.Annotations = map[string]string{v1alpha1.AnnotationRevision: revision}
+	}
 	spec := corev1.PodSpec{
 		NodeName: pod.Spec.NodeName, PriorityClassName: pod.Spec.PriorityClassName, ActiveDeadlineSeconds: pod.Spec.ActiveDeadlineSeconds,
 	}
@@ -148,7 +153,9 @@ func stripPod(object any) (any, error) {
 		spec.InitContainers = append(spec.InitContainers, corev1.Container{Name: c.Name, Resources: c.Resources, RestartPolicy: c.RestartPolicy})
 	}
 	pod.Spec = spec
-	conditions := slices.DeleteFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool { return c.Type != corev1.PodResizePending })
+	conditions := slices.DeleteFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
+		return c.Type != corev1.PodResizePending && (c.Type != corev1.PodScheduled || c.Status == corev1.ConditionTrue)
+	})
 	pod.Status = corev1.PodStatus{
 		Phase: pod.Status.Phase, ContainerStatuses: pod.Status.ContainerStatuses, Conditions: conditions,
 		InitContainerStatuses: slices.DeleteFunc(pod.Status.InitContainerStatuses, func(status corev1.ContainerStatus) bool {

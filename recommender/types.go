@@ -94,6 +94,10 @@ type Input struct {
 	Evidence *advice.Evidence
 	// Nodes that a pod of the template may run on, with what each has for it; see largestNodes. None if that is not known.
 	Nodes []guard.Node
+	// Free are the same nodes with what no pod has asked for, the most memory first. Waiting are the workload's pods that have found
+	// no node for a while.
+	Free    []guard.Node
+	Waiting []Waiting
 	// LimitBounds are what the LimitRanges of the namespace ask for. Their defaults are in Containers and LeftAlone already.
 	LimitBounds []apply.LimitBound
 	HPA         guard.HPA
@@ -126,6 +130,8 @@ type Cadence struct {
 	// Confirm is how often observedTime is written on its own account; StaleAfter is how old it may be before nothing is
 	// lowered any more.
 	Confirm, StaleAfter time.Duration
+	// Unschedulable is how long a pod may find no node before its sizes are lowered.
+	Unschedulable time.Duration
 }
 
 // OOMKill is one out-of-memory kill as a pod's status tells it.
@@ -144,6 +150,8 @@ type Memory struct {
 	Guard                 guard.Memory
 	// Claim is what one pod would have without ResourceQuotas; nil where there is none.
 	Claim *Claim
+	// Reach is what was learnt from pods that found no node; nil if none did.
+	Reach *Reach
 	// Advice is what a model said, and AdvisedUntil how long it lets nothing shrink; see pass.advisedUntil.
 	Advice       advice.Advice
 	AdvisedUntil time.Time

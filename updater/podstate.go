@@ -16,6 +16,13 @@ func podIs(pod *corev1.Pod, condition corev1.PodConditionType) bool {
 	})
 }
 
+// unschedulable reports whether the scheduler said that it finds no node for the pod.
+func unschedulable(pod *corev1.Pod) bool {
+	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
+		return c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse && c.Reason == corev1.PodReasonUnschedulable
+	})
+}
+
 // actual is what the containers run with. Where the node has not said, that is what the spec asks for.
 func actual(pod *corev1.Pod) map[string]apply.Resources {
 	out := apply.Present(pod)

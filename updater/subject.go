@@ -154,6 +154,7 @@ func (g *gatherer) pod(now time.Time, ns *namespace, pod *corev1.Pod, past histo
 		Running:          pod.Status.Phase == corev1.PodRunning,
 		Ready:            podIs(pod, corev1.PodReady),
 		Terminating:      pod.DeletionTimestamp != nil,
+		Unschedulable:    unschedulable(pod),
 		Original:         original,
 		Present:          apply.Present(pod),
 		Actual:           actual(pod),

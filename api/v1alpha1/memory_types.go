@@ -51,6 +51,27 @@ type DecisionMemory struct {
 	// the namespace reckon with it.
 	// +optional
 	QuotaClaim *QuotaClaim `json:"quotaClaim,omitempty"`
+
+	// unschedulable is what was learnt from pods that found no node with the sizes that were in force.
+	// +optional
+	Unschedulable *UnschedulableMemory `json:"unschedulable,omitempty"`
+}
+
+// UnschedulableMemory bounds a pod because more found no node.
+type UnschedulableMemory struct {
+	// requests that a pod may have at most, all its containers together; what is absent is not bounded.
+	// +optional
+	Requests ResourceAmounts `json:"requests,omitempty"`
+
+	// since is when the last such pod began to wait.
+	Since metav1.Time `json:"since"`
+
+	// until is when more is tried again.
+	Until metav1.Time `json:"until"`
+
+	// times counts how often this was needed. The time until more is tried doubles with it.
+	// +kubebuilder:validation:Minimum=1
+	Times int32 `json:"times"`
 }
 
 // QuotaClaim is what one workload asks of the ResourceQuotas of its namespace.

@@ -85,6 +85,7 @@ func run(ctx context.Context, m *testing.M) (code int, err error) {
 func quick(cfg *config.Config) {
 	cfg.Recommender.SyncInterval.Duration = 3 * time.Second
 	cfg.Recommender.RetryBackoffMax.Duration = 3 * time.Second
+	cfg.Recommender.UnschedulableAfter.Duration = 3 * time.Second
 	cfg.Updater.Interval.Duration = time.Second
 	cfg.Updater.WarmUp.Duration = time.Second
 	cfg.Updater.ResizeRetryInterval.Duration = 2 * time.Second
@@ -100,6 +101,6 @@ func past(now time.Time) ([]shop.Workload, error) {
 		return nil, fmt.Errorf("read the recorded traces: %w", err)
 	}
 	return slices.Concat(all, crowd(), dryRunShop, initialShop, untouchedShop, optOutShop, autoShop, budgetShop, replicaShop, saleShop,
-		killedShop, outageShop, webhookShop, refusalShop, restartShop, limitShop, sidecarShop, meshShop, warningShop, boundedShop, quotaShop,
+		killedShop, outageShop, webhookShop, refusalShop, restartShop, limitShop, sidecarShop, meshShop, warningShop, boundedShop, quotaShop, crowdedShop,
 		canaryShop, rollbackShop, revertedShop), nil
 }

@@ -114,10 +114,13 @@ func (a *account) evict(w Workload, p Pod) *Refused {
 		unavailable-- // The pod itself: a container that is killed again and again for lack of memory must not protect its pod.
 	}
 	switch {
+	case p.Unschedulable: // It takes away no pod that is ready; only how many go is bounded.
 	case ready < w.Disruption.MinReplicas || p.Ready && ready < 2:
 		return refuse(SkipTooFewReady, "%d pods are ready, fewer than needed before one more may go", ready)
 	case unavailable >= allowed:
 		return refuse(SkipUnavailable, "%d other pods of %d are unavailable, %d may be at a time", unavailable, w.Replicas, allowed)
+	}
+	switch {
 	case a.hour[w.Key] >= w.Disruption.EvictionsPerHour:
 		return refuse(SkipBudget, "the workload's budget of %d evictions per hour is spent", w.Disruption.EvictionsPerHour)
 	case a.namespace[w.Namespace] >= a.budget.NamespaceEvictionsPerHour:

@@ -45,11 +45,11 @@ func driftedFrom(w Workload, p Pod, tempo apply.Tempo) []apply.Drift {
 
 // choose finds what to do about one pod that has drifted, or why to do nothing. Budgets come later.
 func (p *planner) choose(w Workload, pod Pod, drifts []apply.Drift) (Action, *Refused) {
-	switch touched, ok := p.account.lastTouched[pod.UID]; {
-	case !pod.Running:
-		return Action{}, refuse(SkipNotRunning, "the pod is not running")
-	case ok && p.now.Sub(touched) < settleTime:
-		return Action{}, refuse(SkipJustTouched, "the last change is less than %s old", settleTime)
+	if displaced(w, pod) {
+		return p.replace(w, pod)
+	}
+	if refused := p.untouchable(pod); refused != nil {
+		return Action{}, refused
 	}
 	action := Action{
 		Workload: w.Key, Revision: w.Revision, Pod: pod.Name, UID: pod.UID, Original: pod.Original,
@@ -76,6 +76,38 @@ func (p *planner) choose(w Workload, pod Pod, drifts []apply.Drift) (Action, *Re
 	}
 	action.Reason, action.shortage = describe(drifts)+"; cannot be resized: "+obstacle.Message, shortage(drifts)
 	return p.evict(w, pod, action)
+}
+
+// untouchable says why a pod is left alone for now whatever it has, or nil.
+func (p *planner) untouchable(pod Pod) *Refused {
+	switch touched, ok := p.account.lastTouched[pod.UID]; {
+	case !pod.Running:
+		return refuse(SkipNotRunning, "the pod is not running")
+	case ok && p.now.Sub(touched) < settleTime:
+		return refuse(SkipJustTouched, "the last change is less than %s old", settleTime)
+	default:
+		return nil
+	}
+}
+
+// displaced reports whether a pod finds no node with sizes of ours, and its successor would ask for less. Nobody is served by it.
+func displaced(w Workload, p Pod) bool {
+	return p.Unschedulable && w.Updater != v1alpha1.UpdaterInPlace && p.InjectedRevision != "" && p.InjectedRevision != w.Revision &&
+		slices.ContainsFunc(driftedFrom(w, p, apply.ForNewPod), func(d apply.Drift) bool { return d.Direction == apply.Down })
+}
+
+// replace evicts a pod that waits for a node. Its going takes nothing from anybody, so neither a rollout nor a window is waited for:
+// the rollout may be waiting for it.
+func (p *planner) replace(w Workload, pod Pod) (Action, *Refused) {
+	for _, rule := range []evictionRule{evictableKind, replaceable, notPinned, notBackingOff} {
+		if refused := rule(p.now, w, pod); refused != nil {
+			return Action{}, refused
+		}
+	}
+	return Action{
+		Kind: Evict, Workload: w.Key, Revision: w.Revision, Pod: pod.Name, UID: pod.UID, Original: pod.Original,
+		Reason: "finds no node; its successor asks for less: " + describe(driftedFrom(w, pod, apply.ForNewPod)),
+	}, nil
 }
 
 // mark is how the pod is before it is resized.

@@ -86,6 +86,13 @@ func underPressure(w *plan.Workload) {
 	w.Values.Containers[0].CPUBand = apply.Interval{Min: 400, Max: 1000}
 }
 
+// lost is a pod that finds no node with an older revision, rolling a workload that waits for it.
+func lost(p *plan.Pod) {
+	p.Unschedulable, p.Running, p.Ready, p.ResizeSupported, p.InjectedRevision = true, false, false, false, "fedcba9876543210"
+}
+
+func rolling(w *plan.Workload) { w.RolloutInProgress, w.Disruption.MinReplicas = true, 5 }
+
 func TestOneDriftedPod(t *testing.T) {
 	small, large := pod("a", small), pod("a", large)
 	with := func(p plan.Pod, change func(*plan.Pod)) plan.Pod { change(&p); return p }
@@ -107,6 +114,10 @@ func TestOneDriftedPod(t *testing.T) {
 		"with too much waits after a refusal":                    {pod: with(large, func(p *plan.Pod) { p.ResizeRefused = "no" }), want: "skip a OnlyLowering"},
 		"with too much waits in mode in-place":                   {pod: cannotResize(large), change: func(w *plan.Workload) { w.Updater = v1alpha1.UpdaterInPlace }, want: "skip a OnlyLowering"},
 		"is not evicted where no successor can come":             {pod: cannotResize(small), change: func(w *plan.Workload) { w.NoEviction = "exceeded quota" }, want: "skip a NoEviction"},
+		"that finds no node is replaced by a smaller one":        {pod: with(large, lost), change: rolling, want: "evict a"},
+		"that finds no node waits in mode in-place":              {pod: with(large, lost), change: func(w *plan.Workload) { w.Updater = v1alpha1.UpdaterInPlace }, want: "skip a NotRunning"},
+		"that finds no node with less waits":                     {pod: with(small, lost), want: "skip a NotRunning"},
+		"that finds no node with its own sizes waits":            {pod: with(large, func(p *plan.Pod) { lost(p); p.InjectedRevision = "" }), want: "skip a NotRunning"},
 		"is resized where no successor can come":                 {pod: small, change: func(w *plan.Workload) { w.NoEviction = "exceeded quota" }, want: "resize a"},
 		"is not evicted where a quota refused the resize":        {pod: with(small, func(p *plan.Pod) { p.ResizeRefused, p.RefusedByNamespace = "exceeded quota", true }), want: "skip a NoEviction"},
 		"is evicted out of its own crash loop":                   {pod: cannotResize(with(small, func(p *plan.Pod) { p.Ready = false })), want: "evict a"},

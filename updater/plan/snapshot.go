@@ -127,6 +127,8 @@ type Pod struct {
 	Original, Present, Actual map[string]apply.Resources
 	// Fixed names the resources that cannot be resized without restarting or at all, by container name.
 	Fixed map[string]Fixed
+	// Unschedulable is true while the scheduler finds no node for the pod.
+	Unschedulable bool
 	// InjectedRevision is the revision that admission wrote on the pod.
 	InjectedRevision string
 	// AdmittedWithout is true where the pod came without the present revision although it was created after another pod had

@@ -250,6 +250,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: quotaClaim
       type:
         namedType: com.github.loadline-dev.loadline.api.v1alpha1.QuotaClaim
+    - name: unschedulable
+      type:
+        namedType: com.github.loadline-dev.loadline.api.v1alpha1.UnschedulableMemory
 - name: com.github.loadline-dev.loadline.api.v1alpha1.Display
   map:
     fields:
@@ -825,6 +828,21 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
+- name: com.github.loadline-dev.loadline.api.v1alpha1.UnschedulableMemory
+  map:
+    fields:
+    - name: requests
+      type:
+        namedType: com.github.loadline-dev.loadline.api.v1alpha1.ResourceAmounts
+    - name: since
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: times
+      type:
+        scalar: numeric
+    - name: until
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: com.github.loadline-dev.loadline.api.v1alpha1.UpdaterMode
   scalar: string
 - name: com.github.loadline-dev.loadline.api.v1alpha1.Window

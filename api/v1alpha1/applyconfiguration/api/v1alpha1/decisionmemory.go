@@ -24,6 +24,8 @@ type DecisionMemoryApplyConfiguration struct {
 	// quotaClaim is what the workload would have without ResourceQuotas, in a namespace that has one. The other workloads of
 	// the namespace reckon with it.
 	QuotaClaim *QuotaClaimApplyConfiguration `json:"quotaClaim,omitempty"`
+	// unschedulable is what was learnt from pods that found no node with the sizes that were in force.
+	Unschedulable *UnschedulableMemoryApplyConfiguration `json:"unschedulable,omitempty"`
 }
 
 // DecisionMemoryApplyConfiguration constructs a declarative configuration of the DecisionMemory type for use with
@@ -74,5 +76,13 @@ func (b *DecisionMemoryApplyConfiguration) WithAdvisedUntil(value v1.Time) *Deci
 // If called multiple times, the QuotaClaim field is set to the value of the last call.
 func (b *DecisionMemoryApplyConfiguration) WithQuotaClaim(value *QuotaClaimApplyConfiguration) *DecisionMemoryApplyConfiguration {
 	b.QuotaClaim = value
+	return b
+}
+
+// WithUnschedulable sets the Unschedulable field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Unschedulable field is set to the value of the last call.
+func (b *DecisionMemoryApplyConfiguration) WithUnschedulable(value *UnschedulableMemoryApplyConfiguration) *DecisionMemoryApplyConfiguration {
+	b.Unschedulable = value
 	return b
 }
