@@ -24,6 +24,9 @@ func FromAPI(in *v1alpha1.RevisionedValues) Values {
 	if in.Replicas != nil {
 		out.Replicas = new(*in.Replicas)
 	}
+	if in.AutoscalerMinReplicas != nil && *in.AutoscalerMinReplicas > 0 {
+		out.AutoscalerMin = new(*in.AutoscalerMinReplicas)
+	}
 	for _, c := range in.Containers {
 		out.Containers = append(out.Containers, Container{
 			Name:        c.Name,
@@ -44,6 +47,9 @@ func ToAPI(v Values, revision string, computed time.Time) *v1alpha1.RevisionedVa
 	out := &v1alpha1.RevisionedValues{Revision: revision, ComputedTime: metav1.NewTime(computed)}
 	if v.Replicas != nil {
 		out.Replicas = new(*v.Replicas)
+	}
+	if v.AutoscalerMin != nil {
+		out.AutoscalerMinReplicas = new(*v.AutoscalerMin)
 	}
 	for _, c := range slices.SortedStableFunc(slices.Values(v.Containers), byName) {
 		out.Containers = append(out.Containers, v1alpha1.ContainerValues{

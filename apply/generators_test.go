@@ -47,6 +47,9 @@ func anyValues() *rapid.Generator[apply.Values] {
 		if rapid.Bool().Draw(t, "with replicas") {
 			v.Replicas = new(rapid.Int32Range(0, 50).Draw(t, "replicas"))
 		}
+		if rapid.Bool().Draw(t, "with an autoscaler's minimum") {
+			v.AutoscalerMin = new(rapid.Int32Range(1, 50).Draw(t, "autoscaler's minimum"))
+		}
 		for _, name := range names {
 			if !rapid.Bool().Draw(t, name) {
 				continue

@@ -23,6 +23,9 @@ func Revision(v Values) string {
 	if v.Replicas != nil {
 		fmt.Fprintf(hash, "replicas %d\n", *v.Replicas)
 	}
+	if v.AutoscalerMin != nil {
+		fmt.Fprintf(hash, "autoscaler minimum %d\n", *v.AutoscalerMin)
+	}
 	for _, c := range slices.SortedStableFunc(slices.Values(v.Containers), byName) {
 		fmt.Fprintf(hash, "container %q\n", c.Name)
 		fmt.Fprintf(hash, "cpu %d %d %d %d %q %d\n", c.Target.CPUMillis, c.InPlace.CPUMillis,

@@ -22,6 +22,9 @@ type Values struct {
 	Containers []Container
 	// Replicas is nil where there is no opinion.
 	Replicas *int32
+	// AutoscalerMin is what the minReplicas of the workload's HorizontalPodAutoscaler is raised to; nil leaves it as its
+	// owner wrote it.
+	AutoscalerMin *int32
 }
 
 // Container holds the sizes of one container. An amount of zero leaves that resource as the pod has it.

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/internal/owner"
 )
 
 // The only apiVersion and kind that Load accepts.
@@ -47,6 +48,8 @@ type Config struct {
 	Webhook     Webhook     `json:"webhook"`
 	Updater     Updater     `json:"updater"`
 
+	Scaling Scaling `json:"scaling"`
+
 	// Policy is used where a namespace has no SizingPolicy, and for the fields that a SizingPolicy leaves out.
 	Policy v1alpha1.SizingPolicySpec `json:"policy"`
 }
@@ -62,6 +65,37 @@ type Kubernetes struct {
 	QPS float32 `json:"qps"`
 	// Burst is the number of requests that may be made at once.
 	Burst int `json:"burst"`
+}
+
+// Scaling says whose number of pods counts.
+type Scaling struct {
+	// YieldFor is how long a number of pods that somebody else set, for instance with kubectl scale, is left alone; 0 is not
+	// at all.
+	YieldFor metav1.Duration `json:"yieldFor"`
+	// Kinds with a scale subresource that are treated like Deployments, besides those of Kubernetes itself.
+	Kinds []ScaleKind `json:"kinds"`
+}
+
+// ScaleKind is a custom kind of workload with spec.template, spec.replicas and a scale subresource. It must exist when Loadline
+// starts.
+type ScaleKind struct {
+	// Group, Version, Kind and Resource such as argoproj.io, v1alpha1, Rollout and rollouts.
+	Group    string `json:"group"`
+	Version  string `json:"version"`
+	Kind     string `json:"kind"`
+	Resource string `json:"resource"`
+	// PodTemplateHashLabel of its pods ends the name of the ReplicaSet between, such as rollouts-pod-template-hash. Empty where
+	// the kind controls its pods itself.
+	PodTemplateHashLabel string `json:"podTemplateHashLabel"`
+}
+
+// Owners are the kinds as pods are searched by.
+func (s Scaling) Owners() owner.Kinds {
+	var kinds owner.Kinds
+	for _, k := range s.Kinds {
+		kinds = append(kinds, owner.Kind{APIVersion: k.Group + "/" + k.Version, Kind: k.Kind, HashLabel: k.PodTemplateHashLabel})
+	}
+	return kinds
 }
 
 // Recommender says how workloads are read and sizes computed.

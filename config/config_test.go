@@ -200,6 +200,18 @@ func TestValidate(t *testing.T) {
 		"a probe that is never too slow": {
 			func(c *config.Config) { c.Updater.ProbeMaxLatency = metav1.Duration{Duration: time.Minute} }, "updater.probeMaxLatency: ",
 		},
+		"a kind of Kubernetes itself": {func(c *config.Config) {
+			c.Scaling.Kinds = []config.ScaleKind{{Group: "apps", Version: "v1", Kind: "Deployment", Resource: "deployments"}}
+		}, "scaling.kinds[0].kind: "},
+		"a kind without a version": {func(c *config.Config) {
+			c.Scaling.Kinds = []config.ScaleKind{{Group: "argoproj.io", Kind: "Rollout", Resource: "rollouts"}}
+		}, "scaling.kinds[0].version: "},
+		"a label that is none": {func(c *config.Config) {
+			c.Scaling.Kinds = []config.ScaleKind{{Group: "argoproj.io", Version: "v1", Kind: "Rollout", Resource: "rollouts", PodTemplateHashLabel: "a b"}}
+		}, "scaling.kinds[0].podTemplateHashLabel: "},
+		"yielding for a month": {func(c *config.Config) {
+			c.Scaling.YieldFor = metav1.Duration{Duration: 30 * 24 * time.Hour}
+		}, "scaling.yieldFor: "},
 		"a breaker without a window": {func(c *config.Config) { c.Updater.Breaker.Window = metav1.Duration{} }, "updater.breaker.window: "},
 		"a breaker that never closes": {
 			func(c *config.Config) { c.Updater.Breaker.Quiet = metav1.Duration{Duration: 48 * time.Hour} }, "updater.breaker.quiet: ",

@@ -30,6 +30,7 @@ func Default() Config {
 		Advisor:            defaultAdvisor(),
 		Webhook:            defaultWebhook(),
 		Updater:            defaultUpdater(),
+		Scaling:            Scaling{YieldFor: duration(time.Hour), Kinds: []ScaleKind{}},
 		Policy:             defaultPolicy(),
 	}
 }

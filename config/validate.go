@@ -39,6 +39,8 @@ func Validate(c *Config) field.ErrorList {
 		v.add(field.Invalid(root.Child("updater", "probeNamespace"), c.Updater.ProbeNamespace,
 			"must not be excluded: admission is tried there, and without a success nothing is ever updated"))
 	}
+	v.duration(root.Child("scaling", "yieldFor"), c.Scaling.YieldFor, 0, 7*24*time.Hour)
+	v.scaleKinds(root.Child("scaling", "kinds"), c.Scaling.Kinds)
 	v.policy(root.Child("policy"), &c.Policy)
 	return v.found
 }

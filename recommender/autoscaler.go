@@ -60,6 +60,10 @@ func lastScaling(hpa *autoscalingv2.HorizontalPodAutoscaler) advice.Scaling {
 func addAutoscaler(facts guard.HPA, hpa *autoscalingv2.HorizontalPodAutoscaler) guard.HPA {
 	if owner := "HorizontalPodAutoscaler/" + hpa.Name; facts.Owner == "" || owner < facts.Owner {
 		facts.Owner = owner
+		facts.Min, facts.Max, facts.KeptBy = replicasOr1(hpa.Spec.MinReplicas), hpa.Spec.MaxReplicas, apply.MinimumKeptBy(hpa)
+		if raised, ok := apply.Raised(hpa); ok && raised.Raised == facts.Min {
+			facts.Min = raised.Original
+		}
 	}
 	held := apply.HeldByAutoscaler(hpa.Spec.Metrics)
 	facts.OnCPU, facts.OnMemory = facts.OnCPU || held.CPU, facts.OnMemory || held.Memory

@@ -104,7 +104,7 @@ func (r *Reconciler) create(ctx context.Context, target Target) (*v1alpha1.Recom
 	rec := &v1alpha1.Recommendation{
 		ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name},
 		Spec: v1alpha1.RecommendationSpec{
-			TargetRef: v1alpha1.TargetReference{APIVersion: "apps/v1", Kind: target.Kind, Name: target.Name},
+			TargetRef: v1alpha1.TargetReference{APIVersion: r.Engine.apiVersion(target.Kind), Kind: target.Kind, Name: target.Name},
 		},
 	}
 	if err := r.Client.Create(ctx, rec, client.FieldOwner(v1alpha1.FieldManagerRecommender)); err != nil {

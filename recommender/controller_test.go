@@ -55,7 +55,7 @@ func newShop(t *testing.T, objects ...client.Object) *shop {
 	}}}
 	s.client = fake.NewClientBuilder().WithScheme(scheme).WithReturnManagedFields().
 		WithTypeConverters(loadlineac.NewTypeConverter(scheme), kubernetesac.NewTypeConverter(clientgoscheme.Scheme)).WithObjects(objects...).WithObjects(testkit.Node("n1", "16", "64Gi")).
-		WithStatusSubresource(&v1alpha1.Recommendation{}).WithIndex(&corev1.Pod{}, podOwnerIndex, podOwner).WithIndex(&corev1.Event{}, involvedIndex, involved).
+		WithStatusSubresource(&v1alpha1.Recommendation{}).WithIndex(&corev1.Pod{}, podOwnerIndex, podOwner(nil)).WithIndex(&corev1.Event{}, involvedIndex, involved).
 		WithInterceptorFuncs(interceptor.Funcs{SubResourceApply: func(ctx context.Context, c client.Client, sub string, o runtime.ApplyConfiguration, opts ...client.SubResourceApplyOption) error {
 			s.writes++
 			if err := s.refuse; err != nil {

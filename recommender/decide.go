@@ -1,6 +1,7 @@
 package recommender
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
@@ -46,13 +47,14 @@ func Decide(now time.Time, in Input, mem Memory) (Decision, Memory) {
 	refined, rules := counsel(evidence, in.ModelAdvice)
 
 	p := pass{now: now, in: in, mem: mem, policy: sizingPolicy(in), evidence: evidence, counsel: refined}
+	p.yields, p.scaling = in.yield(now, mem.Scaling)
 	p.forecasts = p.forecastAll()
 	proposal := sizing.Propose(p.sizingInput())
 	bounded, reach := p.guardInput(proposal), p.reach()
 	bounded.Budgets = reach.budget(now)
 	verdict := p.withinQuotas(bounded)
 
-	decision := Decision{Proposal: proposal, Guard: verdict.Decision, Advice: refined, Rules: rules, Forecasts: p.forecasts}
+	decision := Decision{Proposal: proposal, Guard: verdict.Decision, Advice: refined, Rules: rules, Forecasts: p.forecasts, YieldsTo: p.yields}
 	decision.Trail = trail(now, in, decision)
 	decision.Findings = findings(now, in, mem, decision)
 	memory := p.remember(verdict.Decision)
@@ -69,6 +71,9 @@ type pass struct {
 	evidence  advice.Evidence
 	counsel   advice.Advice
 	forecasts []ContainerForecast
+	// yields says whose number of pods is left alone; empty if nobody's. scaling is what is kept on record of it.
+	yields  string
+	scaling apply.Scaling
 }
 
 // forecastAll lets advice adjust the forecast of each container's CPU demand.
@@ -96,7 +101,8 @@ func (p pass) sizingInput() sizing.Input {
 		DemandPercent:   percent,
 		DemandReason:    why,
 		Ignored:         p.ignored(),
-		ReplicasFixed:   p.in.HPA.Owner != "" || p.in.Target.Kind == kindDaemonSet || p.in.Settings.Approval == v1alpha1.ApprovalManual || p.in.held(p.now),
+		Autoscaled:      p.in.HPA.Owner != "",
+		ReplicasFixed:   p.in.HPA.Owner != "" || p.in.Target.Kind == kindDaemonSet || p.in.Settings.Approval == v1alpha1.ApprovalManual || p.in.held(p.now) || p.yields != "",
 	}
 	for i, container := range p.in.Containers {
 		past := p.in.History.Containers[container.Name]
@@ -143,6 +149,7 @@ func (p pass) guardInput(proposal sizing.Proposal) guard.Input {
 		Nodes:           p.in.Nodes,
 		LimitBounds:     p.in.LimitBounds,
 		HPA:             p.in.HPA,
+		ReplicasYield:   p.yields,
 		Windows:         p.protectedWindows(),
 		Manual:          p.in.Settings.Approval == v1alpha1.ApprovalManual,
 		Approved:        p.in.Spec.ApprovedRevision,
@@ -230,7 +237,10 @@ func (p pass) protectedWindows() []guard.Window {
 // remember keeps what the verdict says has to be known next time. While the history is not up to date, the last candidate is
 // kept where there is no new one: it can still be looked at and approved.
 func (p pass) remember(verdict guard.Decision) Memory {
-	mem := Memory{OOM: p.mem.OOM, Guard: verdict.Memory, AdvisedUntil: p.advisedUntil(), Rollback: p.mem.Rollback, HealthCheck: p.mem.HealthCheck}
+	mem := Memory{
+		OOM: p.mem.OOM, Guard: verdict.Memory, AdvisedUntil: p.advisedUntil(), Rollback: p.mem.Rollback, HealthCheck: p.mem.HealthCheck,
+		DeclaredReplicas: cmp.Or(p.in.Declared, p.mem.DeclaredReplicas), Scaling: p.scaling,
+	}
 	if p.in.Health.Passed && p.mem.Applicable != nil {
 		mem.HealthCheck = &v1alpha1.HealthCheck{Revision: p.mem.Applicable.Revision, Time: metav1.NewTime(p.now)}
 	}

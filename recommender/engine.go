@@ -1,10 +1,13 @@
 package recommender
 
 import (
+	"time"
+
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/config"
+	"github.com/loadline-dev/loadline/internal/owner"
 	"github.com/loadline-dev/loadline/recommender/history"
 )
 
@@ -25,13 +28,17 @@ type Engine struct {
 	// Querier reads the health signals of policies; nil means that they are not read, and what waits for them goes on waiting.
 	Querier history.Querier
 	Cadence Cadence
+	// YieldFor is how long a number of pods that somebody else set is left alone.
+	YieldFor time.Duration
+	// Kinds of workloads that the operator configures, besides those of Kubernetes itself.
+	Kinds owner.Kinds
 
 	nodes nodeRooms
 }
 
 // NewEngine returns an engine that reads objects through reader and measurements through the history reader.
 func NewEngine(reader client.Reader, measurements HistoryReader, cfg config.Config) *Engine {
-	engine := &Engine{Client: reader, Forecaster: &Forecaster{}, DefaultPolicy: cfg.Policy, Cadence: Cadence{
+	engine := &Engine{Client: reader, Forecaster: &Forecaster{}, DefaultPolicy: cfg.Policy, YieldFor: cfg.Scaling.YieldFor.Duration, Kinds: cfg.Scaling.Owners(), Cadence: Cadence{
 		Horizon: cfg.Recommender.Horizon.Duration, Confirm: cfg.Recommender.RefreshInterval.Duration, StaleAfter: cfg.Recommender.StaleAfter.Duration,
 		Unschedulable: cfg.Recommender.UnschedulableAfter.Duration,
 	}}

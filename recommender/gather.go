@@ -35,6 +35,8 @@ func (e *Engine) Gather(ctx context.Context, target Target, now time.Time) (Inpu
 	}
 	in.TargetUID, in.Replicas = found.uid, found.replicas
 	in.PodLevel = apply.HasPodLevelResources(&corev1.Pod{Spec: found.template})
+	in.Declared = apply.DeclaredReplicas(found.object, found.replicas)
+	in.Scaled, in.YieldFor = found.object, e.YieldFor
 	if in.LimitBounds, err = e.limitBounds(ctx, target.Namespace); err != nil {
 		return in, err
 	}
@@ -198,14 +200,16 @@ func annotationEvidence(settings v1alpha1.Effective) []advice.Annotation {
 // podOwnerIndex finds pods by their workload, as kind/name.
 const podOwnerIndex = "loadline.owner"
 
-// podOwner is the value of podOwnerIndex for a pod.
-func podOwner(object client.Object) []string {
-	if pod, ok := object.(*corev1.Pod); ok {
-		if of, ok := owner.Of(pod); ok {
-			return []string{of.Kind + "/" + of.Name}
+// podOwner returns the function that gives the value of podOwnerIndex for a pod.
+func podOwner(kinds owner.Kinds) client.IndexerFunc {
+	return func(object client.Object) []string {
+		if pod, ok := object.(*corev1.Pod); ok {
+			if of, ok := kinds.Of(pod); ok {
+				return []string{of.Kind + "/" + of.Name}
+			}
 		}
+		return nil
 	}
-	return nil
 }
 
 // gatherPods collects from the status of the workload's pods the out-of-memory kills, and since when raises are pending.

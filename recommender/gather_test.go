@@ -70,6 +70,10 @@ func TestWhatIsGatheredAboutACluster(t *testing.T) {
 			},
 		}
 	}
+	raised := hpa("a")
+	raised.Spec.MinReplicas, raised.Spec.MaxReplicas = new(int32(6)), 9
+	raised.Annotations = map[string]string{v1alpha1.AnnotationRaisedMinimum: "2 raised to 6"}
+	raised.Labels = map[string]string{"scaledobject.keda.sh/name": "web"}
 	utilization := autoscalingv2.MetricTarget{Type: autoscalingv2.UtilizationMetricType}
 	memory := autoscalingv2.MetricSpec{ContainerResource: &autoscalingv2.ContainerResourceMetricSource{
 		Container: "app", Name: corev1.ResourceMemory, Target: utilization,
@@ -83,10 +87,11 @@ func TestWhatIsGatheredAboutACluster(t *testing.T) {
 		want        guard.HPA
 	}{
 		"no autoscaler":                {nil, guard.HPA{}},
-		"its default is CPU":           {[]client.Object{hpa("a")}, guard.HPA{Owner: "HorizontalPodAutoscaler/a", OnCPU: true}},
-		"a container's utilisation":    {[]client.Object{hpa("a", memory)}, guard.HPA{Owner: "HorizontalPodAutoscaler/a", OnMemoryOf: []string{"app"}}},
-		"absolute and external values": {[]client.Object{hpa("a", value, external)}, guard.HPA{Owner: "HorizontalPodAutoscaler/a"}},
-		"several, of which all count":  {[]client.Object{hpa("b", memory), hpa("a")}, guard.HPA{Owner: "HorizontalPodAutoscaler/a", OnCPU: true, OnMemoryOf: []string{"app"}}},
+		"its default is CPU":           {[]client.Object{hpa("a")}, guard.HPA{Owner: "HorizontalPodAutoscaler/a", Min: 1, OnCPU: true}},
+		"a container's utilisation":    {[]client.Object{hpa("a", memory)}, guard.HPA{Owner: "HorizontalPodAutoscaler/a", Min: 1, OnMemoryOf: []string{"app"}}},
+		"absolute and external values": {[]client.Object{hpa("a", value, external)}, guard.HPA{Owner: "HorizontalPodAutoscaler/a", Min: 1}},
+		"raised by Loadline before":    {[]client.Object{raised}, guard.HPA{Owner: "HorizontalPodAutoscaler/a", OnCPU: true, Min: 2, Max: 9, KeptBy: "KEDA's ScaledObject web owns it"}},
+		"several, of which all count":  {[]client.Object{hpa("b", memory), hpa("a")}, guard.HPA{Owner: "HorizontalPodAutoscaler/a", Min: 1, OnCPU: true, OnMemoryOf: []string{"app"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := openShop(t, append(c.autoscalers, cordoned)...).gather()

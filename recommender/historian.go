@@ -104,14 +104,15 @@ func (h *Historian) targets(ctx context.Context, namespace string) ([]history.Ta
 	}
 	live := map[owner.Workload][]string{}
 	for i := range pods.Items {
-		if of, ok := owner.Of(&pods.Items[i]); ok {
+		if of, ok := h.Engine.Kinds.Of(&pods.Items[i]); ok {
 			live[of] = append(live[of], pods.Items[i].Name)
 		}
 	}
 	var targets []history.Target
 	err := h.Engine.eachWorkload(ctx, namespace, func(t Target, object client.Object) {
 		if settings, _ := v1alpha1.ParseAnnotations(object.GetAnnotations()); settings.Mode != v1alpha1.ModeOff {
-			targets = append(targets, history.Target{Kind: t.Kind, Name: t.Name, Pods: live[owner.Workload{Kind: t.Kind, Name: t.Name}]})
+			kind, _ := h.Engine.Kinds.Named(t.Kind)
+			targets = append(targets, history.Target{Kind: t.Kind, Name: t.Name, ReplicaSets: kind.HashLabel != "", Pods: live[owner.Workload{Kind: t.Kind, Name: t.Name}]})
 		}
 	})
 	return targets, err

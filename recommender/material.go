@@ -26,6 +26,8 @@ func material(s v1alpha1.RecommendationStatus) string {
 		OOM                   []v1alpha1.OOMFloor
 		Current               v1alpha1.CurrentValues
 		Owner                 string
+		Declared              int32
+		YieldsTo              string
 		Memory                v1alpha1.DecisionMemory
 		Findings, Conditions  []string
 		Adjustments           []v1alpha1.AdjustmentStatus
@@ -39,6 +41,12 @@ func material(s v1alpha1.RecommendationStatus) string {
 		Rollback: s.Rollback, Health: s.Health,
 	}
 	view.Current, view.Owner = materialCurrent(s)
+	if r := s.Replicas; r != nil {
+		view.YieldsTo = r.YieldsTo
+		if r.Declared != nil {
+			view.Declared = *r.Declared
+		}
+	}
 	for _, f := range s.Findings {
 		view.Findings = append(view.Findings, fmt.Sprintf("%s %s %s", f.Severity, f.Type, f.Container))
 	}

@@ -23,6 +23,10 @@ func MemoryOf(status v1alpha1.RecommendationStatus) Memory {
 	if status.Memory != nil {
 		mem.LastGood = revisionedOf(status.Memory.LastGood)
 	}
+	mem.Scaling = apply.RecordedScaling(status)
+	if r := status.Replicas; r != nil && r.Declared != nil {
+		mem.DeclaredReplicas = *r.Declared
+	}
 	mem.Candidate = revisionedOf(status.Candidate)
 	mem.Applicable = revisionedOf(status.Applicable)
 	for _, f := range status.OOMFloor {

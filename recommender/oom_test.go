@@ -101,7 +101,7 @@ func TestTheCacheKeepsWhatIsRead(t *testing.T) {
 	pod.Annotations, pod.ManagedFields = map[string]string{"large": "text"}, []metav1.ManagedFieldsEntry{{Manager: "kubelet"}}
 	pod.Status.ContainerStatuses[0].Resources = nil
 	pod.Spec.Containers[0].Env = []corev1.EnvVar{{Name: "A"}}
-	kills, owner := OOMKills(pod), podOwner(pod)
+	kills, owner := OOMKills(pod), podOwner(nil)(pod)
 	stripped, err := stripPod(pod)
 	if err != nil {
 		t.Fatal(err)
@@ -110,7 +110,7 @@ func TestTheCacheKeepsWhatIsRead(t *testing.T) {
 	if diff := cmp.Diff(kills, OOMKills(p)); diff != "" {
 		t.Errorf("kills (-whole +stripped):\n%s", diff)
 	}
-	if diff := cmp.Diff(owner, podOwner(p)); diff != "" || owner[0] != "Deployment/checkout" {
+	if diff := cmp.Diff(owner, podOwner(nil)(p)); diff != "" || owner[0] != "Deployment/checkout" {
 		t.Errorf("owner %v (-whole +stripped):\n%s", owner, diff)
 	}
 	if p.Annotations != nil || p.ManagedFields != nil || p.Spec.Containers[0].Env != nil {

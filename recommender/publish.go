@@ -51,7 +51,7 @@ func (p Publication) Status() v1alpha1.RecommendationStatus {
 		Applicable:         revisioned(p.Memory.Applicable),
 		Current:            currentValues(in, d),
 		OOMFloor:           oomFloorStatus(p.Memory.OOM),
-		Replicas:           replicaStatus(in, d),
+		Replicas:           replicaStatus(in, d, p.Memory),
 		Forecast:           forecastStatus(d),
 		Advice:             adviceStatus(d),
 		Trail:              shortenTrail(d.Trail, maxTrail),

@@ -9,6 +9,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -22,6 +23,7 @@ import (
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/apply"
 	"github.com/loadline-dev/loadline/config"
+	"github.com/loadline-dev/loadline/internal/owner"
 	"github.com/loadline-dev/loadline/recommender/history"
 )
 
@@ -42,7 +44,7 @@ type Options struct {
 
 // Setup adds the recommender's controllers to the manager.
 func Setup(ctx context.Context, mgr ctrl.Manager, opts Options) error {
-	if err := prepareCache(ctx, mgr, opts.Advisor != nil); err != nil {
+	if err := prepareCache(ctx, mgr, opts.Config.Scaling.Owners(), opts.Advisor != nil); err != nil {
 		return err
 	}
 	metrics, err := NewMetrics(opts.Registerer)
@@ -76,13 +78,16 @@ func Setup(ctx context.Context, mgr ctrl.Manager, opts Options) error {
 
 // prepareCache asks for everything that is read before the first controller starts, so that its first read finds it all.
 // Events are read for a model only.
-func prepareCache(ctx context.Context, mgr ctrl.Manager, withEvents bool) error {
-	if err := mgr.GetFieldIndexer().IndexField(ctx, &corev1.Pod{}, podOwnerIndex, podOwner); err != nil {
+func prepareCache(ctx context.Context, mgr ctrl.Manager, kinds owner.Kinds, withEvents bool) error {
+	if err := mgr.GetFieldIndexer().IndexField(ctx, &corev1.Pod{}, podOwnerIndex, podOwner(kinds)); err != nil {
 		return fmt.Errorf("index pods by workload: %w", err)
 	}
 	objects := []client.Object{
 		&corev1.Namespace{}, &corev1.Node{}, &corev1.LimitRange{}, &corev1.ResourceQuota{}, &appsv1.Deployment{}, &appsv1.StatefulSet{}, &appsv1.DaemonSet{},
 		&autoscalingv2.HorizontalPodAutoscaler{}, &v1alpha1.Recommendation{}, &v1alpha1.SizingPolicy{},
+	}
+	for _, k := range kinds {
+		objects = append(objects, (&Engine{Kinds: kinds}).custom(k.Kind))
 	}
 	if withEvents {
 		if err := mgr.GetFieldIndexer().IndexField(ctx, &corev1.Event{}, involvedIndex, involved); err != nil {
@@ -101,7 +106,11 @@ func prepareCache(ctx context.Context, mgr ctrl.Manager, withEvents bool) error 
 func (r *Reconciler) setup(mgr ctrl.Manager, workers int, excluded func(namespace string) bool) error {
 	m := mapper{engine: r.Engine, excluded: excluded}
 	changed := builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))
-	return builder.TypedControllerManagedBy[Target](mgr).
+	build := builder.TypedControllerManagedBy[Target](mgr)
+	for _, k := range r.Engine.Kinds {
+		build = build.Watches(r.Engine.custom(k.Kind), m.one(k.Kind), changed)
+	}
+	return build.
 		Named("recommendation").
 		WithOptions(controller.TypedOptions[Target]{MaxConcurrentReconciles: workers}).
 		Watches(&appsv1.Deployment{}, m.one(kindDeployment), changed).
@@ -124,11 +133,29 @@ func CacheOptions() cache.Options {
 		ReaderFailOnMissingInformer: true,
 		DefaultTransform:            cache.TransformStripManagedFields(),
 		ByObject: map[client.Object]cache.ByObject{
-			&corev1.Pod{}:   {Transform: stripPod},
-			&corev1.Node{}:  {Transform: stripNode},
-			&corev1.Event{}: {Transform: stripEvent, Field: fields.OneTermEqualSelector("type", corev1.EventTypeWarning)},
+			&appsv1.Deployment{}:                     {Transform: stripScaled},
+			&appsv1.StatefulSet{}:                    {Transform: stripScaled},
+			&autoscalingv2.HorizontalPodAutoscaler{}: {Transform: stripAutoscaler},
+			&corev1.Pod{}:                            {Transform: stripPod},
+			&corev1.Node{}:                           {Transform: stripNode},
+			&corev1.Event{}:                          {Transform: stripEvent, Field: fields.OneTermEqualSelector("type", corev1.EventTypeWarning)},
 		},
 	}
+}
+
+// stripScaled keeps of the managed fields what tells who scaled.
+func stripScaled(object any) (any, error) {
+	if workload, ok := object.(metav1.Object); ok {
+		apply.KeepScaling(workload)
+	}
+	return object, nil
+}
+
+func stripAutoscaler(object any) (any, error) {
+	if hpa, ok := object.(metav1.Object); ok {
+		apply.KeepMinimum(hpa)
+	}
+	return object, nil
 }
 
 // stripPod drops what the recommender never reads: at 20,000 pods this is most of the cache.

@@ -54,9 +54,12 @@ func oomFloorStatus(floors []OOMFloor) []v1alpha1.OOMFloor {
 	return out
 }
 
-func replicaStatus(in Input, d Decision) *v1alpha1.ReplicaStatus {
+func replicaStatus(in Input, d Decision, mem Memory) *v1alpha1.ReplicaStatus {
 	r := d.Proposal.Replicas
-	status := &v1alpha1.ReplicaStatus{Current: in.Replicas, Owner: in.HPA.Owner}
+	status := &v1alpha1.ReplicaStatus{Current: in.Replicas, Owner: in.HPA.Owner, YieldsTo: shorten(d.YieldsTo, 320), Scaled: scaledStatus(mem.Scaling)}
+	if mem.DeclaredReplicas > 0 {
+		status.Declared = new(mem.DeclaredReplicas)
+	}
 	if in.Target.Kind == kindDaemonSet {
 		status.Owner = "the DaemonSet controller, by the number of nodes"
 	}

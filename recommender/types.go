@@ -10,6 +10,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
@@ -66,6 +67,11 @@ type Input struct {
 	Init []string
 	// Replicas that the workload's spec asks for.
 	Replicas int32
+	// Declared is the number of pods that the workload's manifest asks for; 0 if the workload does not tell.
+	Declared int32
+	// Scaled tells who set the number of pods last; nil if that is not known. YieldFor is how long it is left alone then.
+	Scaled   metav1.Object
+	YieldFor time.Duration
 	History  history.Workload
 	// HistoryProblem tells why the history could not be read; empty if it was.
 	HistoryProblem string
@@ -152,6 +158,10 @@ type Memory struct {
 	Claim *Claim
 	// Reach is what was learnt from pods that found no node; nil if none did.
 	Reach *Reach
+	// DeclaredReplicas is the number of pods that the workload's manifest asks for; 0 if that was never known.
+	DeclaredReplicas int32
+	// Scaling is what somebody else set through the scale subresource; the zero value if nobody did.
+	Scaling apply.Scaling
 	// Advice is what a model said, and AdvisedUntil how long it lets nothing shrink; see pass.advisedUntil.
 	Advice       advice.Advice
 	AdvisedUntil time.Time
@@ -189,6 +199,8 @@ type Decision struct {
 	Rules advice.Advice
 	// Forecasts of each container's CPU, in the order of Input.Containers.
 	Forecasts []ContainerForecast
+	// YieldsTo says whose number of pods is left alone; empty if nobody's.
+	YieldsTo string
 	// Trail is the whole reasoning, in order.
 	Trail    []string
 	Findings []v1alpha1.Finding

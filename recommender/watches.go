@@ -14,7 +14,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
-	"github.com/loadline-dev/loadline/internal/owner"
 )
 
 // mapper turns changed objects into the targets that they concern.
@@ -62,7 +61,7 @@ func (m mapper) killedPod(_ context.Context, o client.Object) []Target {
 	if !ok {
 		return nil
 	}
-	of, ok := owner.Of(pod)
+	of, ok := m.engine.Kinds.Of(pod)
 	if !ok {
 		return nil
 	}

@@ -8,7 +8,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -29,6 +32,10 @@ type workload struct {
 	replicas    int32
 	// surge is how many pods a rollout adds for a while.
 	surge int32
+	// object itself, for its metadata.
+	object metav1.Object
+	// broken says why a workload of a configured kind cannot be read; nil if it can.
+	broken error
 }
 
 // workload returns nil if there is no such workload, or it is being deleted.
@@ -42,7 +49,9 @@ func (e *Engine) workload(ctx context.Context, target Target) (*workload, error)
 	case kindDaemonSet:
 		object = &appsv1.DaemonSet{}
 	default:
-		return nil, nil
+		if object = e.custom(target.Kind); object == nil {
+			return nil, nil
+		}
 	}
 	key := types.NamespacedName{Namespace: target.Namespace, Name: target.Name}
 	if err := e.Client.Get(ctx, key, object); err != nil {
@@ -54,12 +63,16 @@ func (e *Engine) workload(ctx context.Context, target Target) (*workload, error)
 	if object.GetDeletionTimestamp() != nil {
 		return nil, nil
 	}
-	return workloadOf(object), nil
+	w := workloadOf(object)
+	if w.broken != nil {
+		return nil, fmt.Errorf("read %s %s: %w", target.Kind, key, w.broken)
+	}
+	return w, nil
 }
 
 // workloadOf reads what the kinds have in common.
 func workloadOf(object client.Object) *workload {
-	w := &workload{uid: object.GetUID(), annotations: object.GetAnnotations()}
+	w := &workload{uid: object.GetUID(), annotations: object.GetAnnotations(), object: object}
 	switch o := object.(type) {
 	case *appsv1.Deployment:
 		w.template, w.replicas = o.Spec.Template.Spec, replicasOr1(o.Spec.Replicas)
@@ -68,6 +81,8 @@ func workloadOf(object client.Object) *workload {
 		w.template, w.replicas = o.Spec.Template.Spec, replicasOr1(o.Spec.Replicas)
 	case *appsv1.DaemonSet:
 		w.template, w.replicas = o.Spec.Template.Spec, o.Status.DesiredNumberScheduled
+	case *unstructured.Unstructured:
+		w.broken = readCustom(o, w)
 	}
 	return w
 }
@@ -95,14 +110,23 @@ func replicasOr1(replicas *int32) int32 {
 	return *replicas
 }
 
+// kindList is a list to read workloads of one kind into.
+type kindList struct {
+	kind string
+	list client.ObjectList
+}
+
 // eachWorkload calls visit for every workload of a namespace, kind by kind.
 func (e *Engine) eachWorkload(ctx context.Context, namespace string, visit func(Target, client.Object)) error {
-	for _, k := range []struct {
-		kind string
-		list client.ObjectList
-	}{
+	kinds := []kindList{
 		{kindDeployment, &appsv1.DeploymentList{}}, {kindStatefulSet, &appsv1.StatefulSetList{}}, {kindDaemonSet, &appsv1.DaemonSetList{}},
-	} {
+	}
+	for _, k := range e.Kinds {
+		list := &unstructured.UnstructuredList{}
+		list.SetGroupVersionKind(schema.FromAPIVersionAndKind(k.APIVersion, k.Kind+"List"))
+		kinds = append(kinds, kindList{k.Kind, list})
+	}
+	for _, k := range kinds {
 		if err := e.Client.List(ctx, k.list, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
 			return fmt.Errorf("list %ss of %s: %w", k.kind, namespace, err)
 		}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/apply"
+	"github.com/loadline-dev/loadline/internal/owner"
 	"github.com/loadline-dev/loadline/updater/plan"
 )
 
@@ -23,7 +24,11 @@ import (
 const actTimeout = 10 * time.Second
 
 // actor carries out actions. It reads pods from the cache and writes to the API server.
-type actor struct{ client client.Client }
+type actor struct {
+	client client.Client
+	// kinds of workloads besides those of Kubernetes itself.
+	kinds owner.Kinds
+}
 
 // do carries out one action and names the answer; the message is the API server's.
 func (a actor) do(ctx context.Context, action plan.Action) (answer, string) {
@@ -38,6 +43,8 @@ func (a actor) do(ctx context.Context, action plan.Action) (answer, string) {
 		named, err = a.evict(ctx, action)
 	case plan.Scale:
 		named, err = a.scale(ctx, action)
+	case plan.Minimum:
+		named, err = a.setMinimum(ctx, action)
 	}
 	if err != nil {
 		return named, err.Error()
@@ -127,7 +134,7 @@ func (a actor) scale(ctx context.Context, action plan.Action) (answer, error) {
 	case "StatefulSet":
 		workload = &appsv1.StatefulSet{ObjectMeta: meta}
 	default:
-		return answerRefused, fmt.Errorf("a %s cannot be scaled", action.Workload.Kind)
+		return a.scaleCustom(ctx, action)
 	}
 	scale := &autoscalingv1.Scale{}
 	if err := a.client.SubResource("scale").Get(ctx, workload, scale); err != nil {
@@ -137,6 +144,6 @@ func (a actor) scale(ctx context.Context, action plan.Action) (answer, error) {
 		return answerChanged, fmt.Errorf("%d pods are asked for by now, not %d", scale.Spec.Replicas, action.From)
 	}
 	scale.Spec.Replicas = action.To
-	err := a.client.SubResource("scale").Update(ctx, workload, client.WithSubResourceBody(scale)) // the resource version guards it
+	err := a.client.SubResource("scale").Update(ctx, workload, client.WithSubResourceBody(scale), client.FieldOwner(v1alpha1.FieldManagerUpdater)) // the resource version guards it
 	return scaleAnswer(err), err
 }

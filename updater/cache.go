@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/apply"
 	"github.com/loadline-dev/loadline/config"
 )
 
@@ -33,9 +34,10 @@ func CacheOptions(cfg config.Config) cache.Options {
 			&v1alpha1.SizingPolicy{}:                 {},
 			&corev1.Pod{}:                            {Transform: stripping(stripPod)},
 			&policyv1.PodDisruptionBudget{}:          {},
-			&autoscalingv2.HorizontalPodAutoscaler{}: {Transform: stripping(stripAutoscaler)},
-			&appsv1.Deployment{}:                     {Transform: stripping(stripDeployment)},
-			&appsv1.StatefulSet{}:                    {Transform: stripping(stripStatefulSet)},
+			&corev1.Node{}:                           {Transform: stripping(stripNode)},
+			&autoscalingv2.HorizontalPodAutoscaler{}: {Transform: keeping(apply.KeepMinimum, stripAutoscaler)},
+			&appsv1.Deployment{}:                     {Transform: keeping(apply.KeepScaling, stripDeployment)},
+			&appsv1.StatefulSet{}:                    {Transform: keeping(apply.KeepScaling, stripStatefulSet)},
 			&appsv1.DaemonSet{}:                      {Transform: stripping(stripDaemonSet)},
 			namespaceMetadata():                      {},
 			&corev1.ConfigMap{}: {Namespaces: map[string]cache.Config{cfg.Namespace: {
@@ -65,7 +67,7 @@ func stripping[T client.Object](strip func(T)) func(any) (any, error) {
 func stripRecommendation(rec *v1alpha1.Recommendation) {
 	rec.Status = v1alpha1.RecommendationStatus{
 		Mode: rec.Status.Mode, Conditions: rec.Status.Conditions, ObservedTime: rec.Status.ObservedTime,
-		Applicable: rec.Status.Applicable, Outcomes: rec.Status.Outcomes,
+		Applicable: rec.Status.Applicable, Outcomes: rec.Status.Outcomes, Replicas: rec.Status.Replicas,
 		OOMFloor: rec.Status.OOMFloor, Rollback: rec.Status.Rollback, Health: rec.Status.Health,
 	}
 }
@@ -95,9 +97,21 @@ func stripContainers(in []corev1.Container) []corev1.Container {
 	return out
 }
 
+// stripAutoscaler keeps what it scales, its minimum, and who keeps that.
 func stripAutoscaler(hpa *autoscalingv2.HorizontalPodAutoscaler) {
-	hpa.Spec = autoscalingv2.HorizontalPodAutoscalerSpec{ScaleTargetRef: hpa.Spec.ScaleTargetRef}
+	hpa.Spec = autoscalingv2.HorizontalPodAutoscalerSpec{ScaleTargetRef: hpa.Spec.ScaleTargetRef, MinReplicas: hpa.Spec.MinReplicas}
 	hpa.Status = autoscalingv2.HorizontalPodAutoscalerStatus{}
+}
+
+// keeping is stripping where a part of the metadata's managed fields is needed.
+func keeping[T client.Object](keep func(metav1.Object), strip func(T)) func(any) (any, error) {
+	return func(in any) (any, error) {
+		if obj, ok := in.(T); ok {
+			keep(obj)
+			strip(obj)
+		}
+		return in, nil
+	}
 }
 
 func stripDeployment(d *appsv1.Deployment) { d.Spec.Template = corev1.PodTemplateSpec{} }

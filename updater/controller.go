@@ -90,7 +90,7 @@ func (c *controller) round(ctx context.Context) error {
 // snapshot is what the plan rests on.
 func (c *controller) snapshot(gate plan.Gate, v view) plan.Snapshot {
 	state := c.record.breaker
-	snapshot := plan.Snapshot{Gate: gate, KillSwitch: v.killSwitch, Cures: state.OnlyOOMKills()}
+	snapshot := plan.Snapshot{Gate: gate, KillSwitch: v.killSwitch, Cures: state.OnlyOOMKills(), Autoscalers: v.autoscalers, Free: v.free}
 	if state.Phase == breaker.Open {
 		snapshot.Breaker = state.Reason()
 	}
@@ -259,6 +259,9 @@ func (c *controller) settle(ctx context.Context) {
 
 // remember notes the answer to an action.
 func (c *controller) remember(action plan.Action, got answer, message string) {
+	if action.Kind == plan.Minimum {
+		return // The autoscaler itself tells what was done to it.
+	}
 	now := c.clock.Now()
 	switch got {
 	case answerDone, answerRefused:

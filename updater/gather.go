@@ -10,6 +10,7 @@ import (
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/apply"
 	"github.com/loadline-dev/loadline/config"
 	"github.com/loadline-dev/loadline/updater/breaker"
 	"github.com/loadline-dev/loadline/updater/plan"
@@ -35,7 +36,9 @@ type view struct {
 	killSwitch string
 	subjects   []subject
 	// counts are of the whole cluster.
-	counts breaker.Counts
+	counts      breaker.Counts
+	autoscalers []plan.Autoscaler
+	free        *apply.Amounts
 }
 
 // subject is a Recommendation with the workload it is about.
@@ -80,7 +83,11 @@ func (g *gatherer) gather(ctx context.Context, now time.Time, memory *ledger) (v
 			v.subjects = append(v.subjects, s)
 		}
 	}
-	return v, nil
+	if v.free, err = g.capacity(ctx); err != nil {
+		return view{}, err
+	}
+	v.autoscalers, err = g.autoscalers(ctx, v.subjects)
+	return v, err
 }
 
 func (g *gatherer) discoverResize(ctx context.Context) {

@@ -42,7 +42,7 @@ func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
 	m := &metrics{
 		actions: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: namespace, Subsystem: subsystem, Name: "actions_total",
-			Help: "Changes asked of the API server, by kind (resize, evict, scale) and answer.",
+			Help: "Changes asked of the API server, by kind (resize, evict, scale, minimum) and answer.",
 		}, []string{"kind", "answer"}),
 		skips: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Namespace: namespace, Subsystem: subsystem, Name: "skipped",

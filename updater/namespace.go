@@ -10,7 +10,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -27,6 +29,8 @@ type namespace struct {
 	// admission is true where the API server asks the webhook about new pods.
 	admission bool
 	problems  []v1alpha1.AnnotationError
+	// kinds of workloads besides those of Kubernetes itself.
+	kinds     owner.Kinds
 	policies  map[string]*v1alpha1.SizingPolicy
 	workloads map[owner.Workload]client.Object
 	pods      map[owner.Workload][]*corev1.Pod
@@ -42,7 +46,7 @@ type disruptionBudget struct {
 func (g *gatherer) namespace(ctx context.Context, name string) (*namespace, error) {
 	ns := &namespace{
 		policies: map[string]*v1alpha1.SizingPolicy{}, workloads: map[owner.Workload]client.Object{},
-		pods: map[owner.Workload][]*corev1.Pod{}, scalers: map[owner.Workload]string{},
+		kinds: g.config.Scaling.Owners(), pods: map[owner.Workload][]*corev1.Pod{}, scalers: map[owner.Workload]string{},
 	}
 	meta := namespaceMetadata()
 	if err := g.reader.Get(ctx, client.ObjectKey{Name: name}, meta); client.IgnoreNotFound(err) != nil {
@@ -91,6 +95,21 @@ func (n *namespace) readWorkloads(ctx context.Context, reader client.Reader, nam
 	for i := range daemonSets.Items {
 		n.workloads[owner.Workload{Kind: "DaemonSet", Name: daemonSets.Items[i].Name}] = &daemonSets.Items[i]
 	}
+	return n.readCustom(ctx, reader, name)
+}
+
+// readCustom reads the workloads of the kinds that the operator configures.
+func (n *namespace) readCustom(ctx context.Context, reader client.Reader, name string) error {
+	for _, k := range n.kinds {
+		list := &unstructured.UnstructuredList{}
+		list.SetGroupVersionKind(schema.FromAPIVersionAndKind(k.APIVersion, k.Kind+"List"))
+		if err := reader.List(ctx, list, client.InNamespace(name)); err != nil {
+			return err
+		}
+		for i := range list.Items {
+			n.workloads[owner.Workload{Kind: k.Kind, Name: list.Items[i].GetName()}] = &list.Items[i]
+		}
+	}
 	return nil
 }
 
@@ -105,7 +124,7 @@ func (n *namespace) readPods(ctx context.Context, reader client.Reader, name str
 			continue // It has ended for good and was replaced, but may stay on view for days.
 		}
 		// Resources of the pod as a whole bound those of its containers: such a pod is left alone, at admission too.
-		if w, ok := owner.Of(pod); ok && !apply.HasPodLevelResources(pod) {
+		if w, ok := n.kinds.Of(pod); ok && !apply.HasPodLevelResources(pod) {
 			n.pods[w] = append(n.pods[w], pod)
 		}
 	}

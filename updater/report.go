@@ -193,10 +193,15 @@ func (r reporter) tell(v view, done []answered) {
 			r.events.Eventf(v.subjects[i].object, pod, kind, reason, action, note, args...)
 		}
 		switch {
+		case a.Kind == plan.Minimum && a.answer == answerDone:
+			hpa := &corev1.ObjectReference{
+				APIVersion: "autoscaling/v2", Kind: "HorizontalPodAutoscaler", Namespace: a.Workload.Namespace, Name: a.Autoscaler,
+			}
+			r.events.Eventf(hpa, nil, corev1.EventTypeNormal, "MinReplicasChanged", "Scale", "%s", a.message)
 		case a.Kind == plan.Scale && a.answer == answerDone:
 			r.events.Eventf(v.subjects[i].object, v.subjects[i].recommendation, corev1.EventTypeNormal, "Scaled", "Scale",
 				"scaled from %d to %d pods: %s", a.From, a.To, a.message)
-		case a.Kind == plan.Scale:
+		case a.Kind == plan.Scale, a.Kind == plan.Minimum:
 		case a.answer == answerRefused, a.answer == answerSeveralBudgets:
 			event(corev1.EventTypeWarning, "Refused", "Update", "%s of pod %s was refused: %s", a.Kind, a.Pod, a.message)
 		case a.answer != answerDone:

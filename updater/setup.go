@@ -39,7 +39,7 @@ func Setup(mgr ctrl.Manager, options Options) error {
 			client: mgr.GetClient(), namespace: cfg.ProbeNamespace, maxAge: cfg.ProbeMaxAge.Duration,
 			maxLatency: cfg.ProbeMaxLatency.Duration, clock: options.Clock, metrics: metrics,
 		},
-		actor:    actor{client: mgr.GetClient()},
+		actor:    actor{client: mgr.GetClient(), kinds: options.Config.Scaling.Owners()},
 		reporter: reporter{client: mgr.GetClient(), events: mgr.GetEventRecorder("loadline.dev/updater")},
 		ledger:   newLedger(cfg.ResizeRetryInterval.Duration),
 		record: &record{

@@ -8,6 +8,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -52,6 +53,10 @@ func (g *gatherer) subject(now time.Time, ns *namespace, rec *v1alpha1.Recommend
 		})
 	}
 	describeWorkload(object, &w)
+	s, found := apply.LastScaling(object, w.Replicas, apply.RecordedScaling(rec.Status), now)
+	if found && s.Wins(now, g.config.Scaling.YieldFor.Duration) {
+		w.Yields = s.String()
+	}
 	past.outcomes = memory.learn(w.Key, rec.Status.Outcomes)
 	for _, pod := range ns.pods[ref] {
 		w.Pods = append(w.Pods, g.pod(now, ns, pod, past))
@@ -115,6 +120,8 @@ func describeWorkload(object client.Object, w *plan.Workload) {
 	case *appsv1.StatefulSet:
 		w.Replicas = orDefault(o.Spec.Replicas, 1)
 		w.RolloutInProgress = o.Status.ObservedGeneration < o.Generation || statefulSetRolls(o, w.Replicas)
+	case *unstructured.Unstructured:
+		describeCustom(o, w)
 	case *appsv1.DaemonSet:
 		w.Replicas = o.Status.DesiredNumberScheduled
 		w.RolloutInProgress = o.Status.ObservedGeneration < o.Generation || o.Status.UpdatedNumberScheduled < w.Replicas
@@ -155,6 +162,7 @@ func (g *gatherer) pod(now time.Time, ns *namespace, pod *corev1.Pod, past histo
 		Ready:            podIs(pod, corev1.PodReady),
 		Terminating:      pod.DeletionTimestamp != nil,
 		Unschedulable:    unschedulable(pod),
+		Unscheduled:      pod.Spec.NodeName == "",
 		Original:         original,
 		Present:          apply.Present(pod),
 		Actual:           actual(pod),

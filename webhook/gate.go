@@ -8,6 +8,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/internal/owner"
 )
 
 // gate answers, for pods and workloads alike, whether Loadline may touch them, and with which sizes.
@@ -16,6 +17,7 @@ type gate struct {
 	excluded   func(namespace string) bool
 	clock      clock.PassiveClock
 	staleAfter time.Duration
+	kinds      owner.Kinds
 }
 
 // grant is what people allow in a namespace, or for one workload in it. The label on the namespace has only made the API

@@ -76,6 +76,7 @@ func stripRecommendation(in any) (any, error) {
 			Current:      peaks(rec.Status.Current),
 			ObservedTime: rec.Status.ObservedTime,
 			Applicable:   rec.Status.Applicable,
+			Replicas:     rec.Status.Replicas,
 		},
 	}, nil
 }

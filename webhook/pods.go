@@ -13,7 +13,6 @@ import (
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/apply"
-	"github.com/loadline-dev/loadline/internal/owner"
 )
 
 // pods injects requests and limits into pods that are being created. Ordinary init containers are never changed.
@@ -52,11 +51,11 @@ func (p *pods) mutate(ctx context.Context, req *admissionv1.AdmissionRequest) (a
 	}
 	pod := view.pod()
 	pod.Namespace = req.Namespace
-	workload, owned := owner.Of(pod)
+	workload, owned := p.kinds.Of(pod)
 	if !owned {
 		return answer{outcome: outcomeNoOwner}, nil
 	}
-	rec, why, err := p.sizes(ctx, target{req.Namespace, metav1.GetControllerOfNoCopy(pod).APIVersion, workload.Kind, workload.Name})
+	rec, why, err := p.sizes(ctx, target{req.Namespace, p.kinds.APIVersion(workload, pod), workload.Kind, workload.Name})
 	if err != nil || why != "" {
 		return answer{outcome: why}, err
 	}

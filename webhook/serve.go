@@ -37,6 +37,7 @@ const (
 	outcomeScaledToZero     outcome = "scaled-to-zero"
 	outcomePaused           outcome = "paused"
 	outcomeAutoscaled       outcome = "autoscaled"
+	outcomeYielded          outcome = "yielded"
 
 	// Validation.
 	outcomeAllowed outcome = "allowed"

@@ -12,6 +12,8 @@ import (
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	ctrlwebhook "sigs.k8s.io/controller-runtime/pkg/webhook"
+
+	"github.com/loadline-dev/loadline/internal/owner"
 )
 
 // Paths of the handlers, as the webhook configurations name them.
@@ -45,6 +47,11 @@ type Options struct {
 	// StaleAfter is the age of a Recommendation's observedTime after which it lowers neither memory nor replicas.
 	// Zero means DefaultStaleAfter.
 	StaleAfter time.Duration
+
+	// Kinds of workloads besides those of Kubernetes itself.
+	Kinds owner.Kinds
+	// YieldFor is how long a number of pods that somebody decided on is left alone. Zero means not at all.
+	YieldFor time.Duration
 
 	// Registerer for the metrics. Required.
 	Registerer prometheus.Registerer
@@ -99,13 +106,13 @@ func register(s ctrlwebhook.Server, look caches, recorder events.EventRecorder, 
 	}
 	h := newHerald(recorder, o.Clock, m)
 	sh := &shell{metrics: m, clock: o.Clock, log: o.Log, tell: h.tell}
-	g := gate{lookup: look, excluded: o.Excluded, clock: o.Clock, staleAfter: o.StaleAfter}
+	g := gate{lookup: look, excluded: o.Excluded, clock: o.Clock, staleAfter: o.StaleAfter, kinds: o.Kinds}
 	ns := &namespaces{excluded: o.Excluded}
 	v := &adviser{gate: g, facts: look}
 	own := &objects{policies: policies{clock: o.Clock, adviser: v}, recommendations: recommendations{clock: o.Clock}}
 
 	s.Register(PathMutatePods, sh.handler("pods", (&pods{gate: g, limits: look}).mutate))
-	s.Register(PathMutateWorkloads, sh.handler("workloads", (&workloads{g}).mutate))
+	s.Register(PathMutateWorkloads, sh.handler("workloads", (&workloads{gate: g, yieldFor: o.YieldFor}).mutate))
 	s.Register(PathMutateNamespaces, sh.handler("namespaces", ns.label))
 	s.Register(PathValidateNamespaces, sh.handler("validate-namespaces", withWarnings(ns.validate, v.namespace)))
 	s.Register(PathValidateWorkloads, sh.handler("validate-workloads", validateWorkload))

@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"time"
 
 	"gomodules.xyz/jsonpatch/v2"
 	admissionv1 "k8s.io/api/admission/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 )
@@ -15,15 +17,26 @@ import (
 //
 // A Recommendation holds a number to apply only if an annotation or else the policy says auto. That is what this webhook
 // knows of the policy; the annotations as they are now narrow it.
-type workloads struct{ gate }
+type workloads struct {
+	gate
+	yieldFor time.Duration
+}
 
 // workloadView is the part of a Deployment or StatefulSet that is read.
 type workloadView struct {
-	Metadata objectMeta `json:"metadata"`
-	Spec     struct {
+	Metadata struct {
+		objectMeta
+		ManagedFields []metav1.ManagedFieldsEntry `json:"managedFields"`
+	} `json:"metadata"`
+	Spec struct {
 		Replicas *int32 `json:"replicas"`
 		Paused   bool   `json:"paused"`
 	} `json:"spec"`
+}
+
+// object is the view as the type that package apply reads.
+func (w *workloadView) object() *metav1.ObjectMeta {
+	return &metav1.ObjectMeta{Annotations: w.Metadata.Annotations, ManagedFields: w.Metadata.ManagedFields}
 }
 
 // replicas is the number in the spec; the API server takes 1 where there is none.
@@ -35,7 +48,7 @@ func (w *workloadView) replicas() int32 {
 }
 
 func (w *workloads) mutate(ctx context.Context, req *admissionv1.AdmissionRequest) (answer, error) {
-	if !isWrite(req) || !isScalable(req) {
+	if !isWrite(req) || !w.isScalable(req) {
 		return answer{outcome: outcomeIrrelevant}, nil
 	}
 	view, err := decode[workloadView](req.Object)
@@ -56,11 +69,11 @@ func (w *workloads) mutate(ctx context.Context, req *admissionv1.AdmissionReques
 	if effective.ReplicaMode(v1alpha1.ReplicasAuto) != v1alpha1.ReplicasAuto {
 		return answer{outcome: outcomeNotOptedIn}, nil
 	}
-	return w.scale(ctx, req, view)
+	return w.scale(ctx, req, view, old)
 }
 
-// scale replaces the number of pods that was asked for by the recommended one.
-func (w *workloads) scale(ctx context.Context, req *admissionv1.AdmissionRequest, view *workloadView) (answer, error) {
+// scale replaces the number of pods that was asked for by the recommended one, unless somebody asks for a new number.
+func (w *workloads) scale(ctx context.Context, req *admissionv1.AdmissionRequest, view, old *workloadView) (answer, error) {
 	t := target{req.Namespace, req.Kind.Group + "/" + req.Kind.Version, req.Kind.Kind, view.Metadata.Name}
 	autoscaler, err := w.lookup.Autoscaler(ctx, t.namespace, t.kind, t.name)
 	if err != nil {
@@ -73,23 +86,43 @@ func (w *workloads) scale(ctx context.Context, req *admissionv1.AdmissionRequest
 	if err != nil || why != "" {
 		return answer{outcome: why}, err
 	}
-	want, asked := rec.Status.Applicable.Replicas, view.replicas()
+	want := rec.Status.Applicable.Replicas
 	switch {
 	case want == nil || *want <= 0:
 		return answer{outcome: outcomeNotApplicable}, nil
-	case *want == asked, *want < asked && w.stale(rec):
+	case *want == view.replicas():
 		return answer{outcome: outcomeUnchanged}, nil
 	}
-	ops := setAnnotations(view.Metadata.Annotations, map[string]string{
-		v1alpha1.AnnotationOriginalReplicas: strconv.Itoa(int(asked)),
-	})
-	ops = append(ops, jsonpatch.NewOperation("add", "/spec/replicas", *want))
-	return answer{outcome: outcomeInjected, patches: ops, warnings: []string{fmt.Sprintf(
-		"spec.replicas %d becomes %d, which Loadline recommends; annotation %s=%s on this %s keeps your number",
-		asked, *want, v1alpha1.AnnotationReplicas, v1alpha1.ReplicasRecommend, t.kind)}}, nil
+	return w.decide(req, rec, view, old), nil
 }
 
-func isScalable(req *admissionv1.AdmissionRequest) bool {
+// decide chooses between the number that was asked for, one that somebody set before, and the recommended one.
+func (w *workloads) decide(req *admissionv1.AdmissionRequest, rec *v1alpha1.Recommendation, view, old *workloadView) answer {
+	want, asked := *rec.Status.Applicable.Replicas, view.replicas()
+	if req.Operation == admissionv1.Update && w.yieldFor > 0 {
+		if a, yields := w.yield(req, rec, view, old); yields {
+			return a
+		}
+	}
+	if want < asked && w.stale(rec) {
+		return answer{outcome: outcomeUnchanged}
+	}
+	return answer{outcome: outcomeInjected, patches: setReplicas(view, want, map[string]string{
+		v1alpha1.AnnotationOriginalReplicas: strconv.Itoa(int(asked)),
+	}), warnings: []string{fmt.Sprintf(
+		"spec.replicas %d becomes %d, which Loadline recommends; annotation %s=%s on this %s keeps your number",
+		asked, want, v1alpha1.AnnotationReplicas, v1alpha1.ReplicasRecommend, req.Kind.Kind)}}
+}
+
+// setReplicas is the patch that sets the number of pods and annotations.
+func setReplicas(view *workloadView, replicas int32, annotations map[string]string) []jsonpatch.JsonPatchOperation {
+	return append(setAnnotations(view.Metadata.Annotations, annotations), jsonpatch.NewOperation("add", "/spec/replicas", replicas))
+}
+
+func (w *workloads) isScalable(req *admissionv1.AdmissionRequest) bool {
+	if k, ok := w.kinds.Named(req.Kind.Kind); ok {
+		return group(k.APIVersion) == req.Kind.Group
+	}
 	return req.Kind.Group == "apps" && (req.Kind.Kind == "Deployment" || req.Kind.Kind == "StatefulSet")
 }
 

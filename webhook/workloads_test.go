@@ -46,6 +46,9 @@ func TestReplicasAreInjectedWhereOnlyThePolicySaysAuto(t *testing.T) {
 	}
 }
 
+// kept3 tells that the manifest asked for 3 pods.
+const kept3 = `"loadline.dev/original-replicas":"3"`
+
 func TestReplicasAreInjected(t *testing.T) {
 	cases := map[string]struct {
 		req   *admissionv1.AdmissionRequest
@@ -53,8 +56,8 @@ func TestReplicasAreInjected(t *testing.T) {
 	}{
 		"on creation":                                 {create(deployment(2)), "2"},
 		"on creation without a number":                {create(deployment(-1)), "1"},
-		"when a write changes the number":             {update(deployment(3), deployment(5)), "3"},
-		"when a person starts what was scaled to 0":   {update(deployment(1), deployment(0)), "1"},
+		"when a manifest is applied again":            {update(deployment(3, kept3), deployment(4, kept3)), "3"},
+		"when a manifest starts what was scaled to 0": {update(deployment(3, kept3), deployment(0, kept3)), "3"},
 		"on creation by somebody who asks for more":   {create(deployment(9)), "9"},
 		"when the workload itself repeats the wish":   {create(deployment(2, `"loadline.dev/replicas":"auto"`)), "2"},
 		"when an old number is kept in an annotation": {create(deployment(2, `"loadline.dev/original-replicas":"7"`)), "2"},

@@ -112,6 +112,7 @@ func serve(tb testing.TB, look caches, recorder events.EventRecorder, registry p
 	server := ctrlwebhook.NewServer(ctrlwebhook.Options{})
 	h, err := register(server, look, recorder, Options{
 		Excluded:   func(ns string) bool { return ns == "kube-system" || ns == "loadline-system" },
+		YieldFor:   time.Hour,
 		Registerer: registry,
 		Clock:      clocktesting.NewFakePassiveClock(noon),
 	})

@@ -34,4 +34,9 @@ const (
 	AnnotationResized = Group + "/resized"
 	// AnnotationOriginalReplicas keeps, on a workload, the replicas that were asked for.
 	AnnotationOriginalReplicas = Group + "/original-replicas"
+	// AnnotationRaisedMinimum keeps, on a HorizontalPodAutoscaler, the minReplicas that Loadline puts back, and the one that it
+	// wrote: "2 raised to 6".
+	AnnotationRaisedMinimum = Group + "/raised-min-replicas"
+	// AnnotationScaled notes, on a workload, who decided on its number of pods and when: "2026-11-20T12:00:00Z by kubectl-edit".
+	AnnotationScaled = Group + "/scaled"
 )

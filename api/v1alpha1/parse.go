@@ -37,7 +37,9 @@ var annotationParsers = map[string]annotationParser{
 }
 
 // ownedKeys are written by Loadline itself and never refused.
-var ownedKeys = []string{AnnotationOriginal, AnnotationRevision, AnnotationResized, AnnotationOriginalReplicas}
+var ownedKeys = []string{
+	AnnotationOriginal, AnnotationRevision, AnnotationResized, AnnotationOriginalReplicas, AnnotationScaled, AnnotationRaisedMinimum,
+}
 
 // ParseAnnotations reads what people wrote under loadline.dev/ on a namespace or a workload. Other annotations, and those
 // that Loadline itself writes, are skipped.

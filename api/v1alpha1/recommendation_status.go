@@ -222,11 +222,40 @@ type ReplicaStatus struct {
 	// +kubebuilder:validation:MaxLength=320
 	Owner string `json:"owner,omitempty"`
 
+	// declared is the number that the workload's manifest asks for, as far as it is known: a request that asks for it again
+	// repeats an old wish.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Declared *int32 `json:"declared,omitempty"`
+
+	// scaled is what somebody else set through the scale subresource last, such as with kubectl scale.
+	// +optional
+	Scaled *ReplicaScaling `json:"scaled,omitempty"`
+
+	// yieldsTo tells who set the number lately, and until when Loadline leaves it alone; empty if nobody did.
+	// +optional
+	// +kubebuilder:validation:MaxLength=320
+	YieldsTo string `json:"yieldsTo,omitempty"`
+
 	// schedule is the number needed in the windows to come, in order.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=8
 	Schedule []ReplicaWindow `json:"schedule,omitempty"`
+}
+
+// ReplicaScaling is a number of pods that somebody set.
+type ReplicaScaling struct {
+	// by is the field manager that set it.
+	// +kubebuilder:validation:MaxLength=128
+	By string `json:"by"`
+
+	// replicas that were set.
+	// +kubebuilder:validation:Minimum=0
+	Replicas int32 `json:"replicas"`
+
+	// time when Loadline saw it first.
+	Time metav1.Time `json:"time"`
 }
 
 // ReplicaWindow is a number of pods for a time.

@@ -44,6 +44,12 @@ type RevisionedValues struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	Replicas *int32 `json:"replicas,omitempty"`
+
+	// autoscalerMinReplicas is what the minReplicas of the workload's HorizontalPodAutoscaler is raised to for an event.
+	// Absent means that it is as its owner wrote it.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	AutoscalerMinReplicas *int32 `json:"autoscalerMinReplicas,omitempty"`
 }
 
 // ContainerValues holds the sizes of one container. A resource that is absent is left as the pod has it.

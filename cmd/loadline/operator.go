@@ -20,6 +20,7 @@ import (
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
@@ -155,6 +156,7 @@ func newManager(p part, cfg config.Config, restConfig *rest.Config, scheme *runt
 	options := manager.Options{
 		Scheme:                 scheme,
 		Cache:                  p.cache(cfg),
+		Client:                 client.Options{Cache: &client.CacheOptions{Unstructured: true}}, // workloads of custom kinds
 		Metrics:                metricsserver.Options{BindAddress: "0"},
 		HealthProbeBindAddress: "0",
 	}
@@ -215,7 +217,7 @@ func setupWebhook(_ context.Context, mgr ctrl.Manager, cfg config.Config) error 
 	}
 	return webhook.Setup(mgr, webhook.Options{
 		Excluded: cfg.Excluded, Host: w.Host, Port: w.Port, CertDir: w.CertDir, CertsReady: certsReady,
-		StaleAfter: cfg.Recommender.StaleAfter.Duration, Registerer: metrics.Registry, Log: mgr.GetLogger(),
+		StaleAfter: cfg.Recommender.StaleAfter.Duration, YieldFor: cfg.Scaling.YieldFor.Duration, Kinds: cfg.Scaling.Owners(), Registerer: metrics.Registry, Log: mgr.GetLogger(),
 	})
 }
 

@@ -37,11 +37,11 @@ func roles(t *testing.T) []role {
 			if !bytes.Contains(document, []byte("\nkind: Role\n")) && !bytes.Contains(document, []byte("\nkind: ClusterRole\n")) {
 				continue
 			}
-			r := role{file: file}
-			if err := yaml.UnmarshalStrict(document, &r.Role); err != nil {
+			var read rbacv1.ClusterRole // which has every field of a Role
+			if err := yaml.UnmarshalStrict(document, &read); err != nil {
 				t.Fatalf("%s: %v", file, err)
 			}
-			found = append(found, r)
+			found = append(found, role{rbacv1.Role{TypeMeta: read.TypeMeta, ObjectMeta: read.ObjectMeta, Rules: read.Rules}, file})
 		}
 	}
 	if len(found) < 8 {
@@ -111,6 +111,7 @@ func TestWhatLoadlineMayTouch(t *testing.T) {
 		{"", "pods", []string{"loadline-probe: create", "loadline-recommender: get list watch", "loadline-updater: get list watch patch"}},
 		{"", "limitranges", []string{"loadline-recommender: get list watch", "loadline-webhook: get list watch"}},
 		{"", "resourcequotas", []string{"loadline-recommender: get list watch"}},
+		{"", "nodes", []string{"loadline-recommender: get list watch", "loadline-updater: get list watch", "loadline-webhook: get list watch"}},
 		{"", "pods/resize", []string{"loadline-updater: patch"}},
 		{"", "pods/eviction", []string{"loadline-updater: create"}},
 		{"", "secrets", []string{"loadline-webhook: get list watch update of loadline-webhook-cert"}},
@@ -124,6 +125,9 @@ func TestWhatLoadlineMayTouch(t *testing.T) {
 		{"apps", "deployments/scale", []string{"loadline-updater: get update"}},
 		{"apps", "statefulsets/scale", []string{"loadline-updater: get update"}},
 		{"apps", "daemonsets/scale", nil},
+		{"autoscaling", "horizontalpodautoscalers", []string{
+			"loadline-recommender: get list watch", "loadline-updater: get list watch patch", "loadline-webhook: get list watch",
+		}},
 		{"admissionregistration.k8s.io", "mutatingwebhookconfigurations", []string{"loadline-webhook: get list watch update of loadline-mutating"}},
 		{"admissionregistration.k8s.io", "validatingwebhookconfigurations", []string{"loadline-webhook: get list watch update of loadline-validating"}},
 		{"admissionregistration.k8s.io", "validatingadmissionpolicies", nil},

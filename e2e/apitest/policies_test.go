@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -128,6 +129,40 @@ func TestTheUpdaterChangesOnlyItsAnnotationsOfAPod(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestTheUpdaterChangesOnlyTheMinimumOfAnAutoscaler(t *testing.T) {
+	autoscaler := func(labels map[string]string) *autoscalingv2.HorizontalPodAutoscaler {
+		return &autoscalingv2.HorizontalPodAutoscaler{
+			ObjectMeta: metav1.ObjectMeta{GenerateName: "web-", Namespace: "default", Labels: labels, Annotations: map[string]string{"team": "shop"}},
+			Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
+				ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "web"},
+				MinReplicas:    new(int32(2)), MaxReplicas: 9,
+			},
+		}
+	}
+	plain, keda := autoscaler(nil), autoscaler(map[string]string{"scaledobject.keda.sh/name": "web"})
+	create(t, plain)
+	create(t, keda)
+	raise := func(h *autoscalingv2.HorizontalPodAutoscaler) {
+		h.Spec.MinReplicas, h.Annotations["loadline.dev/raised-min-replicas"] = new(int32(6)), "2 raised to 6"
+	}
+	const onlyMinimum = "nothing but minReplicas"
+	checkChanges(t, as(t, "updater"), plain, map[string]change[*autoscalingv2.HorizontalPodAutoscaler]{
+		"raises the minimum": {raise, ""},
+		"another annotation": {func(h *autoscalingv2.HorizontalPodAutoscaler) { h.Annotations["team"] = "cart" }, "only annotations of loadline.dev/"},
+		"the maximum":        {func(h *autoscalingv2.HorizontalPodAutoscaler) { h.Spec.MaxReplicas = 90 }, onlyMinimum},
+		"another target":     {func(h *autoscalingv2.HorizontalPodAutoscaler) { h.Spec.ScaleTargetRef.Name = "db" }, onlyMinimum},
+		"another metric":     {func(h *autoscalingv2.HorizontalPodAutoscaler) { h.Spec.Metrics = nil }, onlyMinimum},
+		"an owner":           {func(h *autoscalingv2.HorizontalPodAutoscaler) { h.OwnerReferences = ownedBy("Node", "node-0") }, onlyMinimum},
+		"how it behaves": {func(h *autoscalingv2.HorizontalPodAutoscaler) {
+			h.Spec.Behavior = &autoscalingv2.HorizontalPodAutoscalerBehavior{ScaleUp: &autoscalingv2.HPAScalingRules{StabilizationWindowSeconds: new(int32(9))}}
+		}, onlyMinimum},
+		"a label that hides KEDA": {func(h *autoscalingv2.HorizontalPodAutoscaler) { h.Labels = map[string]string{"x": "y"} }, onlyMinimum},
+	})
+	checkChanges(t, as(t, "updater"), keda, map[string]change[*autoscalingv2.HorizontalPodAutoscaler]{
+		"the minimum of one that KEDA owns": {raise, "an autoscaler of KEDA"},
+	})
 }
 
 func TestTheUpdaterMayResizeAndEvictButNotDelete(t *testing.T) {

@@ -73,6 +73,9 @@ func run(ctx context.Context, m *testing.M) (code int, err error) {
 		return 1, fmt.Errorf("start the metrics API: %w", err)
 	}
 	defer func() { _ = metrics.Stop() }()
+	if err := defineRollouts(ctx, cluster); err != nil {
+		return 1, fmt.Errorf("define Rollouts: %w", err)
+	}
 	loadline, err = install.Install(ctx, install.Options{Cluster: cluster, Configure: quick})
 	if err != nil {
 		return 1, fmt.Errorf("install Loadline: %w", err)
@@ -92,6 +95,8 @@ func quick(cfg *config.Config) {
 	cfg.Updater.EvictionsPerMinute = 120
 	cfg.Updater.NamespaceEvictionsPerHour = 1000
 	cfg.Updater.ResizesPerMinute = 6000
+	cfg.Scaling.YieldFor.Duration = yieldFor
+	cfg.Scaling.Kinds = []config.ScaleKind{rollouts}
 }
 
 // past collects the workloads that need a history.
@@ -100,7 +105,7 @@ func past(now time.Time) ([]shop.Workload, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the recorded traces: %w", err)
 	}
-	return slices.Concat(all, crowd(), dryRunShop, initialShop, untouchedShop, optOutShop, autoShop, budgetShop, replicaShop, saleShop,
+	return slices.Concat(all, crowd(), gitOpsShop, minimumShop, cleanupShop, rolloutShop, dryRunShop, initialShop, untouchedShop, optOutShop, autoShop, budgetShop, replicaShop, saleShop,
 		killedShop, outageShop, webhookShop, refusalShop, restartShop, limitShop, sidecarShop, meshShop, warningShop, boundedShop, quotaShop, crowdedShop,
 		canaryShop, rollbackShop, revertedShop), nil
 }

@@ -6,8 +6,6 @@ import (
 
 	. "github.com/onsi/gomega"
 	appsv1 "k8s.io/api/apps/v1"
-	autoscalingv2 "k8s.io/api/autoscaling/v2"
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -32,16 +30,9 @@ var replicaShop = shop.InNamespace("replicas", []shop.Workload{
 
 func TestReplicasAreInjectedWhenADeploymentIsCreatedUnlessAnAutoscalerOwnsIt(t *testing.T) {
 	s := newScene(t, "replicas", replicaShop)
-	s.create(&autoscalingv2.HorizontalPodAutoscaler{
-		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "scaled"},
-		Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
-			ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "scaled"},
-			MinReplicas:    new(int32(2)), MaxReplicas: autoscalerMax,
-			Metrics: []autoscalingv2.MetricSpec{{Type: autoscalingv2.ResourceMetricSourceType, Resource: &autoscalingv2.ResourceMetricSource{
-				Name: corev1.ResourceCPU, Target: autoscalingv2.MetricTarget{Type: autoscalingv2.UtilizationMetricType, AverageUtilization: new(int32(80))},
-			}}},
-		},
-	})
+	autoscaler := autoscalerOf(s.namespace, "scaled")
+	autoscaler.Spec.MaxReplicas = autoscalerMax
+	s.create(autoscaler)
 	s.annotate(map[string]string{v1alpha1.AnnotationMode: "initial", v1alpha1.AnnotationReplicas: "auto"})
 	web := s.when("Deployment", "web", "recommends more pods", func(rec *v1alpha1.Recommendation) bool {
 		return rec.Status.Applicable != nil && rec.Status.Applicable.Replicas != nil && *rec.Status.Applicable.Replicas > 2

@@ -19,6 +19,52 @@ type Workload struct {
 // cronJobSuffix is what the CronJob controller appends to the name of a Job: the scheduled time in minutes since 1970.
 var cronJobSuffix = regexp.MustCompile(`-\d{7,11}$`)
 
+// Kind is a kind of workload beyond those of Kubernetes itself.
+type Kind struct {
+	// APIVersion such as argoproj.io/v1alpha1, and Kind such as Rollout.
+	APIVersion, Kind string
+	// HashLabel is the label of its pods that ends the name of their ReplicaSet, such as rollouts-pod-template-hash. Empty
+	// where the kind controls its pods itself.
+	HashLabel string
+}
+
+// Kinds are all of them.
+type Kinds []Kind
+
+// Named returns the kind of that name, or false.
+func (k Kinds) Named(kind string) (Kind, bool) {
+	for _, one := range k {
+		if one.Kind == kind {
+			return one, true
+		}
+	}
+	return Kind{}, false
+}
+
+// APIVersion is that of the workload that the pod was found to belong to.
+func (k Kinds) APIVersion(of Workload, pod *corev1.Pod) string {
+	if kind, ok := k.Named(of.Kind); ok {
+		return kind.APIVersion
+	}
+	return metav1.GetControllerOfNoCopy(pod).APIVersion
+}
+
+// Of is the function Of, for these kinds, too: a ReplicaSet is also that of the workload named like it without "-" and the value of
+// the kind's label.
+func (k Kinds) Of(pod *corev1.Pod) (Workload, bool) {
+	of, ok := Of(pod)
+	if !ok || of.Kind != "ReplicaSet" {
+		return of, ok
+	}
+	for _, kind := range k {
+		hash := pod.Labels[kind.HashLabel]
+		if name, fits := strings.CutSuffix(of.Name, "-"+hash); fits && kind.HashLabel != "" && hash != "" && name != "" {
+			return Workload{Kind: kind.Kind, Name: name}, true
+		}
+	}
+	return of, ok
+}
+
 // Of returns the workload that the pod belongs to, or false for a bare pod.
 //
 //	ReplicaSet  → the Deployment named like it without "-" + pod-template-hash; without that label, the ReplicaSet itself

@@ -38,6 +38,42 @@ func TestAPodBelongsToTheWorkloadThatPeopleKnow(t *testing.T) {
 	}
 }
 
+func TestAPodOfAConfiguredKindBelongsToItThroughItsReplicaSet(t *testing.T) {
+	kinds := owner.Kinds{
+		{APIVersion: "apps.kruise.io/v1alpha1", Kind: "CloneSet"},
+		{APIVersion: "argoproj.io/v1alpha1", Kind: "Rollout", HashLabel: "rollouts-pod-template-hash"},
+	}
+	cases := map[string]struct {
+		apiVersion, kind, name string
+		labels                 map[string]string
+		want                   owner.Workload
+		wantAPIVersion         string
+	}{
+		"through its ReplicaSet": {
+			"apps/v1", "ReplicaSet", "web-6d8f9c7b5d", map[string]string{"rollouts-pod-template-hash": "6d8f9c7b5d"},
+			owner.Workload{Kind: "Rollout", Name: "web"}, "argoproj.io/v1alpha1",
+		},
+		"not where the label does not fit": {
+			"apps/v1", "ReplicaSet", "web-a", map[string]string{"rollouts-pod-template-hash": "b"}, owner.Workload{Kind: "ReplicaSet", Name: "web-a"}, "apps/v1",
+		},
+		"of a Deployment all the same": {
+			"apps/v1", "ReplicaSet", "web-a", map[string]string{"pod-template-hash": "a"}, owner.Workload{Kind: "Deployment", Name: "web"}, "apps/v1",
+		},
+		"directly": {"apps.kruise.io/v1alpha1", "CloneSet", "web", nil, owner.Workload{Kind: "CloneSet", Name: "web"}, "apps.kruise.io/v1alpha1"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
+				Labels: c.labels, OwnerReferences: []metav1.OwnerReference{{APIVersion: c.apiVersion, Kind: c.kind, Name: c.name, Controller: new(true)}},
+			}}
+			got, ok := kinds.Of(pod)
+			if !ok || got != c.want || kinds.APIVersion(got, pod) != c.wantAPIVersion {
+				t.Errorf("Of() = %v of %s, %v; want %v of %s", got, kinds.APIVersion(got, pod), ok, c.want, c.wantAPIVersion)
+			}
+		})
+	}
+}
+
 func TestABarePodBelongsToNothing(t *testing.T) {
 	if got, ok := owner.Of(&corev1.Pod{}); ok {
 		t.Errorf("Of(bare pod) = %v, want nothing", got)

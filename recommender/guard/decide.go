@@ -41,6 +41,7 @@ func decide(in Input, rules []rule) Decision {
 	}
 	sizeReplicas(d)
 	d.giveBackReplicas()
+	raiseAutoscaler(d)
 	d.together()
 	candidate := d.admissible()
 	d.explain(candidate)
@@ -51,7 +52,7 @@ func decide(in Input, rules []rule) Decision {
 		ApplicableRevision: in.ApplicableRevision,
 		Memory:             d.remember(candidate),
 	}
-	if len(candidate.Containers) > 0 || candidate.Replicas != nil {
+	if len(candidate.Containers) > 0 || candidate.Replicas != nil || candidate.AutoscalerMin != nil {
 		decision.Candidate, decision.Revision, decision.CandidateTime = &candidate, apply.Revision(candidate), in.Now
 		if decision.Revision == in.PreviousRevision && !in.PreviousTime.IsZero() {
 			decision.CandidateTime = in.PreviousTime

@@ -13,6 +13,8 @@ type draft struct {
 	in       Input
 	sizes    []*size
 	replicas int32
+	// autoscalerMin is what the minimum of an autoscaler is raised to; 0 leaves it.
+	autoscalerMin int32
 	// template is what every container of the workload asks for by itself.
 	template map[string]apply.Resources
 	// node is the one of the workload's nodes on which it fits best; without a name if none is known.

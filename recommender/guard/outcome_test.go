@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -114,7 +115,10 @@ func TestReplicas(t *testing.T) {
 		{"fewer pods", pods(4, 3), 3, "change"},
 		{"none where a person set 0", pods(0, 3), 0, ""},
 		{"none where an autoscaler decides", pods(4, 7).with(func(in *Input) { in.HPA.Owner = "HorizontalPodAutoscaler/app" }), 0, "hpa"},
+		{"the present one where somebody set it lately", pods(4, 7).with(func(in *Input) { in.ReplicasYield = "kubectl set it" }), 4, "yield"},
 		{"none in the first day", pods(4, 7).history(20), 0, "ladder"},
+		{"the one in force where the history got lost", pods(4, 0).with(func(in *Input) { in.Applicable = &apply.Values{Replicas: new(int32(5))} }), 5, "proposal"},
+		{"the one in force where the history got short", pods(4, 7).history(20).with(func(in *Input) { in.Applicable = &apply.Values{Replicas: new(int32(5))} }), 5, "ladder"},
 		{"not fewer in the first week", pods(4, 3).history(100), 4, "ladder"},
 		{"more in the first week", pods(4, 7).history(100), 7, "change"},
 		{"not fewer inside an event", pods(4, 3).with(func(in *Input) {
@@ -133,6 +137,53 @@ func TestReplicas(t *testing.T) {
 			}
 			if test.rule != "" {
 				wantReason(t, out, test.rule, "")
+			}
+		})
+	}
+}
+
+func TestTheMinimumOfAnAutoscalerFollowsAnEvent(t *testing.T) {
+	event := func(want int32, change func(*Input)) *build {
+		return workload().with(func(in *Input) {
+			in.CurrentReplicas, in.Proposal.Replicas.Target, in.Proposal.Replicas.AutoscalerMin = 4, 4, want
+			in.HPA = HPA{Owner: "HorizontalPodAutoscaler/app", OnCPU: true, Min: 2, Max: 10}
+			change(in)
+		})
+	}
+	for _, test := range []struct {
+		name     string
+		workload *build
+		want     int32
+		// tells is the rule, or the type of the finding.
+		tells string
+	}{
+		{"it is raised", event(6, func(*Input) {}), 6, "change"},
+		{"not without an event", event(0, func(*Input) {}), 0, ""},
+		{"not where it is high enough", event(2, func(*Input) {}), 0, ""},
+		{"not without an autoscaler", event(6, func(in *Input) { in.HPA = HPA{} }), 0, ""},
+		{"not beyond its maximum", event(20, func(*Input) {}), 10, FindingAutoscalerMaximum},
+		{"not down before the event is over", event(5, func(in *Input) { in.Previous = &apply.Values{AutoscalerMin: new(int32(7))} }), 7, "change"},
+		{"not where KEDA keeps it", event(6, func(in *Input) { in.HPA.KeptBy = "KEDA's ScaledObject app owns it" }), 0, FindingAutoscalerMinimum},
+		{"not unless the number of pods may be changed", event(6, func(in *Input) { in.Policy.Replicas.Mode = "recommend" }), 0, FindingAutoscalerMinimum},
+		{"not in the first day", event(6, func(*Input) {}).history(20), 0, "ladder"},
+		{"not inside a freeze", event(6, func(in *Input) {
+			in.Windows = []Window{{Start: now, End: now.Add(1), Freeze: true, Reason: "freeze"}}
+		}), 0, "window"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			out := test.workload.decide()
+			var got int32
+			if out.Candidate != nil && out.Candidate.AutoscalerMin != nil {
+				got = *out.Candidate.AutoscalerMin
+			}
+			if got != test.want {
+				t.Errorf("minimum %d, want %d; trail:\n%s", got, test.want, story(out))
+			}
+			if slices.ContainsFunc(out.Findings, func(f sizing.Finding) bool { return f.Type == test.tells }) {
+				return
+			}
+			if test.tells != "" {
+				wantReason(t, out, test.tells, "")
 			}
 		})
 	}

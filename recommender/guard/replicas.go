@@ -8,30 +8,46 @@ import (
 
 // sizeReplicas decides the number of pods. Like requests it goes up sooner than down:
 //
-//   - none where an autoscaler owns the number, a person set it to 0, or the history is shorter than a day;
+//   - the present number where somebody else set it lately;
+//   - none where an autoscaler owns the number or a person set it to 0;
+//   - the number in force, if there is one, without a new one or with a history shorter than a day;
 //   - at most MaxStep from the present number, at least one;
 //   - fewer pods only with a week of history, outside event windows, and LowerAfter after the last time.
 func sizeReplicas(d *draft) {
 	p, present := d.in.Proposal.Replicas, d.in.CurrentReplicas
-	if p.Target <= 0 || present <= 0 {
+	if present <= 0 || d.in.Policy.Replicas.Mode == modeOff {
 		return
 	}
 	if d.in.HPA.Owner != "" {
 		d.because("", "hpa", "no number of pods: "+d.in.HPA.Owner+" decides it")
 		return
 	}
-	hours := d.shortestCPUHistory()
-	if hours < hoursToRaise {
-		d.because("", "ladder", fmt.Sprintf("no number of pods: there are %d h of history, %d are needed", hours, hoursToRaise))
+	if p.Target <= 0 {
+		d.keepNumber("proposal", "nothing is proposed")
 		return
 	}
-	d.replicas = p.Target
+	hours := d.shortestCPUHistory()
+	if hours < hoursToRaise {
+		d.keepNumber("ladder", fmt.Sprintf("there are %d h of history, %d are needed", hours, hoursToRaise))
+		return
+	}
+	d.moveReplicas(hours)
+}
+
+// moveReplicas brings the proposed number within what windows, other people, steps and cooldowns allow.
+func (d *draft) moveReplicas(hours int) {
+	present := d.in.CurrentReplicas
+	d.replicas = d.in.Proposal.Replicas.Target
 	open := slices.DeleteFunc(d.openWindows(), func(w Window) bool { return !w.concerns(replicasName) })
 	for _, w := range open {
 		if w.Freeze && d.replicas != present {
 			d.because("", "window", fmt.Sprintf("replicas %d → %d: %s", d.replicas, present, w.Reason))
 			d.replicas = present
 		}
+	}
+	if why := d.in.ReplicasYield; why != "" && d.replicas != present {
+		d.because("", "yield", fmt.Sprintf("replicas %d → %d: %s", d.replicas, present, why))
+		d.replicas = present
 	}
 	d.stepReplicas()
 	if d.replicas < present {
@@ -40,6 +56,16 @@ func sizeReplicas(d *draft) {
 	if d.replicas != present {
 		d.because("", "change", fmt.Sprintf("replicas %d → %d", present, d.replicas))
 	}
+}
+
+// keepNumber leaves the number in force where it is: a history that got lost must not take back what was decided with it.
+func (d *draft) keepNumber(rule, why string) {
+	if applied := d.in.Applicable; applied != nil && applied.Replicas != nil {
+		d.replicas = *applied.Replicas
+		d.because("", rule, fmt.Sprintf("replicas stay at %d: no new number, %s", d.replicas, why))
+		return
+	}
+	d.because("", rule, "no number of pods: "+why)
 }
 
 // stepReplicas bounds the way from the present number.

@@ -40,6 +40,8 @@ type Input struct {
 	// CPULimitRequired and MemoryLimitRequired say that a quota admits no container without that limit.
 	CPULimitRequired, MemoryLimitRequired bool
 	HPA                                   HPA
+	// ReplicasYield says who set the number of pods so lately that it is left alone; empty if nobody did.
+	ReplicasYield string
 	// Windows in which changes are restricted.
 	Windows []Window
 	// Manual asks for approval of each revision; Approved is the revision a person approved.
@@ -107,6 +109,10 @@ type HPA struct {
 	OnCPU, OnMemory bool
 	// OnCPUOf and OnMemoryOf name the containers of which alone it holds it.
 	OnCPUOf, OnMemoryOf []string
+	// Min and Max number of pods that its owner wrote. KeptBy says who would put the minimum back; empty means nobody, and
+	// Loadline may raise it.
+	Min, Max int32
+	KeptBy   string
 }
 
 // Window restricts changes for a time.

@@ -17,6 +17,9 @@ const (
 // modeAuto is the replica mode in which the number of pods may be written.
 const modeAuto = "auto"
 
+// modeOff is the replica mode without any opinion.
+const modeOff = "off"
+
 // values are the sizes of the draft, rounded, with limits and bands, in the order of names.
 func (d *draft) values() apply.Values {
 	var out apply.Values
@@ -39,6 +42,9 @@ func (d *draft) values() apply.Values {
 	}
 	if d.replicas > 0 && d.in.Policy.Replicas.Mode == modeAuto {
 		out.Replicas = new(d.replicas)
+	}
+	if d.autoscalerMin > 0 {
+		out.AutoscalerMin = new(d.autoscalerMin)
 	}
 	return apply.Sorted(out)
 }

@@ -19,9 +19,11 @@ import (
 
 // Target is a workload whose history is wanted.
 type Target struct {
-	// Kind is Deployment, StatefulSet or DaemonSet. Of any other kind only the pods that are listed are found.
-	Kind string
-	Name string
+	// Kind is Deployment, StatefulSet or DaemonSet. Of any other kind only the pods that are listed are found, unless
+	// ReplicaSets says that it makes ReplicaSets as a Deployment does: its pods are then named like a Deployment's.
+	Kind        string
+	ReplicaSets bool
+	Name        string
 	// Pods are the names of the pods that exist now, by their owner references. Pods long gone are found by their names.
 	Pods []string
 }

@@ -28,13 +28,18 @@ type workloadKey struct{ kind, name string }
 type owners struct {
 	live  map[string]workloadKey
 	named map[workloadKey]bool
+	// alike are the workloads of other kinds whose pods are named like those of the Deployment that is the key.
+	alike map[workloadKey]workloadKey
 	// long are Deployments and DaemonSets whose pods' names may be cut off.
 	long []workloadKey
 }
 
 func newOwners(keys []workloadKey, targets []Target) owners {
-	o := owners{live: map[string]workloadKey{}, named: map[workloadKey]bool{}}
+	o := owners{live: map[string]workloadKey{}, named: map[workloadKey]bool{}, alike: map[workloadKey]workloadKey{}}
 	for _, t := range targets {
+		if t.ReplicaSets {
+			o.alike[workloadKey{"Deployment", t.Name}] = workloadKey{t.Kind, t.Name}
+		}
 		for _, pod := range t.Pods {
 			o.live[pod] = workloadKey{t.Kind, t.Name}
 		}
@@ -56,6 +61,9 @@ func (o owners) of(pod string) (workloadKey, bool) {
 	for _, k := range candidates(pod) {
 		if o.named[k] {
 			return k, true
+		}
+		if other, ok := o.alike[k]; ok {
+			return other, true
 		}
 	}
 	return o.ofCut(pod)

@@ -24,11 +24,14 @@ func TestPodsBelongToTheirWorkloads(t *testing.T) {
 	own := newOwners(keys, []Target{
 		{Kind: "CronJob", Name: "nightly", Pods: []string{"nightly-29000000-x2k9z"}},
 		{Kind: "Deployment", Name: "api", Pods: []string{"api-gateway-6d4cf56db6-bbbbb"}},
+		{Kind: "Rollout", Name: "api", ReplicaSets: true},
+		{Kind: "Rollout", Name: "canary", ReplicaSets: true},
 	})
 	for pod, want := range map[string]workloadKey{
 		"api-6d4cf56db6-x2k9z":         {"Deployment", "api"},
 		"api-gateway-6d4cf56db6-x2k9z": {"Deployment", "api-gateway"},
 		"api-gateway-6d4cf56db6-bbbbb": {"Deployment", "api"}, // Its owner reference says so.
+		"canary-6d4cf56db6-x2k9z":      {"Rollout", "canary"},
 		"my.app-5-x2k9z":               {"Deployment", "my.app"},
 		"db-0":                         {"StatefulSet", "db"},
 		"db-12":                        {"StatefulSet", "db"},

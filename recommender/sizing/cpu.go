@@ -120,7 +120,7 @@ func (s *cpuSize) decide(in Input, pods forecast.Usage, sharedBy float64) {
 	}
 	s.share(in, sharedBy)
 	s.targetMillis = s.plainMillis
-	if in.DemandPercent > 100 {
+	if in.DemandPercent > 100 && !in.Autoscaled {
 		s.targetMillis = max(s.plainMillis, atLeast(s.cores*1000*float64(in.DemandPercent)/100))
 		s.trail = append(s.trail, fmt.Sprintf("CPU: raised to %d %% of that, %dm: %s", in.DemandPercent, s.targetMillis, in.DemandReason))
 	}

@@ -74,7 +74,28 @@ func sizeReplicas(in Input, sizes []cpuSize) ReplicaProposal {
 		p.say("bounded to %d to %d: %d.", p.Min, p.Max, p.Target)
 	}
 	p.Schedule = p.schedule(groups, in.Now)
+	p.raiseAutoscaler(in, groups, until)
 	return p
+}
+
+// raiseAutoscaler asks for as many pods as carry what advice expects, where an autoscaler would otherwise add them only when
+// the demand is there. Each counts with the request of its template.
+func (p *ReplicaProposal) raiseAutoscaler(in Input, groups []podGroup, until time.Time) {
+	if !in.Autoscaled || in.DemandPercent <= 100 {
+		return
+	}
+	var plain, advised float64
+	for _, g := range groups {
+		each := float64(g.size.container.Current.Requests.CPUMillis) * in.Policy.Replicas.TargetUtilization / 1000
+		plain = max(plain, podsFor(g.expected(in.Now, until), each))
+		if cores, ok := highest(g.size.container.CPUForecast, ReplicaLevel, in.Now, until); ok {
+			advised = max(advised, podsFor(cores, each))
+		}
+	}
+	if advised > plain {
+		p.AutoscalerMin = p.clamp(advised)
+		p.say("the autoscaler would follow the demand; %d pods are asked of it beforehand: %s.", p.AutoscalerMin, in.DemandReason)
+	}
 }
 
 func (p *ReplicaProposal) say(format string, args ...any) {

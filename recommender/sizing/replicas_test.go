@@ -130,6 +130,40 @@ func TestNumberAndSizeOfThePodsAreDecidedTogether(t *testing.T) {
 	}
 }
 
+func TestAnAutoscalerIsAskedForPodsAndNoPodIsMadeLarger(t *testing.T) {
+	sale := func(change func(*Input)) Input {
+		return auto(func(in *Input) {
+			in.Autoscaled, in.ReplicasFixed, in.Policy.Replicas.Max = true, true, 20
+			in.DemandPercent, in.DemandReason = 300, "sale"
+			in.Containers[0].CPUForecast = flat(2.4)
+			change(in)
+		})
+	}
+	for _, test := range []struct {
+		name    string
+		in      Input
+		minimum int32
+		target  int64
+	}{
+		{"2.4 cores need seven pods of 500m at 70 %", sale(func(*Input) {}), 7, 460},
+		{"none before the lead time", sale(func(in *Input) {
+			in.Containers[0].CPUForecast = hours(0.8, 2.4)
+			in.Policy.Replicas.LeadTime = 10 * time.Minute
+		}), 0, 460},
+		{"none without an event", sale(func(in *Input) { in.DemandPercent = 100 }), 0, 460},
+		{"the maximum bounds it", sale(func(in *Input) { in.Policy.Replicas.Max = 5 }), 5, 460},
+		{"without an autoscaler the request answers", sale(func(in *Input) { in.Autoscaled = false }), 0, 1380},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := Propose(test.in)
+			if got.Replicas.AutoscalerMin != test.minimum {
+				t.Errorf("%d pods, want %d: %v", got.Replicas.AutoscalerMin, test.minimum, got.Replicas.Trail)
+			}
+			checkMillis(t, "target", got.Containers[0].Target.CPUMillis, test.target)
+		})
+	}
+}
+
 // TestJointSizingComesToRest follows its own advice: demand that stays the same must not drive number and size in a circle.
 func TestJointSizingComesToRest(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

@@ -24,6 +24,9 @@ type Input struct {
 	DemandReason string
 	// Ignored are windows of the past whose CPU may be left out. That only ever raises a size; memory knows nothing of it.
 	Ignored []Ignored
+	// Autoscaled says that a HorizontalPodAutoscaler decides the number of pods: it answers demand with pods, and advice by its
+	// minimum, so no request is raised for it.
+	Autoscaled bool
 	// ReplicasFixed says that the number of pods is not Loadline's to change at present, whatever the policy says: an
 	// autoscaler owns it, or a person has yet to approve.
 	ReplicasFixed bool
@@ -146,6 +149,8 @@ type ReplicaProposal struct {
 	Target int32
 	Min    int32
 	Max    int32
+	// AutoscalerMin is the number of pods that advice asks of an autoscaler within the lead time; 0 if it asks for none.
+	AutoscalerMin int32
 	// Schedule of the windows to come.
 	Schedule []ReplicaWindow
 	Trail    []string

@@ -69,6 +69,7 @@ func newAccount(now time.Time, budget Budget) *account {
 		}
 		inLastMinute := age < time.Minute
 		switch spent.Kind {
+		case Minimum: // is bounded by its event
 		case Evict:
 			a.hour[spent.Workload]++
 			a.namespace[spent.Workload.Namespace]++

@@ -34,6 +34,8 @@ const (
 	Resize Kind = "resize"
 	Evict  Kind = "evict"
 	Scale  Kind = "scale"
+	// Minimum changes the minReplicas of a HorizontalPodAutoscaler.
+	Minimum Kind = "minimum"
 )
 
 // Action is one change to make. The UID says which pod is meant: a pod that replaced it under the same name is another one.
@@ -41,7 +43,7 @@ type Action struct {
 	Kind     Kind
 	Workload Key
 	Revision string
-	// Pod and UID are empty for Scale.
+	// Pod and UID are empty for Scale and Minimum.
 	Pod string
 	UID types.UID
 	// Containers that a resize changes, by name, with all their CPU and memory as it shall be.
@@ -50,8 +52,11 @@ type Action struct {
 	Original map[string]apply.Resources
 	// Mark is how the pod is before a resize, to be kept on the pod as well.
 	Mark *Mark
-	// From and To are the numbers of pods, for Scale.
+	// From and To are the numbers of pods, for Scale, and the minimum, for Minimum.
 	From, To int32
+	// Autoscaler whose minimum changes, and the minimum before the first raise, to be kept on it, for Minimum.
+	Autoscaler string
+	Before     int32
 	// Raise is true where something grows.
 	Raise bool
 	// Reason in words.
@@ -90,7 +95,9 @@ func Plan(now time.Time, snapshot Snapshot, budget Budget) Result {
 	for _, w := range slices.SortedFunc(slices.Values(snapshot.Workloads), byKey) {
 		candidates = append(candidates, p.consider(w)...)
 	}
+	candidates = append(candidates, p.minimums(snapshot)...)
 	slices.SortStableFunc(candidates, mostUrgentFirst)
+	p.waiting = scarce(snapshot, candidates)
 	for _, c := range candidates {
 		if refused := p.spend(c); refused != nil {
 			p.skip(c.workload, c.Pod, refused)
@@ -124,6 +131,8 @@ type planner struct {
 	// onlyCures: nothing else is allowed while the breaker is open.
 	onlyCures bool
 	result    Result
+	// waiting are the workloads that get no more pods because others need the room more.
+	waiting map[Key]*Refused
 }
 
 // candidate is an action that only the budgets can still stop.
@@ -225,9 +234,13 @@ func (p *planner) spendBudget(c candidate) *Refused {
 		return p.account.resize()
 	case Evict:
 		return p.account.evict(c.workload, c.pod)
-	default: // Scaling has its cooldown.
-		return nil
+	case Scale: // It has its cooldown.
+		if c.Raise {
+			return p.waiting[c.Workload]
+		}
+	case Minimum: // It has its event.
 	}
+	return nil
 }
 
 func byKey(a, b Workload) int { return compareKeys(a.Key, b.Key) }

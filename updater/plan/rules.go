@@ -105,7 +105,9 @@ func evictableKind(_ time.Time, w Workload, _ Pod) *Refused {
 
 // countedKind reports whether the workload asks for a number of pods, and replaces one that is gone by a new one that can run
 // anywhere.
-func countedKind(w Workload) bool { return w.Kind == "Deployment" || w.Kind == "StatefulSet" }
+func countedKind(w Workload) bool {
+	return w.Kind == "Deployment" || w.Kind == "StatefulSet" || w.Custom
+}
 
 // replaceable keeps a pod whose successor would not get the sizes, or would not come at all.
 func replaceable(_ time.Time, w Workload, p Pod) *Refused {

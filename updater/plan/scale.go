@@ -35,8 +35,8 @@ func (p *planner) scale(w Workload) (Action, bool) {
 	}, true
 }
 
-// scalable reports whether the number of pods is Loadline's to set: somebody asked for it, no autoscaler owns it, nobody set
-// it to 0 or paused the rollout, and none is in progress.
+// scalable reports whether the number of pods is Loadline's to set: somebody asked for it, no autoscaler owns it, nobody else set
+// it lately, or to 0, or paused the rollout, and none is in progress.
 func scalable(w Workload) bool {
-	return w.ScaleReplicas && w.Autoscaler == "" && w.Replicas > 0 && !w.Paused && !w.RolloutInProgress && countedKind(w)
+	return w.ScaleReplicas && w.Autoscaler == "" && w.Yields == "" && w.Replicas > 0 && !w.Paused && !w.RolloutInProgress && countedKind(w)
 }

@@ -20,6 +20,7 @@ func TestTheNumberOfPodsIsSet(t *testing.T) {
 		"not unless asked":                        {from: 2, to: 5, change: func(w *plan.Workload) { w.ScaleReplicas = false }},
 		"not where no number is recommended":      {from: 2, to: 5, change: func(w *plan.Workload) { w.Values.Replicas = nil }},
 		"not against an autoscaler":               {from: 2, to: 5, change: func(w *plan.Workload) { w.Autoscaler = "checkout" }},
+		"not where somebody set it lately":        {from: 2, to: 5, change: func(w *plan.Workload) { w.Yields = "kubectl set it" }},
 		"not where a person set 0":                {from: 0, to: 5},
 		"not to no pods at all":                   {from: 2, to: 0},
 		"not while paused":                        {from: 2, to: 5, change: func(w *plan.Workload) { w.Paused = true }},

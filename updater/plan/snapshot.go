@@ -14,6 +14,11 @@ import (
 // Snapshot is everything that a plan depends on, read once.
 type Snapshot struct {
 	Workloads []Workload
+	// Free is what the schedulable nodes have besides the requests of all pods, also of those that wait for a node, so that it
+	// may be negative; nil if it is not known.
+	Free *apply.Amounts
+	// Autoscalers that Loadline has raised or is asked to raise.
+	Autoscalers []Autoscaler
 	// Gate is closed until an admission round trip has succeeded: an evicted pod that comes back with its old sizes is
 	// evicted again.
 	Gate Gate
@@ -77,8 +82,12 @@ type Workload struct {
 
 	// ScaleReplicas is true where `replicas: auto` is in force.
 	ScaleReplicas bool
+	// Custom is true for a kind that the operator configures; it is treated like a Deployment.
+	Custom bool
 	// Autoscaler names the HorizontalPodAutoscaler that owns the number of pods; empty means none.
 	Autoscaler string
+	// Yields says who set the number of pods so lately that it is left alone; empty if nobody did.
+	Yields string
 
 	Pods []Pod
 }
@@ -122,6 +131,8 @@ type Pod struct {
 	Name                        string
 	UID                         types.UID
 	Running, Ready, Terminating bool
+	// Unscheduled is true while no node has taken the pod.
+	Unscheduled bool
 	// Original is what the containers had before Loadline changed them, Present what the spec asks for, Actual what they run
 	// with: by container name, init containers included.
 	Original, Present, Actual map[string]apply.Resources

@@ -78,6 +78,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.RecommendationStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ReplicaPolicy"):
 		return &apiv1alpha1.ReplicaPolicyApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ReplicaScaling"):
+		return &apiv1alpha1.ReplicaScalingApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ReplicaStatus"):
 		return &apiv1alpha1.ReplicaStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ReplicaWindow"):

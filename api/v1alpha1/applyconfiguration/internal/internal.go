@@ -648,10 +648,25 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: targetUtilizationPercent
       type:
         scalar: numeric
+- name: com.github.loadline-dev.loadline.api.v1alpha1.ReplicaScaling
+  map:
+    fields:
+    - name: by
+      type:
+        scalar: string
+    - name: replicas
+      type:
+        scalar: numeric
+    - name: time
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: com.github.loadline-dev.loadline.api.v1alpha1.ReplicaStatus
   map:
     fields:
     - name: current
+      type:
+        scalar: numeric
+    - name: declared
       type:
         scalar: numeric
     - name: max
@@ -663,6 +678,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: owner
       type:
         scalar: string
+    - name: scaled
+      type:
+        namedType: com.github.loadline-dev.loadline.api.v1alpha1.ReplicaScaling
     - name: schedule
       type:
         list:
@@ -672,6 +690,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: target
       type:
         scalar: numeric
+    - name: yieldsTo
+      type:
+        scalar: string
 - name: com.github.loadline-dev.loadline.api.v1alpha1.ReplicaWindow
   map:
     fields:
@@ -696,6 +717,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.loadline-dev.loadline.api.v1alpha1.RevisionedValues
   map:
     fields:
+    - name: autoscalerMinReplicas
+      type:
+        scalar: numeric
     - name: computedTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time

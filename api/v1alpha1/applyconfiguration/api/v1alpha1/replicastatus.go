@@ -17,6 +17,13 @@ type ReplicaStatusApplyConfiguration struct {
 	Max *int32 `json:"max,omitempty"`
 	// owner is who decides the number today, such as "HorizontalPodAutoscaler/checkout"; empty means the workload's own spec.
 	Owner *string `json:"owner,omitempty"`
+	// declared is the number that the workload's manifest asks for, as far as it is known: a request that asks for it again
+	// repeats an old wish.
+	Declared *int32 `json:"declared,omitempty"`
+	// scaled is what somebody else set through the scale subresource last, such as with kubectl scale.
+	Scaled *ReplicaScalingApplyConfiguration `json:"scaled,omitempty"`
+	// yieldsTo tells who set the number lately, and until when Loadline leaves it alone; empty if nobody did.
+	YieldsTo *string `json:"yieldsTo,omitempty"`
 	// schedule is the number needed in the windows to come, in order.
 	Schedule []ReplicaWindowApplyConfiguration `json:"schedule,omitempty"`
 }
@@ -64,6 +71,30 @@ func (b *ReplicaStatusApplyConfiguration) WithMax(value int32) *ReplicaStatusApp
 // If called multiple times, the Owner field is set to the value of the last call.
 func (b *ReplicaStatusApplyConfiguration) WithOwner(value string) *ReplicaStatusApplyConfiguration {
 	b.Owner = &value
+	return b
+}
+
+// WithDeclared sets the Declared field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Declared field is set to the value of the last call.
+func (b *ReplicaStatusApplyConfiguration) WithDeclared(value int32) *ReplicaStatusApplyConfiguration {
+	b.Declared = &value
+	return b
+}
+
+// WithScaled sets the Scaled field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Scaled field is set to the value of the last call.
+func (b *ReplicaStatusApplyConfiguration) WithScaled(value *ReplicaScalingApplyConfiguration) *ReplicaStatusApplyConfiguration {
+	b.Scaled = value
+	return b
+}
+
+// WithYieldsTo sets the YieldsTo field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the YieldsTo field is set to the value of the last call.
+func (b *ReplicaStatusApplyConfiguration) WithYieldsTo(value string) *ReplicaStatusApplyConfiguration {
+	b.YieldsTo = &value
 	return b
 }
 

@@ -19,6 +19,9 @@ type RevisionedValuesApplyConfiguration struct {
 	Containers []ContainerValuesApplyConfiguration `json:"containers,omitempty"`
 	// replicas is the recommended number of pods. Absent where Loadline has no opinion.
 	Replicas *int32 `json:"replicas,omitempty"`
+	// autoscalerMinReplicas is what the minReplicas of the workload's HorizontalPodAutoscaler is raised to for an event.
+	// Absent means that it is as its owner wrote it.
+	AutoscalerMinReplicas *int32 `json:"autoscalerMinReplicas,omitempty"`
 }
 
 // RevisionedValuesApplyConfiguration constructs a declarative configuration of the RevisionedValues type for use with
@@ -61,5 +64,13 @@ func (b *RevisionedValuesApplyConfiguration) WithContainers(values ...*Container
 // If called multiple times, the Replicas field is set to the value of the last call.
 func (b *RevisionedValuesApplyConfiguration) WithReplicas(value int32) *RevisionedValuesApplyConfiguration {
 	b.Replicas = &value
+	return b
+}
+
+// WithAutoscalerMinReplicas sets the AutoscalerMinReplicas field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the AutoscalerMinReplicas field is set to the value of the last call.
+func (b *RevisionedValuesApplyConfiguration) WithAutoscalerMinReplicas(value int32) *RevisionedValuesApplyConfiguration {
+	b.AutoscalerMinReplicas = &value
 	return b
 }

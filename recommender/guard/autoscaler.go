@@ -1,0 +1,63 @@
+package guard
+
+import (
+	"fmt"
+
+	"github.com/loadline-dev/loadline/recommender/sizing"
+)
+
+// Findings about a HorizontalPodAutoscaler and an event that it should be ready for.
+const (
+	// FindingAutoscalerMinimum says that its minimum should be raised, and is not Loadline's to raise.
+	FindingAutoscalerMinimum = "AutoscalerMinimumTooLow"
+	// FindingAutoscalerMaximum says that its maximum holds the event back.
+	FindingAutoscalerMaximum = "AutoscalerMaximumTooLow"
+)
+
+// raiseAutoscaler raises the minimum of an autoscaler while advice asks for more pods than it would have. It never goes
+// back before the event is over, nor over the autoscaler's maximum, which is for people to raise.
+func raiseAutoscaler(d *draft) {
+	want, hpa := d.in.Proposal.Replicas.AutoscalerMin, d.in.HPA
+	if hpa.Owner == "" || want <= 0 {
+		return
+	}
+	if before := d.in.Previous; before != nil && before.AutoscalerMin != nil {
+		want = max(want, *before.AutoscalerMin)
+	}
+	if hpa.Max > 0 && want > hpa.Max {
+		d.find(FindingAutoscalerMaximum, fmt.Sprintf("%s goes up to %d pods; %d are expected to be needed", hpa.Owner, hpa.Max, want))
+		want = hpa.Max
+	}
+	if want <= hpa.Min {
+		return
+	}
+	hours := d.shortestCPUHistory()
+	switch {
+	case d.frozenReplicas():
+		d.because("", "window", fmt.Sprintf("minReplicas of %s is not raised to %d: nothing may change now", hpa.Owner, want))
+	case hours < hoursToRaise:
+		d.because("", "ladder", fmt.Sprintf("minReplicas of %s is not raised to %d: there are %d h of history, %d are needed",
+			hpa.Owner, want, hours, hoursToRaise))
+	case hpa.KeptBy != "":
+		d.find(FindingAutoscalerMinimum, fmt.Sprintf("raise minReplicas of %s from %d to %d: Loadline must not, %s", hpa.Owner, hpa.Min, want, hpa.KeptBy))
+	case d.in.Policy.Replicas.Mode != modeAuto:
+		d.find(FindingAutoscalerMinimum, fmt.Sprintf("raise minReplicas of %s from %d to %d: Loadline does so where replicas is auto", hpa.Owner, hpa.Min, want))
+	default:
+		d.autoscalerMin = want
+		d.because("", "change", fmt.Sprintf("minReplicas of %s %d → %d", hpa.Owner, hpa.Min, want))
+	}
+}
+
+func (d *draft) find(kind, message string) {
+	d.findings = append(d.findings, sizing.Finding{Type: kind, Severity: "warning", Message: message})
+}
+
+// frozenReplicas reports whether a window in which nothing moves holds the number of pods.
+func (d *draft) frozenReplicas() bool {
+	for _, w := range d.openWindows() {
+		if w.Freeze && w.concerns(replicasName) {
+			return true
+		}
+	}
+	return false
+}
