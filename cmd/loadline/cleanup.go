@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/apply"
+	"github.com/loadline-dev/loadline/config"
+)
+
+func newCleanupCommand(flags *clusterFlags, std streams) *cobra.Command {
+	c := cleanup{out: std.out, clock: clock.RealClock{}}
+	var dryRun, force bool
+	cmd := &cobra.Command{
+		Use:   "cleanup",
+		Short: "Take back what Loadline left on other objects, before it is uninstalled",
+		Long: "Take back what Loadline left on other objects, in the whole cluster: the minReplicas of autoscalers that it raised, its\n" +
+			"label on namespaces, and its annotations on Deployments and StatefulSets.\n\n" +
+			"Workloads keep running with what they have: no pod is changed, and no number of pods. What people wrote stays, and so\n" +
+			"do Recommendations and SizingPolicies. Run it when the parts of Loadline are stopped, or they do it all again.",
+		Example: "  loadline cleanup --dry-run\n  loadline cleanup",
+		GroupID: "run",
+		Args:    noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			restConfig, err := flags.restConfig()
+			if err != nil {
+				return err
+			}
+			scheme := runtime.NewScheme()
+			if err := clientgoscheme.AddToScheme(scheme); err != nil {
+				return fmt.Errorf("know Kubernetes' kinds: %w", err)
+			}
+			if c.client, err = client.New(restConfig, client.Options{Scheme: scheme}); err != nil {
+				return fmt.Errorf("reach the cluster: %w", err)
+			}
+			if dryRun {
+				c.prefix, c.client = "would ", client.NewDryRunClient(c.client)
+			} else if !force {
+				if err := c.stopped(cmd.Context()); err != nil {
+					return err
+				}
+			}
+			return c.run(cmd.Context())
+		},
+	}
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say what would be done, and do nothing")
+	cmd.Flags().BoolVar(&force, "force", false, "do not ask whether Loadline still runs")
+	cmd.Flags().StringVar(&c.namespace, "operator-namespace", config.Default().Namespace, "where Loadline runs")
+	return cmd
+}
+
+// cleanup takes back what Loadline left on objects that are not its own.
+type cleanup struct {
+	client    client.Client
+	clock     clock.PassiveClock
+	out       io.Writer
+	namespace string
+	// prefix of every line, for a dry run.
+	prefix string
+}
+
+// stopped fails while a recommender or updater holds its lease.
+func (c cleanup) stopped(ctx context.Context) error {
+	cfg := config.Default()
+	for _, name := range []string{cfg.Recommender.LeaderElection.LeaseName, cfg.Updater.LeaderElection.LeaseName} {
+		lease := &coordinationv1.Lease{}
+		if err := c.client.Get(ctx, client.ObjectKey{Namespace: c.namespace, Name: name}, lease); client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("look whether Loadline still runs: %w", err)
+		}
+		held := lease.Spec
+		if held.HolderIdentity == nil || *held.HolderIdentity == "" || held.RenewTime == nil || held.LeaseDurationSeconds == nil {
+			continue
+		}
+		if until := held.RenewTime.Add(time.Duration(*held.LeaseDurationSeconds) * time.Second); c.clock.Now().Before(until) {
+			return fmt.Errorf("lease %s/%s is held by %s: stop Loadline first (kubectl scale --namespace %s --replicas=0 deployment --all), or use --force",
+				c.namespace, name, *held.HolderIdentity, c.namespace)
+		}
+	}
+	return nil
+}
+
+// run goes on after an error, so that one object does not keep the others as they are.
+func (c cleanup) run(ctx context.Context) error {
+	return errors.Join(c.autoscalers(ctx), c.namespaces(ctx), c.workloads(ctx, "Deployment"), c.workloads(ctx, "StatefulSet"))
+}
+
+// autoscalers puts back every minimum that nobody else has changed since.
+func (c cleanup) autoscalers(ctx context.Context) error {
+	var list autoscalingv2.HorizontalPodAutoscalerList
+	if err := c.client.List(ctx, &list); err != nil {
+		return fmt.Errorf("list autoscalers: %w", err)
+	}
+	var errs []error
+	for i := range list.Items {
+		hpa := &list.Items[i]
+		if _, noted := hpa.Annotations[v1alpha1.AnnotationRaisedMinimum]; !noted {
+			continue
+		}
+		before := hpa.DeepCopy()
+		what := "forget what minReplicas was: somebody else has changed it"
+		if raised, ok := apply.Raised(hpa); ok && hpa.Spec.MinReplicas != nil && *hpa.Spec.MinReplicas == raised.Raised {
+			hpa.Spec.MinReplicas = &raised.Original
+			what = fmt.Sprintf("put minReplicas back from %d to %d", raised.Raised, raised.Original)
+		}
+		delete(hpa.Annotations, v1alpha1.AnnotationRaisedMinimum)
+		errs = append(errs, c.change(ctx, hpa, before, "HorizontalPodAutoscaler", what))
+	}
+	return errors.Join(errs...)
+}
+
+// namespaces removes the label by which the API server selects namespaces for the webhook.
+func (c cleanup) namespaces(ctx context.Context) error {
+	var list corev1.NamespaceList
+	if err := c.client.List(ctx, &list, client.HasLabels{v1alpha1.LabelAdmission}); err != nil {
+		return fmt.Errorf("list namespaces: %w", err)
+	}
+	var errs []error
+	for i := range list.Items {
+		ns := &list.Items[i]
+		before := ns.DeepCopy()
+		delete(ns.Labels, v1alpha1.LabelAdmission)
+		errs = append(errs, c.change(ctx, ns, before, "Namespace", "remove the label "+v1alpha1.LabelAdmission))
+		if c.prefix == "" && ns.Labels[v1alpha1.LabelAdmission] != "" {
+			errs = append(errs, fmt.Errorf("label %s of namespace %s was set again at once: stop Loadline's webhook first", v1alpha1.LabelAdmission, ns.Name))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// workloads removes the annotations about the number of pods.
+func (c cleanup) workloads(ctx context.Context, kind string) error {
+	list := &metav1.PartialObjectMetadataList{}
+	list.SetGroupVersionKind(appsv1.SchemeGroupVersion.WithKind(kind + "List"))
+	if err := c.client.List(ctx, list); err != nil {
+		return fmt.Errorf("list %ss: %w", kind, err)
+	}
+	var errs []error
+	for i := range list.Items {
+		object := &list.Items[i]
+		object.SetGroupVersionKind(appsv1.SchemeGroupVersion.WithKind(kind))
+		before := object.DeepCopy()
+		delete(object.Annotations, v1alpha1.AnnotationOriginalReplicas)
+		delete(object.Annotations, v1alpha1.AnnotationScaled)
+		if len(object.Annotations) != len(before.Annotations) {
+			errs = append(errs, c.change(ctx, object, before, kind, "remove the annotations about the number of pods"))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// change writes the difference, unless somebody has changed the object meanwhile, and tells it.
+func (c cleanup) change(ctx context.Context, object, before client.Object, kind, what string) error {
+	name := kind + " " + client.ObjectKeyFromObject(object).String()
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	if err := c.client.Patch(ctx, object, patch, client.FieldOwner(v1alpha1.FieldManagerCLI)); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("%s: %s: %w", name, what, err)
+	}
+	_, err := fmt.Fprintf(c.out, "%s: %s%s\n", name, c.prefix, what)
+	return err
+}
