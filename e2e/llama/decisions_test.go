@@ -17,6 +17,7 @@ import (
 	"github.com/loadline-dev/loadline/config"
 	"github.com/loadline-dev/loadline/internal/testkit"
 	"github.com/loadline-dev/loadline/recommender"
+	"github.com/loadline-dev/loadline/recommender/guard"
 	"github.com/loadline-dev/loadline/recommender/advice"
 	"github.com/loadline-dev/loadline/recommender/history"
 )
@@ -48,7 +49,7 @@ func anyWorkload(seed uint64, e advice.Evidence) workload {
 		Target: recommender.Target{Namespace: "shop", Kind: "Deployment", Name: fmt.Sprintf("checkout-%d", seed)}, TargetUID: "uid",
 		Settings: v1alpha1.Resolve(v1alpha1.Settings{Mode: v1alpha1.ModeAuto, Replicas: v1alpha1.ReplicasAuto}, v1alpha1.Settings{}, nil, nil, false),
 		Policy:   policy, Containers: []corev1.Container{container}, Replicas: int32(1 + r.IntN(20)),
-		NodeMax: apply.Amounts{CPUMillis: 16_000, MemoryBytes: 64 << 30}, ModelConfigured: true,
+		Nodes: []guard.Node{{Name: "n1", Room: apply.Amounts{CPUMillis: 16_000, MemoryBytes: 64 << 30}}}, ModelConfigured: true,
 		Annotations: e.Annotations, Events: e.Events,
 		Cadence: recommender.Cadence{Horizon: e.Horizon, Confirm: 6 * time.Hour, StaleAfter: 24 * time.Hour},
 	}}
