@@ -1,12 +1,10 @@
 package scenarios
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os/exec"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -66,12 +64,8 @@ func (s scene) compile(answer string) (out, errors string, code int) {
 		})
 	}))
 	defer stub.Close()
-	cmd := exec.CommandContext(s.t.Context(), loadline.Binary, "policy", "compile", "as the stub understands it",
+	return runCommand(s.t, "", "policy", "compile", "as the stub understands it",
 		"--kubeconfig", cluster.Kubeconfig, "--namespace", s.namespace, "--url", stub.URL, "--model", "stub")
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	_ = cmd.Run() // its exit code tells
-	return stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()
 }
 
 func (s scene) policies() []v1alpha1.SizingPolicy {
