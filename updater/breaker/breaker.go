@@ -135,10 +135,7 @@ type State struct {
 // Next is the state after another look. What the very first look finds is usual: it was there before Loadline did anything.
 func Next(now time.Time, s State, counts Counts, rules Rules) State {
 	if s.Looked.IsZero() {
-		s = State{Phase: Closed, Since: now, Usual: map[Signal]float64{}}
-		for _, signal := range Signals() {
-			s.Usual[signal] = float64(max(0, counts[signal]))
-		}
+		s = first(now, counts)
 	}
 	high := highSignals(s, counts, rules)
 	s.Usual = learn(now, s, counts)
@@ -163,6 +160,14 @@ func Next(now time.Time, s State, counts Counts, rules Rules) State {
 		s.Phase, s.Since = Trial, now
 	case s.Phase == Trial && now.Sub(s.Since) >= rules.Quiet:
 		s.Phase, s.Since, s.Causes, s.Wait = Closed, now, nil, 0
+	}
+	return s
+}
+
+func first(now time.Time, counts Counts) State {
+	s := State{Phase: Closed, Since: now, Usual: map[Signal]float64{}}
+	for _, signal := range Signals() {
+		s.Usual[signal] = float64(max(0, counts[signal]))
 	}
 	return s
 }
