@@ -1,6 +1,7 @@
 package updater
 
 import (
+	"slices"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -33,8 +34,8 @@ func CacheOptions(cfg config.Config) cache.Options {
 			&v1alpha1.Recommendation{}:               {Transform: stripping(stripRecommendation)},
 			&v1alpha1.SizingPolicy{}:                 {},
 			&corev1.Pod{}:                            {Transform: stripping(stripPod)},
-			&policyv1.PodDisruptionBudget{}:          {},
 			&corev1.Node{}:                           {Transform: stripping(stripNode)},
+			&policyv1.PodDisruptionBudget{}:          {},
 			&autoscalingv2.HorizontalPodAutoscaler{}: {Transform: keeping(apply.KeepMinimum, stripAutoscaler)},
 			&appsv1.Deployment{}:                     {Transform: keeping(apply.KeepScaling, stripDeployment)},
 			&appsv1.StatefulSet{}:                    {Transform: keeping(apply.KeepScaling, stripStatefulSet)},
@@ -81,6 +82,9 @@ func stripPod(pod *corev1.Pod) {
 	pod.Spec = corev1.PodSpec{
 		Containers: stripContainers(pod.Spec.Containers), InitContainers: stripContainers(pod.Spec.InitContainers),
 		NodeName: pod.Spec.NodeName, Resources: pod.Spec.Resources, OS: pod.Spec.OS,
+		NodeSelector: pod.Spec.NodeSelector, Tolerations: pod.Spec.Tolerations, Affinity: pod.Spec.Affinity,
+		TopologySpreadConstraints: pod.Spec.TopologySpreadConstraints, ResourceClaims: pod.Spec.ResourceClaims,
+		Overhead: pod.Spec.Overhead, Volumes: boundVolumes(pod.Spec.Volumes),
 	}
 	status := &pod.Status
 	*status = corev1.PodStatus{
@@ -92,9 +96,22 @@ func stripPod(pod *corev1.Pod) {
 func stripContainers(in []corev1.Container) []corev1.Container {
 	out := make([]corev1.Container, 0, len(in))
 	for _, c := range in {
-		out = append(out, corev1.Container{Name: c.Name, Resources: c.Resources, ResizePolicy: c.ResizePolicy, RestartPolicy: c.RestartPolicy})
+		out = append(out, corev1.Container{
+			Name: c.Name, Resources: c.Resources, ResizePolicy: c.ResizePolicy, RestartPolicy: c.RestartPolicy,
+			Ports: slices.DeleteFunc(slices.Clone(c.Ports), func(p corev1.ContainerPort) bool { return p.HostPort == 0 }),
+		})
 	}
 	return out
+}
+
+// boundVolumes are those that may tie a pod to some nodes.
+func boundVolumes(all []corev1.Volume) []corev1.Volume {
+	return slices.DeleteFunc(slices.Clone(all), func(v corev1.Volume) bool { return v.PersistentVolumeClaim == nil && v.Ephemeral == nil })
+}
+
+func stripNode(n *corev1.Node) {
+	n.Annotations, n.Spec = nil, corev1.NodeSpec{Taints: n.Spec.Taints, Unschedulable: n.Spec.Unschedulable}
+	n.Status = corev1.NodeStatus{Allocatable: n.Status.Allocatable, Conditions: n.Status.Conditions}
 }
 
 // stripAutoscaler keeps what it scales, its minimum, and who keeps that.

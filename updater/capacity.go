@@ -42,9 +42,3 @@ func (g *gatherer) capacity(ctx context.Context) (*apply.Amounts, error) {
 	}
 	return &free, nil
 }
-
-func stripNode(n *corev1.Node) {
-	n.Annotations = nil
-	n.Spec = corev1.NodeSpec{Unschedulable: n.Spec.Unschedulable}
-	n.Status = corev1.NodeStatus{Allocatable: n.Status.Allocatable}
-}

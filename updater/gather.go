@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
@@ -49,6 +50,8 @@ type subject struct {
 	object client.Object
 	// labelled is true where the API server asks the webhook about new pods.
 	labelled bool
+	// putOff are the pods, by their place in Pods, whose node has put a resize off for long.
+	putOff map[int]*corev1.Pod
 }
 
 func (g *gatherer) gather(ctx context.Context, now time.Time, memory *ledger) (view, error) {
@@ -86,8 +89,29 @@ func (g *gatherer) gather(ctx context.Context, now time.Time, memory *ledger) (v
 	if v.free, err = g.capacity(ctx); err != nil {
 		return view{}, err
 	}
+	if err := g.findRoom(ctx, v.subjects); err != nil {
+		return view{}, err
+	}
 	v.autoscalers, err = g.autoscalers(ctx, v.subjects)
 	return v, err
+}
+
+// findRoom looks for nodes with room for the successors of pods that have waited long for a resize. Nodes are read only if there are
+// such pods.
+func (g *gatherer) findRoom(ctx context.Context, subjects []subject) error {
+	var known *rooms
+	for _, s := range subjects {
+		for i, pod := range s.putOff {
+			if known == nil {
+				var err error
+				if known, err = readRooms(ctx, g.reader); err != nil {
+					return err
+				}
+			}
+			s.Pods[i].RoomOn = known.forSuccessor(pod, s.Workload, s.Pods[i].Original)
+		}
+	}
+	return nil
 }
 
 func (g *gatherer) discoverResize(ctx context.Context) {

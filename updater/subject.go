@@ -58,8 +58,13 @@ func (g *gatherer) subject(now time.Time, ns *namespace, rec *v1alpha1.Recommend
 		w.Yields = s.String()
 	}
 	past.outcomes = memory.learn(w.Key, rec.Status.Outcomes)
+	putOff := map[int]*corev1.Pod{}
 	for _, pod := range ns.pods[ref] {
-		w.Pods = append(w.Pods, g.pod(now, ns, pod, past))
+		p := g.pod(now, ns, pod, past)
+		if p.PutOff(now) {
+			putOff[len(w.Pods)] = pod
+		}
+		w.Pods = append(w.Pods, p)
 	}
 	w.Harm = knownHarm(now, w.Revision, past.outcomes, rec.Status.Rollback)
 	if rollback := rec.Status.Rollback; rollback != nil {
@@ -68,7 +73,7 @@ func (g *gatherer) subject(now time.Time, ns *namespace, rec *v1alpha1.Recommend
 	w.Unstuck = unstuck(w.Revision, past.outcomes)
 	w.Health = health(past, policy.Signals, rec.Status.Health)
 	w.OOMFloorBytes = oomFloors(rec.Status.OOMFloor)
-	return subject{Workload: w, recommendation: rec, object: object, labelled: ns.admission}, true
+	return subject{Workload: w, recommendation: rec, object: object, labelled: ns.admission, putOff: putOff}, true
 }
 
 // stale reports whether the sizes are not confirmed, by the recommender's own word or because it has been silent for long.

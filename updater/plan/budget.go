@@ -55,12 +55,15 @@ type account struct {
 	lastTouched map[types.UID]time.Time
 	evicted     map[types.UID]bool
 	lastScaled  map[Key]time.Time
+	// promised are the nodes whose room this plan has given to a pod's successor.
+	promised map[string]bool
 }
 
 func newAccount(now time.Time, budget Budget) *account {
 	a := &account{
 		budget: budget, namespace: map[string]int{}, hour: map[Key]int32{}, disruptionBudgets: map[string]int32{},
 		lastTouched: map[types.UID]time.Time{}, evicted: map[types.UID]bool{}, lastScaled: map[Key]time.Time{},
+		promised: map[string]bool{},
 	}
 	for _, spent := range budget.Spent {
 		age := now.Sub(spent.At)
@@ -120,6 +123,8 @@ func (a *account) evict(w Workload, p Pod) *Refused {
 		return refuse(SkipTooFewReady, "%d pods are ready, fewer than needed before one more may go", ready)
 	case unavailable >= allowed:
 		return refuse(SkipUnavailable, "%d other pods of %d are unavailable, %d may be at a time", unavailable, w.Replicas, allowed)
+	case a.promised[p.RoomOn]:
+		return refuse(SkipResizeDeferred, "the room on node %s is for another pod", p.RoomOn)
 	}
 	switch {
 	case a.hour[w.Key] >= w.Disruption.EvictionsPerHour:
@@ -135,6 +140,7 @@ func (a *account) evict(w Workload, p Pod) *Refused {
 	a.hour[w.Key]++
 	a.namespace[w.Namespace]++
 	a.evictions++
+	a.promised[p.RoomOn] = p.RoomOn != ""
 	a.evicted[p.UID] = true
 	return nil
 }

@@ -14,7 +14,7 @@ import (
 const (
 	// settleTime is how long a pod that was acted on is left alone, so that the caches show the effect before the next look.
 	settleTime = 10 * time.Second
-	// stuckAfter is how long a node may take to carry out a resize before it counts as failed.
+	// stuckAfter is how long a node may take to carry out a resize, or put it off, before it counts as failed.
 	stuckAfter = time.Hour
 )
 
@@ -198,6 +198,7 @@ func larger(a, b apply.Amounts) apply.Amounts {
 // pending names the state of a pod that asks for the right sizes and does not run with them.
 //
 //	Infeasible, Error, in progress for over an hour → CannotResize: the node will not do it
+//	Deferred for over an hour, room on another node → CannotResize: a new pod could have the sizes there
 //	Deferred                                        → ResizeDeferred: the node does it when there is room
 //	anything else                                   → ResizeInProgress
 func pending(now time.Time, p Pod) *Refused {
@@ -206,11 +207,18 @@ func pending(now time.Time, p Pod) *Refused {
 		return refuse(SkipCannotResize, "the node says %s: %s", p.Resize.State, p.Resize.Message)
 	case p.Resize.State == ResizeInProgress && now.Sub(p.Resize.Since) > stuckAfter:
 		return refuse(SkipCannotResize, "the node has been resizing since %s", p.Resize.Since.UTC().Format(time.RFC3339))
+	case p.PutOff(now) && p.RoomOn != "":
+		return refuse(SkipCannotResize, "the node has put the resize off since %s, and node %s has room", p.Resize.Since.UTC().Format(time.RFC3339), p.RoomOn)
 	case p.Resize.State == ResizeDeferred:
 		return refuse(SkipResizeDeferred, "the node has put the resize off: %s", p.Resize.Message)
 	default:
 		return refuse(SkipResizeInProgress, "the node has not carried out the resize yet")
 	}
+}
+
+// PutOff reports whether the pod's node has put a resize off for so long that another node is worth a disruption.
+func (p Pod) PutOff(now time.Time) bool {
+	return p.Resize.State == ResizeDeferred && now.Sub(p.Resize.Since) > stuckAfter
 }
 
 func isUp(d apply.Drift) bool { return d.Direction == apply.Up }

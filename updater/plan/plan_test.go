@@ -151,6 +151,9 @@ func TestOneDriftedPod(t *testing.T) {
 		"is evicted where a raise would restart the container":   {pod: with(small, func(p *plan.Pod) { p.Fixed = map[string]plan.Fixed{"app": {CPU: true}} }), want: "evict a"},
 		"is resized where only the other resource is fixed":      {pod: with(small, func(p *plan.Pod) { p.Fixed = map[string]plan.Fixed{"app": {Memory: true}} }), want: "resize a"},
 		"is waited for while the node has put the resize off":    {pod: resized(small, plan.ResizeDeferred, 2*time.Hour), want: "skip a ResizeDeferred"},
+		"is evicted when put off for over an hour, with room":    {pod: withRoom(resized(small, plan.ResizeDeferred, 2*time.Hour)), want: "evict a"},
+		"is waited for when put off for an hour, with room":      {pod: withRoom(resized(small, plan.ResizeDeferred, time.Hour)), want: "skip a ResizeDeferred"},
+		"is waited for when put off, mode in-place, with room":   {pod: withRoom(resized(small, plan.ResizeDeferred, 2*time.Hour)), change: func(w *plan.Workload) { w.Updater = v1alpha1.UpdaterInPlace }, want: "skip a CannotResize"},
 		"is waited for while the node resizes":                   {pod: resized(small, plan.ResizeInProgress, time.Minute), want: "skip a ResizeInProgress"},
 		"is waited for before the node has answered":             {pod: resized(small, plan.ResizeNone, 0), want: "skip a ResizeInProgress"},
 		"is evicted when the node resizes for over an hour":      {pod: resized(small, plan.ResizeInProgress, 2*time.Hour), want: "evict a"},
@@ -170,6 +173,20 @@ func TestOneDriftedPod(t *testing.T) {
 				t.Errorf("plan = %q, want %q", got, c.want)
 			}
 		})
+	}
+}
+
+func withRoom(p plan.Pod) plan.Pod { p.RoomOn = "node-2"; return p }
+
+func TestTheRoomOfANodeIsPromisedOnce(t *testing.T) {
+	waiting := func(name string) plan.Pod {
+		return withRoom(resized(pod(name, small), plan.ResizeDeferred, 2*time.Hour))
+	}
+	w := checkout(waiting("a"), waiting("b"), pod("c", fits), pod("d", fits))
+	w.Disruption.MaxUnavailable = intstr.FromInt32(2)
+	want := []string{"evict a", "skip b ResizeDeferred"}
+	if diff := cmp.Diff(want, summary(plan.Plan(now, open(w), plenty))); diff != "" {
+		t.Errorf("plan (-want +got):\n%s", diff)
 	}
 }
 

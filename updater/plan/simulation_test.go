@@ -240,6 +240,7 @@ func (s *simulation) resize(t *rapid.T, p *plan.Pod, a plan.Action) {
 		return
 	}
 	p.Resize = plan.ResizeStatus{State: state, Since: s.now}
+	p.RoomOn = rapid.SampledFrom([]string{"", "node-1", "node-2"}).Draw(t, "room")
 }
 
 func (s *simulation) scale(w *plan.Workload, to int32) {

@@ -148,6 +148,9 @@ type Pod struct {
 	// ResizeSupported is true where both API server and node offer in-place resize for this pod.
 	ResizeSupported bool
 	Resize          ResizeStatus
+	// RoomOn names a node that has room for the pod's successor, where the pod's own node has put a resize off for long; empty
+	// means that none is known.
+	RoomOn string
 	// ResizeRefused is why the API server lately refused to resize the pod to the present revision; empty means it did not.
 	ResizeRefused string
 	// RefusedByNamespace is true where that was for a quota or a LimitRange, which bind the pod's successor as well.

@@ -1,0 +1,127 @@
+package updater
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/loadline-dev/loadline/apply"
+	"github.com/loadline-dev/loadline/updater/plan"
+)
+
+// rooms knows what is free on each node. It is asked about pods whose nodes have put a resize off for long, so that they are not
+// evicted for a place that is not there.
+type rooms struct {
+	nodes []corev1.Node
+	free  map[string]apply.Amounts
+	slots map[string]int64
+	// waiting is true while pods wait for a node: whatever is free is theirs.
+	waiting bool
+}
+
+func readRooms(ctx context.Context, reader client.Reader) (*rooms, error) {
+	var nodes corev1.NodeList
+	if err := reader.List(ctx, &nodes); err != nil {
+		return nil, fmt.Errorf("list nodes: %w", err)
+	}
+	var pods corev1.PodList
+	if err := reader.List(ctx, &pods); err != nil {
+		return nil, fmt.Errorf("list pods: %w", err)
+	}
+	r := &rooms{nodes: nodes.Items, free: map[string]apply.Amounts{}, slots: map[string]int64{}}
+	for _, n := range nodes.Items {
+		r.free[n.Name] = apply.Amounts{CPUMillis: n.Status.Allocatable.Cpu().MilliValue(), MemoryBytes: n.Status.Allocatable.Memory().Value()}
+		r.slots[n.Name] = n.Status.Allocatable.Pods().Value()
+	}
+	for i := range pods.Items {
+		r.take(&pods.Items[i])
+	}
+	return r, nil
+}
+
+func (r *rooms) take(pod *corev1.Pod) {
+	switch {
+	case pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed:
+	case pod.Spec.NodeName == "":
+		r.waiting = r.waiting || pod.DeletionTimestamp == nil
+	default:
+		asks := amountsOf(pod, apply.Present(pod))
+		free := r.free[pod.Spec.NodeName]
+		r.free[pod.Spec.NodeName] = apply.Amounts{CPUMillis: free.CPUMillis - asks.CPUMillis, MemoryBytes: free.MemoryBytes - asks.MemoryBytes}
+		r.slots[pod.Spec.NodeName]--
+	}
+}
+
+// forSuccessor names a node that has room for the pod's successor, and is not its own; empty means that none is known. Of a pod whose
+// place depends on more than requests, node selector and taints, none is ever known.
+func (r *rooms) forSuccessor(pod *corev1.Pod, w plan.Workload, original map[string]apply.Resources) string {
+	if r.waiting || choosy(pod) {
+		return ""
+	}
+	successor := apply.Present(pod)
+	maps.Copy(successor, apply.Desired(w.Values, original, apply.ForNewPod))
+	asks := amountsOf(pod, successor)
+	for i := range r.nodes {
+		n := &r.nodes[i]
+		free := r.free[n.Name]
+		if n.Name != pod.Spec.NodeName && accepts(n, pod) && r.slots[n.Name] > 0 && free.CPUMillis >= asks.CPUMillis && free.MemoryBytes >= asks.MemoryBytes {
+			return n.Name
+		}
+	}
+	return ""
+}
+
+// choosy reports whether the scheduler looks at more than requests, node selector and taints to find a place for the pod.
+func choosy(pod *corev1.Pod) bool {
+	s := pod.Spec
+	extended := func(c corev1.Container) bool {
+		return len(c.Ports) > 0 || slices.ContainsFunc(slices.Collect(maps.Keys(c.Resources.Requests)), func(name corev1.ResourceName) bool {
+			return name != corev1.ResourceCPU && name != corev1.ResourceMemory
+		})
+	}
+	return s.Affinity != nil || len(s.TopologySpreadConstraints) > 0 || len(s.ResourceClaims) > 0 || len(s.Volumes) > 0 ||
+		slices.ContainsFunc(slices.Concat(s.InitContainers, s.Containers), extended)
+}
+
+// accepts reports whether the node is ready for new pods, and for this one.
+func accepts(n *corev1.Node, pod *corev1.Pod) bool {
+	ready := slices.ContainsFunc(n.Status.Conditions, func(c corev1.NodeCondition) bool {
+		return c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue
+	})
+	repels := slices.ContainsFunc(n.Spec.Taints, func(taint corev1.Taint) bool {
+		return taint.Effect != corev1.TaintEffectPreferNoSchedule && !slices.ContainsFunc(pod.Spec.Tolerations, func(t corev1.Toleration) bool {
+			return t.ToleratesTaint(logr.Discard(), &taint, false)
+		})
+	})
+	return ready && !repels && !n.Spec.Unschedulable && labels.SelectorFromSet(pod.Spec.NodeSelector).Matches(labels.Set(n.Labels))
+}
+
+// amountsOf is what the scheduler keeps free for a pod with these resources: its containers and side-cars together, or its largest
+// init container beside the side-cars, whichever is more, and the overhead.
+func amountsOf(pod *corev1.Pod, resources map[string]apply.Resources) apply.Amounts {
+	var running, sidecars, starting apply.Amounts
+	for _, c := range pod.Spec.Containers {
+		running = plus(running, resources[c.Name].Requests)
+	}
+	for _, c := range pod.Spec.InitContainers {
+		asks := resources[c.Name].Requests
+		if apply.IsSidecar(c) {
+			sidecars = plus(sidecars, asks)
+			continue
+		}
+		starting = apply.Amounts{CPUMillis: max(starting.CPUMillis, asks.CPUMillis), MemoryBytes: max(starting.MemoryBytes, asks.MemoryBytes)}
+	}
+	most := apply.Amounts{CPUMillis: max(running.CPUMillis, starting.CPUMillis), MemoryBytes: max(running.MemoryBytes, starting.MemoryBytes)}
+	overhead := apply.Amounts{CPUMillis: pod.Spec.Overhead.Cpu().MilliValue(), MemoryBytes: pod.Spec.Overhead.Memory().Value()}
+	return plus(plus(most, sidecars), overhead)
+}
+
+func plus(a, b apply.Amounts) apply.Amounts {
+	return apply.Amounts{CPUMillis: a.CPUMillis + b.CPUMillis, MemoryBytes: a.MemoryBytes + b.MemoryBytes}
+}

@@ -1,0 +1,122 @@
+package updater
+
+import (
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/apply"
+)
+
+// nodeWith is ready and has so much CPU, and memory and places for ten pods.
+func nodeWith(name, cpu string) *corev1.Node {
+	return &corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"disk": "ssd"}},
+		Status: corev1.NodeStatus{
+			Allocatable: corev1.ResourceList{corev1.ResourceCPU: quantity(cpu), corev1.ResourceMemory: quantity("8Gi"), corev1.ResourcePods: quantity("10")},
+			Conditions:  []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}},
+		},
+	}
+}
+
+// crowded is the shop with a pod on node-1 that has asked for 500m for over an hour and still runs with 100m. node-2 has 600m free.
+func crowded() (objects []client.Object, waiting *corev1.Pod, other *corev1.Node) {
+	other = nodeWith("node-2", "1600m")
+	objects = append(shop(500, 500, 500), nodeWith("node-1", "1"), other)
+	for _, o := range objects {
+		if pod, ok := o.(*corev1.Pod); ok {
+			pod.Spec.NodeName = "node-2"
+			waiting = pod
+		}
+	}
+	waiting.Spec.NodeName = "node-1"
+	small := podOf("x", 100).Spec.Containers[0].Resources
+	waiting.Status.ContainerStatuses[0].Resources = &small
+	waiting.Status.Conditions = append(waiting.Status.Conditions, corev1.PodCondition{
+		Type: corev1.PodResizePending, Status: corev1.ConditionTrue, Reason: corev1.PodReasonDeferred, Message: "no room",
+		LastTransitionTime: metav1.NewTime(start.Add(-2 * time.Hour)),
+	})
+	return objects, waiting, other
+}
+
+func TestAPodWhoseResizeIsPutOffForLongIsEvictedOnlyIfANodeHasRoom(t *testing.T) {
+	cases := map[string]struct {
+		change func(waiting *corev1.Pod, other *corev1.Node)
+		evicts bool
+	}{
+		"there is room":            {func(*corev1.Pod, *corev1.Node) {}, true},
+		"not enough CPU":           {func(_ *corev1.Pod, n *corev1.Node) { n.Status.Allocatable["cpu"] = quantity("1400m") }, false},
+		"not enough memory":        {func(_ *corev1.Pod, n *corev1.Node) { n.Status.Allocatable["memory"] = quantity("1200Mi") }, false},
+		"no place for another pod": {func(_ *corev1.Pod, n *corev1.Node) { n.Status.Allocatable["pods"] = quantity("2") }, false},
+		"the node is not ready":    {func(_ *corev1.Pod, n *corev1.Node) { n.Status.Conditions[0].Status = corev1.ConditionUnknown }, false},
+		"the node is cordoned":     {func(_ *corev1.Pod, n *corev1.Node) { n.Spec.Unschedulable = true }, false},
+		"the node has a taint": {func(_ *corev1.Pod, n *corev1.Node) {
+			n.Spec.Taints = []corev1.Taint{{Key: "gpu", Effect: "NoSchedule"}}
+		}, false},
+		"a taint that the pod bears": {tolerated, true},
+		"the pod wants another node": {func(p *corev1.Pod, _ *corev1.Node) { p.Spec.NodeSelector = map[string]string{"disk": "hdd"} }, false},
+		"the pod wants that node":    {func(p *corev1.Pod, _ *corev1.Node) { p.Spec.NodeSelector = map[string]string{"disk": "ssd"} }, true},
+		"the pod has affinities":     {func(p *corev1.Pod, _ *corev1.Node) { p.Spec.Affinity = &corev1.Affinity{} }, false},
+		"the pod has a port on a node": {func(p *corev1.Pod, _ *corev1.Node) {
+			p.Spec.Containers[0].Ports = []corev1.ContainerPort{{HostPort: 80}}
+		}, false},
+		"the pod asks for a device": {func(p *corev1.Pod, _ *corev1.Node) {
+			p.Spec.Containers[0].Resources.Requests["x.example/gpu"] = quantity("1")
+		}, false},
+		"put off for less than an hour": {func(p *corev1.Pod, _ *corev1.Node) { lately(p) }, false},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			objects, waiting, other := crowded()
+			c.change(waiting, other)
+			w := newWorld(t, objects...)
+			w.round()
+			if evicts := len(w.evicted) == 1; evicts != c.evicts {
+				got := meta.FindStatusCondition(w.recommendation().Status.Conditions, v1alpha1.ConditionApplied)
+				t.Errorf("evicted %v, want %v; Applied = %+v", w.evicted, c.evicts, got)
+			}
+		})
+	}
+}
+
+func tolerated(p *corev1.Pod, n *corev1.Node) {
+	n.Spec.Taints = []corev1.Taint{{Key: "gpu", Effect: "NoSchedule"}}
+	p.Spec.Tolerations = []corev1.Toleration{{Key: "gpu", Operator: corev1.TolerationOpExists}}
+}
+
+func lately(p *corev1.Pod) {
+	p.Status.Conditions[len(p.Status.Conditions)-1].LastTransitionTime = metav1.NewTime(start.Add(-50 * time.Minute))
+}
+
+func TestNobodyIsEvictedForRoomThatOthersWaitFor(t *testing.T) {
+	objects, _, _ := crowded()
+	pending := podOf("pending", 100)
+	pending.Namespace, pending.OwnerReferences, pending.Status = "elsewhere", nil, corev1.PodStatus{Phase: corev1.PodPending}
+	w := newWorld(t, append(objects, pending)...)
+	w.round()
+	if len(w.evicted) != 0 {
+		t.Errorf("evicted %v", w.evicted)
+	}
+}
+
+func TestWhatAPodTakesIsThatOfItsContainersAndSidecarsOrOfItsLargestInitContainer(t *testing.T) {
+	container := func(name, cpu string) corev1.Container {
+		return corev1.Container{Name: name, Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceCPU: quantity(cpu)}}}
+	}
+	sidecar := container("mesh", "100m")
+	sidecar.RestartPolicy = new(corev1.ContainerRestartPolicyAlways)
+	for want, init := range map[int64]string{650: "200m", 1150: "1"} {
+		pod := &corev1.Pod{Spec: corev1.PodSpec{
+			InitContainers: []corev1.Container{sidecar, container("migrate", init)}, Containers: []corev1.Container{container("app", "500m")},
+			Overhead: corev1.ResourceList{corev1.ResourceCPU: quantity("50m")},
+		}}
+		if got := amountsOf(pod, apply.Present(pod)); got.CPUMillis != want {
+			t.Errorf("with an init container of %s: %dm, want %dm", init, got.CPUMillis, want)
+		}
+	}
+}
