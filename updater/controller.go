@@ -135,6 +135,7 @@ func (c *controller) gate(ctx context.Context, now time.Time) plan.Gate {
 		return plan.Gate{Reason: fmt.Sprintf("what was done in the last hour cannot be read from ConfigMap %s", c.record.name)}
 	}
 	gate := c.probe.gate(ctx, now)
+	c.ledger.admits = c.probe.works()
 	if until := c.started.Add(c.warmUp); gate.Open && now.Before(until) {
 		return plan.Gate{Reason: "warming up until " + until.UTC().Format(time.RFC3339)}
 	}
@@ -231,6 +232,9 @@ func (c *controller) carryOut(ctx context.Context, actions []plan.Action) []answ
 			break
 		}
 		asked := c.clock.Now()
+		if action.Kind == plan.Evict && !c.probe.beforeEviction(ctx, asked) {
+			break
+		}
 		got, message := c.actor.do(ctx, action)
 		if now := c.clock.Now(); got == answerUnavailable || now.Sub(asked) > slowAnswer {
 			c.apiTrouble.add(now)

@@ -142,6 +142,39 @@ func TestNothingIsTouchedWhileAdmissionIsSlow(t *testing.T) {
 	}
 }
 
+func TestNobodyElseIsEvictedWhenAdmissionEndsInTheMiddleOfARound(t *testing.T) {
+	w := evicting(t, 20)
+	w.evictError = func(string) error {
+		w.admits = false
+		w.clock.Step(3 * time.Second)
+		return nil
+	}
+	w.round()
+	if len(w.evicted) != 1 {
+		t.Errorf("evicted %v, want one: the next would come back without sizes", w.evicted)
+	}
+}
+
+func TestAfterABreakAdmissionIsTrustedOnlyFromThenOn(t *testing.T) {
+	w := newWorld(t, shop(500)...)
+	w.round()
+	first := w.controller.ledger.admits
+	w.rounds(2 * time.Minute)
+	if got := w.controller.ledger.admits; got.from != first.from || !got.to.After(first.to) {
+		t.Errorf("admission has worked in %v, want it since %s until now", got, first.from)
+	}
+	w.admits = false
+	w.round()
+	if got := w.controller.ledger.admits; got.contains(w.clock.Now().Add(-time.Minute)) {
+		t.Errorf("admission has worked in %v, want nothing after a failure", got)
+	}
+	w.admits = true
+	w.rounds(time.Minute)
+	if got := w.controller.ledger.admits; !got.from.After(first.to) {
+		t.Errorf("admission has worked in %v, want it since the failure only", got)
+	}
+}
+
 func TestAFailureOfTheProbeClosesTheGateAtOnce(t *testing.T) {
 	w := newWorld(t, shop(500, 500)...)
 	w.round()

@@ -18,10 +18,17 @@ import (
 	"github.com/loadline-dev/loadline/updater/plan"
 )
 
-// seen is the workload that one look at these objects finds.
+// seen is the workload that one look at these objects finds, where admission has worked for a day.
 func seen(t *testing.T, objects []client.Object) plan.Workload {
 	t.Helper()
+	return seenWith(t, span{start.Add(-24 * time.Hour), start}, objects)
+}
+
+// seenWith is the workload that one look finds, where admission is known to have worked in that time.
+func seenWith(t *testing.T, admits span, objects []client.Object) plan.Workload {
+	t.Helper()
 	w := newWorld(t, objects...)
+	w.controller.ledger.admits = admits
 	v, err := w.controller.gatherer.gather(t.Context(), start, w.controller.ledger)
 	if err != nil {
 		t.Fatal(err)
@@ -250,6 +257,9 @@ func TestPodsThatCameWithoutSizesAfterAnEvictionAreKnown(t *testing.T) {
 	}}
 	if !seen(t, objects).Pods[0].AdmittedWithout {
 		t.Error("the pod was created after the eviction, without the revision: want it known")
+	}
+	if seenWith(t, span{start.Add(-time.Minute), start}, objects).Pods[0].AdmittedWithout {
+		t.Error("admission is not known to have worked when the pod was created: want nothing held against it")
 	}
 	objects = shop(100)
 	stored(objects).Status.Outcomes = rec.Status.Outcomes

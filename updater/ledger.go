@@ -26,7 +26,10 @@ const (
 // is known about one pod would be pushed out by the others.
 type ledger struct {
 	retryResize time.Duration
-	spent       []plan.Spent
+	// admits is the time in which admission is known to have worked. A pod of another time that came without sizes tells nothing
+	// about why.
+	admits span
+	spent  []plan.Spent
 	// outcomes of each workload, the newest first.
 	outcomes map[plan.Key][]v1alpha1.Outcome
 	backOffs map[types.UID]backOff

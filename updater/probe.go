@@ -26,6 +26,8 @@ const (
 	probeContainer = "probe"
 	// probeTimeout bounds one round trip; the webhook itself has two seconds at most.
 	probeTimeout = 5 * time.Second
+	// trusted is how long a success counts while pods are evicted.
+	trusted = 2 * time.Second
 	// probeRefresh is how often the Recommendation is confirmed, well before it would be stale.
 	probeRefresh = time.Hour
 )
@@ -43,21 +45,45 @@ type probe struct {
 	clock      clock.PassiveClock
 	metrics    *metrics
 
-	prepared, succeeded time.Time
-	failures            recent
-	reason              string // of the last failure; empty after a success
+	// prepared, the last success, and the first one after the last failure.
+	prepared, succeeded, worksSince time.Time
+	failures                        recent
+	reason                          string // of the last failure; empty after a success
 }
 
 // gate tries the round trip, if the last one is too old, and says whether the updater may act.
 func (p *probe) gate(ctx context.Context, now time.Time) plan.Gate {
-	if p.reason == "" && now.Sub(p.succeeded) < p.maxAge/4 {
+	return p.within(ctx, now, p.maxAge/4)
+}
+
+// beforeEviction says whether a pod may be evicted now: admission that ends in the middle of a round ends the round.
+func (p *probe) beforeEviction(ctx context.Context, now time.Time) bool {
+	return p.within(ctx, now, trusted).Open
+}
+
+// works is the time in which admission is known to have worked without a break.
+func (p *probe) works() span { return span{p.worksSince, p.succeeded} }
+
+// span is a time from one moment to another.
+type span struct{ from, to time.Time }
+
+func (s span) contains(t time.Time) bool {
+	return t.After(s.from) && t.Before(s.to) && !s.from.IsZero()
+}
+
+// within tries the round trip, unless the last one succeeded and is younger than age.
+func (p *probe) within(ctx context.Context, now time.Time, age time.Duration) plan.Gate {
+	if p.reason == "" && now.Sub(p.succeeded) < age {
 		return plan.Gate{Open: true}
 	}
 	reason, err := p.try(ctx, now)
 	if p.reason = reason; reason == "" {
-		p.succeeded = now
+		if p.succeeded = now; p.worksSince.IsZero() {
+			p.worksSince = now
+		}
 		return plan.Gate{Open: true}
 	}
+	p.worksSince = time.Time{}
 	p.failures.add(now)
 	p.metrics.probeFailures.Inc()
 	logf.FromContext(ctx).Info("the admission probe failed", "reason", reason, "error", err)

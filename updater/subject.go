@@ -187,7 +187,7 @@ func (g *gatherer) pod(now time.Time, ns *namespace, pod *corev1.Pod, past histo
 	if p.TouchedBy == past.revision {
 		p.Change = p.Touched
 	}
-	p.AdmittedWithout = p.InjectedRevision != past.revision && cameAfterEviction(pod, past)
+	p.AdmittedWithout = p.InjectedRevision != past.revision && cameAfterEviction(pod, past) && past.memory.admits.contains(p.Created)
 	recall(now, pod, past, &p)
 	for _, b := range ns.budgets {
 		if b.selector.Matches(labels.Set(pod.Labels)) {
