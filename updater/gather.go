@@ -96,8 +96,7 @@ func (g *gatherer) gather(ctx context.Context, now time.Time, memory *ledger) (v
 	return v, err
 }
 
-// findRoom looks for nodes with room for the successors of pods that have waited long for a resize. Nodes are read only if there are
-// such pods.
+// findRoom looks for nodes with room for the successors of pods that have waited long for a resize, if there are such pods.
 func (g *gatherer) findRoom(ctx context.Context, subjects []subject) error {
 	var known *rooms
 	for _, s := range subjects {

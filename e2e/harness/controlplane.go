@@ -152,7 +152,16 @@ func (c *Cluster) RestartAPIServer(ctx context.Context) error {
 	server.Kill()
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
-	return c.startAPIServer(ctx)
+	err := c.startAPIServer(ctx)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	// Stop goes from the last to the first: what asks the API server has to come after it.
+	i := slices.IndexFunc(c.processes, func(p *process.Process) bool { return p.Name() == server.Name() && !ended(p) })
+	if etcd := slices.IndexFunc(c.processes, func(p *process.Process) bool { return p.Name() == "etcd" }); i > etcd+1 {
+		restarted := c.processes[i]
+		c.processes = slices.Insert(slices.Delete(c.processes, i, i+1), etcd+1, restarted)
+	}
+	return err
 }
 
 func (c *Cluster) startControllerManager() (*process.Process, error) {

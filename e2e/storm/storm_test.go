@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -318,9 +319,7 @@ func (s *tempest) optIn(k kind) {
 	namespace := &corev1.Namespace{}
 	s.must(s.loadline.Client.Get(s.t.Context(), client.ObjectKey{Name: k.namespace}, namespace))
 	namespace.Annotations = map[string]string{v1alpha1.AnnotationMode: string(v1alpha1.ModeAuto)}
-	for key, value := range k.annotations {
-		namespace.Annotations[key] = value
-	}
+	maps.Copy(namespace.Annotations, k.annotations)
 	s.must(s.loadline.Client.Update(s.t.Context(), namespace))
 }
 
