@@ -17,8 +17,8 @@ import (
 	"github.com/loadline-dev/loadline/config"
 	"github.com/loadline-dev/loadline/internal/testkit"
 	"github.com/loadline-dev/loadline/recommender"
-	"github.com/loadline-dev/loadline/recommender/guard"
 	"github.com/loadline-dev/loadline/recommender/advice"
+	"github.com/loadline-dev/loadline/recommender/guard"
 	"github.com/loadline-dev/loadline/recommender/history"
 )
 

@@ -102,7 +102,7 @@ func TestAKindWithAScaleSubresourceIsTreatedLikeADeployment(t *testing.T) {
 		return rec.Status.Applicable != nil && rec.Status.Applicable.Replicas != nil && *rec.Status.Applicable.Replicas > 2
 	})
 	s.Expect(rec.Spec.TargetRef.APIVersion).To(Equal("argoproj.io/v1alpha1"))
-	s.Eventually(func() int64 { return s.rolloutReplicas() }).Should(Equal(int64(4)), "scaled through the subresource")
+	s.Eventually(s.rolloutReplicas).Should(Equal(int64(4)), "scaled through the subresource")
 
 	rs := &appsv1.ReplicaSet{}
 	s.Expect(s.get("web-"+rolloutHash, rs)).To(Succeed())

@@ -50,8 +50,10 @@ func TestAPodOfAConfiguredKindBelongsToItThroughItsReplicaSet(t *testing.T) {
 		wantAPIVersion         string
 	}{
 		"through its ReplicaSet": {
-			"apps/v1", "ReplicaSet", "web-6d8f9c7b5d", map[string]string{"rollouts-pod-template-hash": "6d8f9c7b5d"},
-			owner.Workload{Kind: "Rollout", Name: "web"}, "argoproj.io/v1alpha1",
+			"apps/v1", "ReplicaSet", "web-6d8f9c7b5d",
+			map[string]string{"rollouts-pod-template-hash": "6d8f9c7b5d"},
+			owner.Workload{Kind: "Rollout", Name: "web"},
+			"argoproj.io/v1alpha1",
 		},
 		"not where the label does not fit": {
 			"apps/v1", "ReplicaSet", "web-a", map[string]string{"rollouts-pod-template-hash": "b"}, owner.Workload{Kind: "ReplicaSet", Name: "web-a"}, "apps/v1",
