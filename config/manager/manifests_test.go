@@ -154,7 +154,10 @@ func TestTheWebhookIsCalledWhereItListens(t *testing.T) {
 		}
 	}
 	slices.Sort(paths)
-	want := []string{"/mutate-namespaces", "/mutate-pods", "/mutate-workloads", "/validate-loadline", "/validate-namespaces", "/validate-workloads"}
+	want := []string{
+		"/advise-autoscalers", "/advise-workloads", "/mutate-namespaces", "/mutate-pods", "/mutate-workloads",
+		"/validate-loadline", "/validate-namespaces", "/validate-workloads",
+	}
 	if !slices.Equal(paths, want) {
 		t.Errorf("got %q, want %q", paths, want)
 	}

@@ -153,8 +153,10 @@ func TestTheUpdaterChangesOnlyTheMinimumOfAnAutoscaler(t *testing.T) {
 		"another annotation": {func(h *autoscalingv2.HorizontalPodAutoscaler) { h.Annotations["team"] = "cart" }, "only annotations of loadline.dev/"},
 		"the maximum":        {func(h *autoscalingv2.HorizontalPodAutoscaler) { h.Spec.MaxReplicas = 90 }, onlyMinimum},
 		"another target":     {func(h *autoscalingv2.HorizontalPodAutoscaler) { h.Spec.ScaleTargetRef.Name = "db" }, onlyMinimum},
-		"another metric":     {func(h *autoscalingv2.HorizontalPodAutoscaler) { h.Spec.Metrics = nil }, onlyMinimum},
-		"an owner":           {func(h *autoscalingv2.HorizontalPodAutoscaler) { h.OwnerReferences = ownedBy("Node", "node-0") }, onlyMinimum},
+		"another metric": {func(h *autoscalingv2.HorizontalPodAutoscaler) {
+			h.Spec.Metrics[0].Resource.Target.AverageUtilization = new(int32(10))
+		}, onlyMinimum},
+		"an owner": {func(h *autoscalingv2.HorizontalPodAutoscaler) { h.OwnerReferences = ownedBy("Node", "node-0") }, onlyMinimum},
 		"how it behaves": {func(h *autoscalingv2.HorizontalPodAutoscaler) {
 			h.Spec.Behavior = &autoscalingv2.HorizontalPodAutoscalerBehavior{ScaleUp: &autoscalingv2.HPAScalingRules{StabilizationWindowSeconds: new(int32(9))}}
 		}, onlyMinimum},

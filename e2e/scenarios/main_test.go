@@ -105,7 +105,8 @@ func past(now time.Time) ([]shop.Workload, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the recorded traces: %w", err)
 	}
-	return slices.Concat(all, crowd(), replayShop, tempoShop, gitOpsShop, minimumShop, cleanupShop, rolloutShop, dryRunShop, initialShop, untouchedShop, optOutShop, autoShop, budgetShop, replicaShop, saleShop,
+	return slices.Concat(all, crowd(), replayShop, tempoShop, gitOpsShop, minimumShop, cleanupShop, rolloutShop, dryRunShop,
+		initialShop, untouchedShop, optOutShop, autoShop, budgetShop, replicaShop, saleShop,
 		killedShop, outageShop, webhookShop, refusalShop, restartShop, limitShop, sidecarShop, meshShop, warningShop, boundedShop, quotaShop, crowdedShop,
 		canaryShop, rollbackShop, revertedShop), nil
 }
