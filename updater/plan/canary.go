@@ -63,9 +63,9 @@ func mayHaveEvicted(w Workload) bool {
 }
 
 // tries reports whether the pod shows what the present revision does: it was lowered to it, or came with it and needs no resize. A
-// pod that was only given more shows nothing.
+// pod that was only given more shows nothing, and neither does one whose node cannot resize it.
 func tries(w Workload, pod Pod) bool {
-	if pod.Change.IsZero() || Mismatch(w, pod) != "" {
+	if pod.Change.IsZero() || Mismatch(w, pod) != "" || pod.Resize.State == ResizeInfeasible || pod.Resize.State == ResizeError {
 		return false
 	}
 	if pod.Mark != nil && pod.Mark.Revision == w.Revision {
@@ -91,7 +91,8 @@ func notYetWell(now time.Time, w Workload, pod Pod) *Refused {
 	}
 }
 
-// needsTrial reports whether an action waits for the trial. A resize that only raises takes nothing away from a pod that runs.
+// needsTrial reports whether an action waits for the trial. A resize that only raises takes nothing away from a pod that runs; of one
+// that does both, the raise goes ahead, see raiseOnly.
 // An eviction disturbs, so it waits even where it raises; but not for a pod that will be killed if it waits.
 func needsTrial(w Workload, pod Pod, action Action) bool {
 	switch action.Kind {
@@ -104,9 +105,25 @@ func needsTrial(w Workload, pod Pod, action Action) bool {
 	}
 }
 
-// endangered reports whether a container has less memory than what killed one like it.
+// raiseOnly is the part of a resize that takes nothing away, and false if there is none.
+func (p *planner) raiseOnly(c candidate) (candidate, bool) {
+	raised := map[string]apply.Resources{}
+	for name, want := range c.Containers {
+		have := c.pod.Present[name]
+		if want = restrict(want, have, Fixed{}, true); want != have {
+			raised[name] = want
+		}
+	}
+	if c.Kind != Resize || len(raised) == 0 || apply.WouldChangeQOS(c.pod.Present, raised) {
+		return c, false
+	}
+	c.Containers, c.Mark = raised, p.mark(c.workload, c.pod, raised)
+	return c, true
+}
+
+// endangered reports whether a container runs with less memory than what killed one like it.
 func endangered(w Workload, pod Pod) bool {
-	for name, have := range pod.Present {
+	for name, have := range pod.Actual {
 		if floor := w.OOMFloorBytes[name]; cmp.Or(have.Limits.MemoryBytes, have.Requests.MemoryBytes) < floor {
 			return true
 		}

@@ -99,11 +99,12 @@ func Plan(now time.Time, snapshot Snapshot, budget Budget) Result {
 	slices.SortStableFunc(candidates, mostUrgentFirst)
 	p.waiting = scarce(snapshot, candidates)
 	for _, c := range candidates {
-		if refused := p.spend(c); refused != nil {
+		action, refused := p.spend(c)
+		if refused != nil {
 			p.skip(c.workload, c.Pod, refused)
 			continue
 		}
-		p.result.Actions = append(p.result.Actions, c.Action)
+		p.result.Actions = append(p.result.Actions, action)
 	}
 	slices.SortStableFunc(p.result.Skips, func(a, b Skip) int {
 		return cmp.Or(compareKeys(a.Workload, b.Workload), cmp.Compare(a.Pod, b.Pod))
@@ -207,24 +208,28 @@ func cures(p Pod, a Action) bool {
 	})
 }
 
-// spend takes an action out of the trial's room and the budgets, or says what is in its way.
-func (p *planner) spend(c candidate) *Refused {
+// spend takes an action out of the trial's room and the budgets, or says what is in its way. Where the trial has no room, it
+// returns the part of the action that does not need any.
+func (p *planner) spend(c candidate) (Action, *Refused) {
 	trial := p.trials[c.Workload]
 	if trial.passed || !needsTrial(c.workload, c.pod, c.Action) {
-		return p.spendBudget(c)
+		return c.Action, p.spendBudget(c)
 	}
 	if trial.room <= 0 {
-		if trial.waiting != nil {
-			return trial.waiting
+		if relief, ok := p.raiseOnly(c); ok {
+			return relief.Action, p.spendBudget(relief)
 		}
-		return refuse(SkipWatching, "revision %s is tried on other pods first", c.Revision)
+		if trial.waiting != nil {
+			return c.Action, trial.waiting
+		}
+		return c.Action, refuse(SkipWatching, "revision %s is tried on other pods first", c.Revision)
 	}
 	refused := p.spendBudget(c)
 	if refused == nil {
 		trial.room--
 		p.trials[c.Workload] = trial
 	}
-	return refused
+	return c.Action, refused
 }
 
 // spendBudget takes an action out of the budgets, or says which one is empty.

@@ -143,3 +143,50 @@ func TestACanaryThatIsWellIsFollowedByAllOthers(t *testing.T) {
 		}
 	})
 }
+
+func TestWhileACanaryIsWatchedTheOthersGetWhatTheyHaveTooLittleOf(t *testing.T) {
+	mixed := requests(2000, 128) // too much CPU, too little memory
+	w := checkout(pod("a", mixed), pod("b", mixed))
+	w.Disruption.CanaryPods, w.Disruption.Observe = 1, 10*time.Minute
+	actions := plan.Plan(now, open(w), plenty).Actions
+	if len(actions) != 2 {
+		t.Fatalf("%d actions, want both pods resized", len(actions))
+	}
+	if got := actions[0].Containers["app"].Requests; got.CPUMillis != 450 || got.MemoryBytes != 512*apply.MiB {
+		t.Errorf("the first pod gets %+v, want all of the revision", got)
+	}
+	if got := actions[1].Containers["app"].Requests; got.CPUMillis != 2000 || got.MemoryBytes != 512*apply.MiB {
+		t.Errorf("the second pod gets %+v, want the memory and no less CPU", got)
+	}
+	if actions[1].Mark.Lowers {
+		t.Error("the second pod is marked as lowered")
+	}
+}
+
+func TestAPodWhoseNodeCannotResizeItIsNoCanary(t *testing.T) {
+	stuck := lowered("stuck")
+	stuck.Actual, stuck.Resize = large, plan.ResizeStatus{State: plan.ResizeInfeasible, Message: "no"}
+	w := checkout(stuck, pod("b", large))
+	w.Disruption.CanaryPods, w.Disruption.Observe = 1, 10*time.Minute
+	actions := plan.Plan(now, open(w), plenty).Actions
+	if len(actions) != 1 || actions[0].Pod != "b" {
+		t.Errorf("actions = %+v, want the other pod tried", actions)
+	}
+}
+
+func TestAnEvictionWaitsForTheCanaryUnlessAKillIsToBeFeared(t *testing.T) {
+	cramped := func(name string) plan.Pod {
+		p := pod(name, requests(500, 128))
+		p.ResizeSupported = false
+		return p
+	}
+	w := checkout(cramped("a"), cramped("b"), cramped("c"), cramped("d"))
+	w.Disruption.CanaryPods, w.Disruption.Observe, w.Disruption.MaxUnavailable.StrVal = 1, 10*time.Minute, "50%"
+	if got := len(plan.Plan(now, open(w), plenty).Actions); got != 1 {
+		t.Errorf("%d evictions, want one to try", got)
+	}
+	w.OOMFloorBytes = map[string]int64{"app": 300 * apply.MiB}
+	if got := len(plan.Plan(now, open(w), plenty).Actions); got != 2 {
+		t.Errorf("%d evictions of pods that will be killed, want as many as may be unavailable", got)
+	}
+}
