@@ -75,7 +75,7 @@ func (e *Engine) tenants(ctx context.Context, in *Input) ([]tenant, []*corev1.Po
 	counted, strangers := map[owner.Workload][]*corev1.Pod{}, []*corev1.Pod(nil)
 	for i := range pods.Items {
 		pod := &pods.Items[i]
-		if of, ok := owner.Of(pod); ok {
+		if of, ok := e.Kinds.Of(pod); ok {
 			counted[of] = append(counted[of], pod)
 		} else {
 			strangers = append(strangers, pod)

@@ -113,6 +113,7 @@ func TestReplicas(t *testing.T) {
 		{"more pods at once", pods(4, 7), 7, "change"},
 		{"at most twice as many at once", pods(4, 20), 8, "step"},
 		{"fewer pods", pods(4, 3), 3, "change"},
+		{"at most half of them fewer at once", pods(10, 2), 5, "step"},
 		{"none where a person set 0", pods(0, 3), 0, ""},
 		{"none where an autoscaler decides", pods(4, 7).with(func(in *Input) { in.HPA.Owner = "HorizontalPodAutoscaler/app" }), 0, "hpa"},
 		{"the present one where somebody set it lately", pods(4, 7).with(func(in *Input) { in.ReplicasYield = "kubectl set it" }), 4, "yield"},

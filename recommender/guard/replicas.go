@@ -11,7 +11,7 @@ import (
 //   - the present number where somebody else set it lately;
 //   - none where an autoscaler owns the number or a person set it to 0;
 //   - the number in force, if there is one, without a new one or with a history shorter than a day;
-//   - at most MaxStep from the present number, at least one;
+//   - at most MaxStep from the present number, and down at most as far as requests go in one step, but at least one;
 //   - fewer pods only with a week of history, outside event windows, and LowerAfter after the last time.
 func sizeReplicas(d *draft) {
 	p, present := d.in.Proposal.Replicas, d.in.CurrentReplicas
@@ -75,6 +75,9 @@ func (d *draft) stepReplicas() {
 		return
 	}
 	present := d.in.CurrentReplicas
+	if down := d.in.Behavior.Down.MaxStep; d.replicas < present && down > 0 {
+		step = min(step, down)
+	}
 	most := int32(min(max(1, math.Floor(float64(present)*step)), math.MaxInt32/2))
 	bounded := min(max(d.replicas, present-most), int32(min(int64(present)+int64(most), math.MaxInt32)))
 	if bounded != d.replicas {
