@@ -39,7 +39,7 @@ func TestWhatIsStoredIsWithinTheLimitRangeAndItsPodsAreAdmitted(t *testing.T) {
 	})
 	s.Expect(describe(rec)).To(ContainSubstring("LimitRange team allows a container at most 450Mi"))
 	for _, pod := range s.rollOut("web") {
-		s.Expect(requestsOf(pod)).To(Equal(amounts("200m", "450Mi")))
+		s.Expect(requestsOf(pod)).To(Equal(amounts("199m", "450Mi")), "as much as it may have without becoming Guaranteed")
 		s.Expect(limitsOf(pod)).To(Equal(amounts("200m", "450Mi")), "what the namespace gives by default")
 	}
 
