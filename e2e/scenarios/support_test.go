@@ -24,7 +24,7 @@ import (
 )
 
 // patience bounds every wait. What is waited for usually takes a few seconds.
-const patience = 60 * time.Second
+const patience = 3 * time.Minute
 
 // scene is one scenario's namespace and what a test does in it.
 type scene struct {
