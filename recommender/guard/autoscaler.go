@@ -15,10 +15,18 @@ const (
 )
 
 // raiseAutoscaler raises the minimum of an autoscaler while advice asks for more pods than it would have. It never goes
-// back before the event is over, nor over the autoscaler's maximum, which is for people to raise.
+// back before the event is over, nor over the autoscaler's maximum, which is for people to raise. A history that got lost in the
+// middle of an event must not take back what was decided with it.
 func raiseAutoscaler(d *draft) {
-	want, hpa := d.in.Proposal.Replicas.AutoscalerMin, d.in.HPA
-	if hpa.Owner == "" || want <= 0 {
+	proposal, hpa := d.in.Proposal.Replicas, d.in.HPA
+	want := proposal.AutoscalerMin
+	switch {
+	case hpa.Owner == "":
+		return
+	case want <= 0:
+		if applied := d.in.Applicable; proposal.Target <= 0 && applied != nil && applied.AutoscalerMin != nil {
+			d.keepAutoscaler("proposal", "nothing is proposed")
+		}
 		return
 	}
 	if before := d.in.Previous; before != nil && before.AutoscalerMin != nil {
@@ -28,16 +36,19 @@ func raiseAutoscaler(d *draft) {
 		d.find(FindingAutoscalerMaximum, fmt.Sprintf("%s goes up to %d pods; %d are expected to be needed", hpa.Owner, hpa.Max, want))
 		want = hpa.Max
 	}
-	if want <= hpa.Min {
-		return
+	if want > hpa.Min {
+		d.raiseMinimum(want)
 	}
-	hours := d.shortestCPUHistory()
+}
+
+// raiseMinimum raises it unless something is against that.
+func (d *draft) raiseMinimum(want int32) {
+	hpa, hours := d.in.HPA, d.shortestCPUHistory()
 	switch {
 	case d.frozenReplicas():
-		d.because("", "window", fmt.Sprintf("minReplicas of %s is not raised to %d: nothing may change now", hpa.Owner, want))
+		d.keepAutoscaler("window", "nothing may change now")
 	case hours < hoursToRaise:
-		d.because("", "ladder", fmt.Sprintf("minReplicas of %s is not raised to %d: there are %d h of history, %d are needed",
-			hpa.Owner, want, hours, hoursToRaise))
+		d.keepAutoscaler("ladder", fmt.Sprintf("there are %d h of history, %d are needed", hours, hoursToRaise))
 	case hpa.KeptBy != "":
 		d.find(FindingAutoscalerMinimum, fmt.Sprintf("raise minReplicas of %s from %d to %d: Loadline must not, %s", hpa.Owner, hpa.Min, want, hpa.KeptBy))
 	case d.in.Policy.Replicas.Mode != modeAuto:
@@ -46,6 +57,17 @@ func raiseAutoscaler(d *draft) {
 		d.autoscalerMin = want
 		d.because("", "change", fmt.Sprintf("minReplicas of %s %d → %d", hpa.Owner, hpa.Min, want))
 	}
+}
+
+// keepAutoscaler leaves the minimum as it is in force.
+func (d *draft) keepAutoscaler(rule, why string) {
+	applied := d.in.Applicable
+	if applied == nil || applied.AutoscalerMin == nil || d.in.HPA.KeptBy != "" || d.in.Policy.Replicas.Mode != modeAuto {
+		d.because("", rule, fmt.Sprintf("minReplicas of %s is not raised: %s", d.in.HPA.Owner, why))
+		return
+	}
+	d.autoscalerMin = *applied.AutoscalerMin
+	d.because("", rule, fmt.Sprintf("minReplicas of %s stays raised to %d: %s", d.in.HPA.Owner, d.autoscalerMin, why))
 }
 
 func (d *draft) find(kind, message string) {

@@ -167,6 +167,14 @@ func TestTheMinimumOfAnAutoscalerFollowsAnEvent(t *testing.T) {
 		{"not where KEDA keeps it", event(6, func(in *Input) { in.HPA.KeptBy = "KEDA's ScaledObject app owns it" }), 0, FindingAutoscalerMinimum},
 		{"not unless the number of pods may be changed", event(6, func(in *Input) { in.Policy.Replicas.Mode = "recommend" }), 0, FindingAutoscalerMinimum},
 		{"not in the first day", event(6, func(*Input) {}).history(20), 0, "ladder"},
+		{"not lost when the history is", event(0, func(in *Input) {
+			in.Proposal.Replicas.Target, in.Applicable = 0, &apply.Values{AutoscalerMin: new(int32(7))}
+		}), 7, "proposal"},
+		{"not lost when the history is short", event(8, func(in *Input) { in.Applicable = &apply.Values{AutoscalerMin: new(int32(7))} }).history(20), 7, "ladder"},
+		{"not lost inside a freeze", event(8, func(in *Input) {
+			in.Applicable = &apply.Values{AutoscalerMin: new(int32(7))}
+			in.Windows = []Window{{Start: now, End: now.Add(1), Freeze: true, Reason: "freeze"}}
+		}), 7, "window"},
 		{"not inside a freeze", event(6, func(in *Input) {
 			in.Windows = []Window{{Start: now, End: now.Add(1), Freeze: true, Reason: "freeze"}}
 		}), 0, "window"},
