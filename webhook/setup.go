@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"time"
@@ -14,6 +15,7 @@ import (
 	ctrlwebhook "sigs.k8s.io/controller-runtime/pkg/webhook"
 
 	"github.com/loadline-dev/loadline/internal/owner"
+	"github.com/loadline-dev/loadline/webhook/certs"
 )
 
 // Paths of the handlers, as the webhook configurations name them.
@@ -71,7 +73,10 @@ func Setup(mgr manager.Manager, o Options) error {
 	if err := prepareCache(context.Background(), mgr.GetCache()); err != nil {
 		return fmt.Errorf("set up the webhook: %w", err)
 	}
-	s := ctrlwebhook.NewServer(ctrlwebhook.Options{Host: o.Host, Port: o.Port, CertDir: o.CertDir})
+	served := certs.Serve(o.CertDir, func(err error) { o.Log.Error(err, "the certificate from before is still served") })
+	s := ctrlwebhook.NewServer(ctrlwebhook.Options{
+		Host: o.Host, Port: o.Port, TLSOpts: []func(*tls.Config){func(c *tls.Config) { c.GetCertificate = served.Certificate }},
+	})
 	h, err := register(s, cached{mgr.GetCache()}, mgr.GetEventRecorder("loadline.dev/webhook"), o)
 	if err != nil {
 		return fmt.Errorf("set up the webhook: %w", err)
@@ -82,7 +87,7 @@ func Setup(mgr manager.Manager, o Options) error {
 	if err := mgr.AddReadyzCheck("webhook", s.StartedChecker()); err != nil {
 		return fmt.Errorf("set up the webhook: %w", err)
 	}
-	return mgr.Add(&lateServer{server: s, certsReady: o.CertsReady})
+	return mgr.Add(&lateServer{server: s, certsReady: o.CertsReady, served: served})
 }
 
 // caches is everything that handlers look at.
@@ -127,6 +132,7 @@ func register(s ctrlwebhook.Server, look caches, recorder events.EventRecorder, 
 type lateServer struct {
 	server     ctrlwebhook.Server
 	certsReady <-chan struct{}
+	served     *certs.Served
 }
 
 var _ manager.LeaderElectionRunnable = (*lateServer)(nil)
@@ -142,6 +148,9 @@ func (s *lateServer) Start(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		}
+	}
+	if _, err := s.served.Certificate(nil); err != nil {
+		return err
 	}
 	return s.server.Start(ctx)
 }

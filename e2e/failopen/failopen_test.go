@@ -71,14 +71,14 @@ func TestPodsAreCreatedHoweverTheWebhookBreaks(t *testing.T) {
 func (f fixture) healthy(t *testing.T) {
 	t.Helper()
 	NewWithT(t).Eventually(func() int { return f.create(t, traffic{deployment: "web", pods: 1, atOnce: 1}).injected }).
-		WithTimeout(30*time.Second).WithPolling(100*time.Millisecond).Should(Equal(1), "new pods are injected")
+		WithTimeout(2*time.Minute).WithPolling(100*time.Millisecond).Should(Equal(1), "new pods are injected")
 }
 
 // broken waits until new pods are not injected.
 func (f fixture) broken(t *testing.T) {
 	t.Helper()
 	NewWithT(t).Eventually(func() int { return f.create(t, traffic{deployment: "web", pods: 1, atOnce: 1}).asWritten }).
-		WithTimeout(30*time.Second).WithPolling(100*time.Millisecond).Should(Equal(1), "new pods are as they were written")
+		WithTimeout(2*time.Minute).WithPolling(100*time.Millisecond).Should(Equal(1), "new pods are as they were written")
 }
 
 // allAsWritten creates pods and expects that none was changed or refused.
@@ -109,7 +109,7 @@ func (f fixture) panics(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- mgr.Start(ctx) }()
-	g.Eventually(f.listens).WithTimeout(30 * time.Second).Should(BeTrue())
+	g.Eventually(f.listens).WithTimeout(2 * time.Minute).Should(BeTrue())
 
 	const pods = 100
 	f.allAsWritten(t, traffic{deployment: "web", pods: pods, atOnce: atOnce})
@@ -143,7 +143,7 @@ func (f fixture) cacheIsLate(t *testing.T) {
 	g.Expect(known.injected).To(Equal(100), "what was known before is still known")
 
 	between.thaw()
-	g.Eventually(func() int { return f.create(t, traffic{deployment: "newcomer", pods: 1, atOnce: 1}).injected }).WithTimeout(30 * time.Second).Should(Equal(1))
+	g.Eventually(func() int { return f.create(t, traffic{deployment: "newcomer", pods: 1, atOnce: 1}).injected }).WithTimeout(2 * time.Minute).Should(Equal(1))
 	f.restart(t, nil)
 }
 
@@ -216,6 +216,11 @@ func (f fixture) stop(t *testing.T) {
 func (f fixture) start(t *testing.T, change func(*exec.Cmd)) {
 	t.Helper()
 	f.loadline.Change = change
+	t.Cleanup(func() {
+		if p := f.loadline.Process(install.Webhook); t.Failed() && p != nil {
+			t.Logf("the end of %s:\n%s", p.LogFile(), p.LogTail(30))
+		}
+	})
 	NewWithT(t).Expect(f.loadline.Start(t.Context(), install.Webhook)).To(Succeed())
 }
 

@@ -1,8 +1,8 @@
 // Package certs keeps the certificate of the admission server valid in a cluster without cert-manager.
 //
 // The state is one Secret, which the manifests ship empty. cert-controller fills it, renews it 90 days before it expires, and
-// writes the CA into the webhook configurations; this package copies the Secret into the directory that the server watches.
-// No Secret volume is involved, so a renewed certificate is served within milliseconds and not when the kubelet next syncs.
+// writes the CA into the webhook configurations; this package copies the Secret into the directory that the server reads.
+// No Secret volume is involved, so a renewed certificate is served at the next handshake and not when the kubelet next syncs.
 package certs
 
 import (
