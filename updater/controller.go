@@ -159,13 +159,18 @@ func (c *controller) reserve(ctx context.Context, actions []plan.Action) []plan.
 // observe notes what became of earlier changes: harm, sizes that did not stay, and what nodes said about resizes.
 func (c *controller) observe(now time.Time, v view) {
 	present := map[plan.Key]bool{}
+	stale := 0
 	for i := range v.subjects {
 		s := &v.subjects[i]
 		present[s.Key] = true
+		if s.Stale && s.Mode != v1alpha1.ModeOff { // Nobody refreshes what has opted out.
+			stale++
+		}
 		if s.Mode.Admits() && s.Revision != "" {
 			c.watch(now, s)
 		}
 	}
+	c.metrics.stale.Set(float64(stale))
 	c.ledger.tidy(now, present)
 }
 

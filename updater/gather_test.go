@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
@@ -236,6 +237,18 @@ func TestSizesAreStaleOnceTheRecommenderIsSilentForADay(t *testing.T) {
 		stored(objects).Status.ObservedTime = new(metav1.NewTime(start.Add(-ago)))
 		if got := seen(t, objects).Stale; got != want {
 			t.Errorf("after %s: stale = %v, want %v", ago, got, want)
+		}
+	}
+}
+
+func TestStaleSizesAreCountedWhereSomebodyOptedIn(t *testing.T) {
+	w := newWorld(t, shop(500)...)
+	w.clock.Step(25 * time.Hour)
+	for mode, want := range map[string]float64{"auto": 1, "dry-run": 1, "off": 0} {
+		w.annotate(map[string]string{v1alpha1.AnnotationMode: mode})
+		w.round()
+		if got := testutil.ToFloat64(w.controller.metrics.stale); got != want {
+			t.Errorf("mode %s: %v stale Recommendations, want %v", mode, got, want)
 		}
 	}
 }

@@ -13,6 +13,7 @@ type metrics struct {
 	actions       *prometheus.CounterVec
 	skips         *prometheus.GaugeVec
 	drifted       prometheus.Gauge
+	stale         prometheus.Gauge
 	gateOpen      prometheus.Gauge
 	killSwitch    prometheus.Gauge
 	breaker       *prometheus.GaugeVec
@@ -51,6 +52,10 @@ func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
 		drifted: prometheus.NewGauge(prometheus.GaugeOpts{
 			Namespace: namespace, Subsystem: subsystem, Name: "drifted_pods",
 			Help: "Pods that differed from their Recommendation in the last round, without those that only have too much and keep it until they are replaced.",
+		}),
+		stale: prometheus.NewGauge(prometheus.GaugeOpts{
+			Namespace: namespace, Subsystem: subsystem, Name: "stale_recommendations",
+			Help: "Recommendations of opted-in workloads whose sizes the recommender has not confirmed for too long, in the last round.",
 		}),
 		gateOpen: prometheus.NewGauge(prometheus.GaugeOpts{
 			Namespace: namespace, Subsystem: subsystem, Name: "gate_open",
@@ -97,7 +102,7 @@ func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
 	}
 	var errs []error
 	for _, c := range []prometheus.Collector{
-		m.actions, m.skips, m.drifted, m.gateOpen, m.killSwitch, m.breaker, m.signals, m.thresholds, m.probeSeconds, m.probeFailures, m.roundSeconds, m.roundErrors, m.badOriginals,
+		m.actions, m.skips, m.drifted, m.stale, m.gateOpen, m.killSwitch, m.breaker, m.signals, m.thresholds, m.probeSeconds, m.probeFailures, m.roundSeconds, m.roundErrors, m.badOriginals,
 	} {
 		errs = append(errs, registerer.Register(c))
 	}

@@ -122,6 +122,9 @@ func setUpLogging(std streams) {
 
 // runRole runs the parts of a role until the context ends or one of them fails.
 func runRole(ctx context.Context, r role, cfg config.Config, restConfig *rest.Config) error {
+	if err := registerBuild(metrics.Registry, r.parts); err != nil {
+		return err
+	}
 	scheme := runtime.NewScheme()
 	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
 	utilruntime.Must(v1alpha1.AddToScheme(scheme))
