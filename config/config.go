@@ -143,6 +143,9 @@ type CertMode string
 const (
 	// CertSelfSigned: the webhook makes and rotates its own certificate and keeps it in a Secret.
 	CertSelfSigned CertMode = "self-signed"
+	// CertFromSecret: somebody else, such as cert-manager, keeps the certificate in a Secret and its CA in the webhook
+	// configurations. The webhook takes over what is in the Secret at once.
+	CertFromSecret CertMode = "secret"
 	// CertFiles: tls.crt and tls.key lie in CertDir and are read again when they change.
 	CertFiles CertMode = "files"
 )
@@ -156,7 +159,8 @@ type Webhook struct {
 	CertMode CertMode `json:"certMode"`
 	// CertDir holds tls.crt and tls.key.
 	CertDir string `json:"certDir"`
-	// CertSecret in the operator's namespace holds the certificate in mode self-signed. It must exist, and may be empty.
+	// CertSecret in the operator's namespace holds the certificate in the modes self-signed, where it must exist and may be
+	// empty, and secret, where it may come later.
 	CertSecret string `json:"certSecret"`
 	// ServiceName is the Service that the API server calls; the certificate is made for it.
 	ServiceName string `json:"serviceName"`

@@ -147,6 +147,12 @@ func TestValidate(t *testing.T) {
 		"file certificates without names": {func(c *config.Config) {
 			c.Webhook.CertMode, c.Webhook.CertSecret = config.CertFiles, ""
 		}, ""},
+		"cert-manager's certificate": {func(c *config.Config) {
+			c.Webhook.CertMode, c.Webhook.ServiceName, c.Webhook.MutatingName = config.CertFromSecret, "", ""
+		}, ""},
+		"cert-manager's certificate in no Secret": {func(c *config.Config) {
+			c.Webhook.CertMode, c.Webhook.CertSecret = config.CertFromSecret, ""
+		}, "webhook.certSecret: "},
 
 		"two servers on one port":   {func(c *config.Config) { c.HealthAddress = c.MetricsAddress }, "healthAddress: "},
 		"an address without a port": {func(c *config.Config) { c.HealthAddress = "localhost" }, "must be host:port"},

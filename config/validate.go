@@ -70,9 +70,11 @@ func (v *checks) webhook(at *field.Path, w *Webhook) {
 		v.label(at.Child("serviceName"), w.ServiceName)
 		v.name(at.Child("mutatingName"), w.MutatingName)
 		v.name(at.Child("validatingName"), w.ValidatingName)
+	case CertFromSecret:
+		v.name(at.Child("certSecret"), w.CertSecret)
 	case CertFiles:
 	default:
-		v.add(field.NotSupported(at.Child("certMode"), w.CertMode, []CertMode{CertSelfSigned, CertFiles}))
+		v.add(field.NotSupported(at.Child("certMode"), w.CertMode, []CertMode{CertSelfSigned, CertFromSecret, CertFiles}))
 	}
 	if w.CertDir == "" {
 		v.add(field.Required(at.Child("certDir"), "the folder of tls.crt and tls.key"))

@@ -207,21 +207,32 @@ func setupRecommender(ctx context.Context, mgr ctrl.Manager, cfg config.Config) 
 
 func setupWebhook(_ context.Context, mgr ctrl.Manager, cfg config.Config) error {
 	w := cfg.Webhook
-	var certsReady <-chan struct{}
-	if w.CertMode == config.CertSelfSigned {
-		var err error
-		certsReady, err = certs.Rotate(mgr, certs.Options{
-			Secret:      types.NamespacedName{Namespace: cfg.Namespace, Name: w.CertSecret},
-			ServiceName: w.ServiceName, MutatingName: w.MutatingName, ValidatingName: w.ValidatingName, Dir: w.CertDir,
-		})
-		if err != nil {
-			return err
-		}
+	certsReady, err := setupCertificate(mgr, cfg)
+	if err != nil {
+		return err
+	}
+	if err := metrics.Registry.Register(certs.Expiry(w.CertDir)); err != nil {
+		return fmt.Errorf("register metrics: %w", err)
 	}
 	return webhook.Setup(mgr, webhook.Options{
 		Excluded: cfg.Excluded, Host: w.Host, Port: w.Port, CertDir: w.CertDir, CertsReady: certsReady,
 		StaleAfter: cfg.Recommender.StaleAfter.Duration, YieldFor: cfg.Scaling.YieldFor.Duration, Kinds: cfg.Scaling.Owners(), Registerer: metrics.Registry, Log: mgr.GetLogger(),
 	})
+}
+
+// setupCertificate returns a channel that is closed once the webhook's certificate is in its directory, or nil if it is there.
+func setupCertificate(mgr ctrl.Manager, cfg config.Config) (<-chan struct{}, error) {
+	w, secret := cfg.Webhook, types.NamespacedName{Namespace: cfg.Namespace, Name: cfg.Webhook.CertSecret}
+	switch w.CertMode {
+	case config.CertSelfSigned:
+		return certs.Rotate(mgr, certs.Options{
+			Secret: secret, ServiceName: w.ServiceName, MutatingName: w.MutatingName, ValidatingName: w.ValidatingName, Dir: w.CertDir,
+		})
+	case config.CertFromSecret:
+		return certs.Follow(mgr, secret, w.CertDir)
+	default:
+		return nil, nil // files: nothing to wait for
+	}
 }
 
 func setupUpdater(_ context.Context, mgr ctrl.Manager, cfg config.Config) error {

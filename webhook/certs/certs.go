@@ -1,8 +1,9 @@
-// Package certs keeps the certificate of the admission server valid in a cluster without cert-manager.
+// Package certs brings the certificate of the admission server from a Secret to the server.
 //
-// The state is one Secret, which the manifests ship empty. cert-controller fills it, renews it 90 days before it expires, and
-// writes the CA into the webhook configurations; this package copies the Secret into the directory that the server reads.
-// No Secret volume is involved, so a renewed certificate is served at the next handshake and not when the kubelet next syncs.
+// Without cert-manager the manifests ship that Secret empty. cert-controller fills it, renews it 90 days before it expires, and
+// writes the CA into the webhook configurations. With cert-manager, it does all of that. In both cases this package copies the
+// Secret into the directory that the server reads. No Secret volume is involved, so a renewed certificate is served at the next
+// handshake and not when the kubelet next syncs.
 package certs
 
 import (
@@ -32,16 +33,13 @@ type Options struct {
 // both webhook configurations. Every replica may run it: whoever writes the Secret second is refused by the API server and
 // takes what the first one wrote.
 func Rotate(mgr manager.Manager, o Options) (<-chan struct{}, error) {
-	m := named{Manager: mgr, config: rest.CopyConfig(mgr.GetConfig())}
-	m.config.Wrap(func(next http.RoundTripper) http.RoundTripper {
-		return onlyNamed{next: next, names: map[string]string{
-			"secrets":                         o.Secret.Name,
-			"mutatingwebhookconfigurations":   o.MutatingName,
-			"validatingwebhookconfigurations": o.ValidatingName,
-		}}
+	m := narrow(mgr, map[string]string{
+		"secrets":                         o.Secret.Name,
+		"mutatingwebhookconfigurations":   o.MutatingName,
+		"validatingwebhookconfigurations": o.ValidatingName,
 	})
-	if err := addFiles(m, o); err != nil {
-		return nil, fmt.Errorf("set up certificate files: %w", err)
+	if _, err := addFiles(m, o.Secret, o.Dir); err != nil {
+		return nil, err
 	}
 	ready := make(chan struct{})
 	err := rotator.AddRotator(m, &rotator.CertRotator{
@@ -65,7 +63,20 @@ func Rotate(mgr manager.Manager, o Options) (<-chan struct{}, error) {
 	return ready, nil
 }
 
-// named is a manager whose configuration lists and watches only the objects that Rotate was given, by name. The rotator
+// Follow copies the certificate from a Secret that somebody else writes, such as cert-manager, into a directory. The channel
+// that it returns is closed once a certificate is there. The Secret need not exist yet, and is only read.
+func Follow(mgr manager.Manager, secret types.NamespacedName, dir string) (<-chan struct{}, error) {
+	return addFiles(narrow(mgr, map[string]string{"secrets": secret.Name}), secret, dir)
+}
+
+// narrow returns a manager that lists and watches only the object of the given name, by resource.
+func narrow(mgr manager.Manager, names map[string]string) named {
+	m := named{Manager: mgr, config: rest.CopyConfig(mgr.GetConfig())}
+	m.config.Wrap(func(next http.RoundTripper) http.RoundTripper { return onlyNamed{next: next, names: names} })
+	return m
+}
+
+// named is a manager whose configuration lists and watches only the objects that it was given, by name. The rotator
 // builds its own cache from that configuration, which would otherwise need to read every Secret of the namespace and every
 // webhook configuration of the cluster.
 type named struct {

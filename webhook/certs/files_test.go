@@ -1,37 +1,74 @@
 package certs
 
 import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"maps"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 )
+
+// certificate is a certificate that is valid until the given time, and its key, as a Secret holds them.
+func certificate(t *testing.T, end time.Time) map[string][]byte {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: end.Add(-time.Hour), NotAfter: end}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	encoded, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string][]byte{
+		"tls.crt": pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		"tls.key": pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded}),
+	}
+}
+
+// mustWrite stores a certificate that is good.
+func mustWrite(t *testing.T, dir string, data map[string][]byte) {
+	t.Helper()
+	if stored, err := write(dir, data); err != nil || !stored {
+		t.Fatalf("stored: %v, %v", stored, err)
+	}
+}
 
 func TestTheCertificateIsWrittenTogetherWithItsKey(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "not", "there", "yet")
-	full := map[string][]byte{"tls.crt": []byte("certificate"), "tls.key": []byte("key"), "ca.key": []byte("secret of the CA")}
+	first, renewed := certificate(t, time.Now()), certificate(t, time.Now())
+	first["ca.key"] = []byte("secret of the CA")
 	for _, missing := range []string{"tls.crt", "tls.key"} {
-		half := maps.Clone(full)
+		half := maps.Clone(first)
 		delete(half, missing)
-		if err := write(dir, half); err != nil {
-			t.Fatal(err)
+		if stored, err := write(dir, half); err != nil || stored {
+			t.Fatalf("without %s: stored %v, %v", missing, stored, err)
 		}
 		if _, err := os.Stat(dir); !os.IsNotExist(err) {
 			t.Fatalf("something was written without %s", missing)
 		}
 	}
 
-	for _, content := range []string{"certificate", "renewed certificate"} {
-		full["tls.crt"] = []byte(content)
-		if err := write(dir, full); err != nil {
-			t.Fatal(err)
-		}
+	for _, data := range []map[string][]byte{first, renewed} {
+		mustWrite(t, dir, data)
 		got, err := os.ReadFile(filepath.Join(dir, "tls.crt"))
-		if err != nil || string(got) != content {
-			t.Fatalf("tls.crt holds %q, %v; want %q", got, err, content)
+		if err != nil || !bytes.Equal(got, data["tls.crt"]) {
+			t.Fatalf("tls.crt holds %q, %v; want %q", got, err, data["tls.crt"])
 		}
 	}
 	entries, err := os.ReadDir(dir)
@@ -59,8 +96,23 @@ func TestADirectoryThatCannotBeWrittenIsAnError(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := write(file, map[string][]byte{"tls.crt": {1}, "tls.key": {1}}); err == nil {
+	if stored, err := write(file, certificate(t, time.Now())); err == nil || stored {
 		t.Error("no error for a directory that is a file")
+	}
+}
+
+func TestACertificateWithAForeignKeyLeavesTheOldOneInPlace(t *testing.T) {
+	dir, good, mixed := t.TempDir(), certificate(t, time.Now()), certificate(t, time.Now())
+	mustWrite(t, dir, good)
+	mixed["tls.key"] = certificate(t, time.Now())["tls.key"]
+	if stored, err := write(dir, mixed); err == nil || stored {
+		t.Errorf("stored %v, %v; want an error", stored, err)
+	}
+	if _, err := tls.LoadX509KeyPair(filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")); err != nil {
+		t.Error(err)
+	}
+	if got, err := os.ReadFile(filepath.Join(dir, "tls.key")); err != nil || !bytes.Equal(got, good["tls.key"]) {
+		t.Errorf("the key was replaced, %v", err)
 	}
 }
 

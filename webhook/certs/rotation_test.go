@@ -44,16 +44,23 @@ func TestTheCertificateIsIssuedAndRenewed(t *testing.T) {
 	g := NewWithT(t)
 	log.SetLogger(testr.New(t))
 	admin, cfg := startAPIServer(t)
-	dir := t.TempDir()
-	ready := rotate(t, cfg, dir)
+	dir, followed := t.TempDir(), t.TempDir()
+	key := types.NamespacedName{Namespace: namespace, Name: secret}
+	filled := run(t, cfg, func(mgr manager.Manager) (<-chan struct{}, error) { return certs.Follow(mgr, key, followed) })
+	ready := run(t, cfg, func(mgr manager.Manager) (<-chan struct{}, error) {
+		return certs.Rotate(mgr, certs.Options{
+			Secret: key, ServiceName: service, MutatingName: mutating, ValidatingName: validating, Dir: dir,
+		})
+	})
 
 	g.Eventually(ready).WithTimeout(time.Minute).Should(BeClosed())
+	g.Eventually(filled).WithTimeout(time.Minute).Should(BeClosed(), "whoever only follows has it, too")
+	g.Expect(readFile(t, followed)).To(Equal(readFile(t, dir)))
 	first := readFile(t, dir)
 	g.Expect(checkTrust(t.Context(), admin, first)).To(Succeed())
 
 	// An expired certificate and one that is gone are renewed in the same way.
 	var stored corev1.Secret
-	key := client.ObjectKey{Namespace: namespace, Name: secret}
 	g.Expect(admin.Get(t.Context(), key, &stored)).To(Succeed())
 	stored.Data = nil
 	g.Expect(admin.Update(t.Context(), &stored)).To(Succeed())
@@ -65,19 +72,17 @@ func TestTheCertificateIsIssuedAndRenewed(t *testing.T) {
 		}
 		return checkTrust(t.Context(), admin, now)
 	}).WithTimeout(time.Minute).WithPolling(20 * time.Millisecond).Should(Succeed())
+	g.Eventually(func() []byte { return readFile(t, followed) }).WithTimeout(time.Minute).Should(Equal(readFile(t, dir)))
 }
 
-// rotate runs a manager with the rotation until the test ends.
-func rotate(t *testing.T, cfg *rest.Config, dir string) <-chan struct{} {
+// run runs a manager with what is added to it until the test ends.
+func run(t *testing.T, cfg *rest.Config, add func(manager.Manager) (<-chan struct{}, error)) <-chan struct{} {
 	t.Helper()
 	mgr, err := manager.New(cfg, manager.Options{Metrics: metricsserver.Options{BindAddress: "0"}, HealthProbeBindAddress: "0"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	ready, err := certs.Rotate(mgr, certs.Options{
-		Secret:      types.NamespacedName{Namespace: namespace, Name: secret},
-		ServiceName: service, MutatingName: mutating, ValidatingName: validating, Dir: dir,
-	})
+	ready, err := add(mgr)
 	if err != nil {
 		t.Fatal(err)
 	}
