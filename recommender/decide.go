@@ -240,6 +240,7 @@ func (p pass) remember(verdict guard.Decision) Memory {
 	mem := Memory{
 		OOM: p.mem.OOM, Guard: verdict.Memory, AdvisedUntil: p.advisedUntil(), Rollback: p.mem.Rollback, HealthCheck: p.mem.HealthCheck,
 		DeclaredReplicas: cmp.Or(p.in.Declared, p.mem.DeclaredReplicas), Scaling: p.scaling,
+		Template: p.mem.Template.seen(p.now, p.in.Template),
 	}
 	if p.in.Health.Passed && p.mem.Applicable != nil {
 		mem.HealthCheck = &v1alpha1.HealthCheck{Revision: p.mem.Applicable.Revision, Time: metav1.NewTime(p.now)}

@@ -48,7 +48,8 @@ func policyBounds(in Input) advice.PolicyBounds {
 	return bounds
 }
 
-// rollouts are the changes of images that were seen, the newest first. What the image was before is not remembered.
+// rollouts are the changes of images and of the rest of the pod template that were seen, the newest first. What was there before
+// is not remembered.
 func rollouts(now time.Time, in Input, mem Memory) []advice.Rollout {
 	var out []advice.Rollout
 	for _, c := range in.Containers {
@@ -60,6 +61,9 @@ func rollouts(now time.Time, in Input, mem Memory) []advice.Rollout {
 		if !since.IsZero() && now.Sub(since) < rolloutNews {
 			out = append(out, advice.Rollout{Time: since, Change: fmt.Sprintf("container %s: a new image, %s", c.Name, imageID(c.Image))})
 		}
+	}
+	if since := mem.Template.seen(now, in.Template).Since; !since.IsZero() && now.Sub(since) < rolloutNews {
+		out = append(out, advice.Rollout{Time: since, Change: "the pod template, in something else than images and sizes"})
 	}
 	slices.SortStableFunc(out, func(a, b advice.Rollout) int { return b.Time.Compare(a.Time) })
 	for i := range out {

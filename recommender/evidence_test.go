@@ -32,6 +32,7 @@ func TestWhatAnAdvisorIsTold(t *testing.T) {
 	l.in.Forecasts = (&Forecaster{}).Forecasts(l.in, l.now)
 	since := l.now.Add(-5 * time.Hour)
 	mem := Memory{Guard: guard.Memory{Containers: map[string]guard.ContainerMemory{"app": {Image: l.in.Containers[0].Image, ImageSince: since}}}}
+	mem.Template, l.in.Template = Template{ID: "before"}, "after"
 	e := gatherEvidence(l.now, l.in, mem)
 
 	if e.Workload != "Deployment shop/checkout" || e.Priority != "high" || e.Bounds.MinReplicas != 1 || e.Bounds.MaxReplicas != 9 || e.HistoryDays != 7 {
@@ -40,7 +41,8 @@ func TestWhatAnAdvisorIsTold(t *testing.T) {
 	if diff := cmp.Diff([]advice.Throttling{{ID: "T1", Container: "app", Percent: 31}}, e.Throttling); diff != "" {
 		t.Errorf("throttling (-want +got):\n%s", diff)
 	}
-	if len(e.Rollouts) != 1 || !e.Rollouts[0].Time.Equal(since) || !strings.HasPrefix(e.Rollouts[0].Change, "container app: a new image, ") {
+	if len(e.Rollouts) != 2 || !e.Rollouts[0].Time.Equal(l.now) || !strings.HasPrefix(e.Rollouts[0].Change, "the pod template, ") ||
+		!e.Rollouts[1].Time.Equal(since) || !strings.HasPrefix(e.Rollouts[1].Change, "container app: a new image, ") {
 		t.Errorf("rollouts %+v", e.Rollouts)
 	}
 	if len(e.Windows) == 0 || e.Windows[0].Container != "app" || e.Windows[0].PeakCores <= 0 {
@@ -57,6 +59,34 @@ func TestANewImageKeepsTheSizesForADay(t *testing.T) {
 	}
 	if first := l.rec.Status.Advice.Adjustments[0]; first.Kind != "never-shrink" || first.Source != advice.SourceRules {
 		t.Errorf("why is %+v", first)
+	}
+	l.after(25 * time.Hour).look()
+	if left := l.rec.Status.Advice.Adjustments; len(left) != 0 {
+		t.Errorf("a day later there is still %+v", left)
+	}
+}
+
+func TestANewSettingIsARolloutAndNewSizesAreNone(t *testing.T) {
+	template := testkit.Deployment("shop", "checkout", 2).Container("app", "2", "2Gi").Object().Spec.Template.Spec
+	changed := func(change func(*corev1.Container)) string {
+		spec := template.DeepCopy()
+		change(&spec.Containers[0])
+		return templateID(*spec)
+	}
+	l := checkout(t, 14*day)
+	l.in.Template = templateID(template)
+	l.look()
+
+	l.in.Template = changed(func(c *corev1.Container) { c.Resources.Requests = nil })
+	l.after(4 * time.Hour).look()
+	if left := l.rec.Status.Advice.Adjustments; len(left) != 0 {
+		t.Errorf("other sizes were taken for a rollout: %+v", left)
+	}
+
+	l.in.Template = changed(func(c *corev1.Container) { c.Env = []corev1.EnvVar{{Name: "WORKERS", Value: "16"}} })
+	l.after(4 * time.Hour).look()
+	if left := l.rec.Status.Advice.Adjustments; len(left) != 1 || left[0].Kind != "never-shrink" {
+		t.Errorf("a new setting says %+v", left)
 	}
 	l.after(25 * time.Hour).look()
 	if left := l.rec.Status.Advice.Adjustments; len(left) != 0 {

@@ -34,6 +34,7 @@ func (e *Engine) Gather(ctx context.Context, target Target, now time.Time) (Inpu
 		return in, nil
 	}
 	in.TargetUID, in.Replicas = found.uid, found.replicas
+	in.Template = templateID(found.template)
 	in.PodLevel = apply.HasPodLevelResources(&corev1.Pod{Spec: found.template})
 	in.Declared = apply.DeclaredReplicas(found.object, found.replicas)
 	in.Scaled, in.YieldFor = found.object, e.YieldFor

@@ -17,6 +17,7 @@ func MemoryOf(status v1alpha1.RecommendationStatus) Memory {
 	mem := Memory{Guard: guardMemoryOf(status.Memory), Advice: modelAdviceOf(status)}
 	if status.Memory != nil {
 		mem.AdvisedUntil = timeOf(status.Memory.AdvisedUntil)
+		mem.Template = templateOf(status.Memory.Template)
 		mem.Claim, mem.Reach = claimOf(status.Memory.QuotaClaim), reachOf(status.Memory.Unschedulable)
 	}
 	mem.Rollback, mem.HealthCheck = status.Rollback, status.Health
@@ -58,6 +59,7 @@ func memoryStatus(mem Memory) *v1alpha1.DecisionMemory {
 			out.LastGood.Containers[i].Band = v1alpha1.Band{} // follows from the rest
 		}
 	}
+	out.Template = mem.Template.status()
 	out.QuotaClaim, out.Unschedulable = mem.Claim.status(), mem.Reach.status()
 	for name, c := range mem.Guard.Containers {
 		out.Containers = append(out.Containers, v1alpha1.ContainerMemory{

@@ -61,6 +61,8 @@ type Input struct {
 	// maxContainers, of which there are Surplus. They have a part in the pod's QoS class.
 	LeftAlone []corev1.Container
 	Surplus   int
+	// Template is the templateID of the workload's pod template; empty if that is not known.
+	Template string
 	// PodLevel says that the template sets resources for the pod as a whole, so that all its containers are left alone.
 	PodLevel bool
 	// Init names the ordinary init containers among LeftAlone.
@@ -154,6 +156,8 @@ type Memory struct {
 	Candidate, Applicable *Revisioned
 	OOM                   []OOMFloor
 	Guard                 guard.Memory
+	// Template of the workload's pods when it was last seen.
+	Template Template
 	// Claim is what one pod would have without ResourceQuotas; nil where there is none.
 	Claim *Claim
 	// Reach is what was learnt from pods that found no node; nil if none did.

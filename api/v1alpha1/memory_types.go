@@ -33,6 +33,10 @@ type DecisionMemory struct {
 	// +kubebuilder:validation:MaxItems=32
 	Containers []ContainerMemory `json:"containers,omitempty"`
 
+	// template is what was last seen of the workload's pod template.
+	// +optional
+	Template *TemplateMemory `json:"template,omitempty"`
+
 	// lastGood are the sizes that pods had without harm before those in force, without bands. Absent where none are known; a
 	// rollback then gives back what the template asks for.
 	// +optional
@@ -131,4 +135,15 @@ type ContainerMemory struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	MemoryHistoryHours int32 `json:"memoryHistoryHours,omitempty"`
+}
+
+// TemplateMemory is what is remembered of a pod template, to notice a rollout.
+type TemplateMemory struct {
+	// id is a digest of the template without images, sizes and annotations.
+	// +kubebuilder:validation:MaxLength=64
+	ID string `json:"id"`
+
+	// since when the template is so. Absent if it never changed while it was watched.
+	// +optional
+	Since *metav1.Time `json:"since,omitempty"`
 }

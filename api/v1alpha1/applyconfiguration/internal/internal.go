@@ -250,6 +250,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: quotaClaim
       type:
         namedType: com.github.loadline-dev.loadline.api.v1alpha1.QuotaClaim
+    - name: template
+      type:
+        namedType: com.github.loadline-dev.loadline.api.v1alpha1.TemplateMemory
     - name: unschedulable
       type:
         namedType: com.github.loadline-dev.loadline.api.v1alpha1.UnschedulableMemory
@@ -852,6 +855,15 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
+- name: com.github.loadline-dev.loadline.api.v1alpha1.TemplateMemory
+  map:
+    fields:
+    - name: id
+      type:
+        scalar: string
+    - name: since
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: com.github.loadline-dev.loadline.api.v1alpha1.UnschedulableMemory
   map:
     fields:

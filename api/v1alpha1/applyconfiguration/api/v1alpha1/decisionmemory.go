@@ -13,6 +13,8 @@ import (
 type DecisionMemoryApplyConfiguration struct {
 	// containers that were ever sized.
 	Containers []ContainerMemoryApplyConfiguration `json:"containers,omitempty"`
+	// template is what was last seen of the workload's pod template.
+	Template *TemplateMemoryApplyConfiguration `json:"template,omitempty"`
 	// lastGood are the sizes that pods had without harm before those in force, without bands. Absent where none are known; a
 	// rollback then gives back what the template asks for.
 	LastGood *RevisionedValuesApplyConfiguration `json:"lastGood,omitempty"`
@@ -44,6 +46,14 @@ func (b *DecisionMemoryApplyConfiguration) WithContainers(values ...*ContainerMe
 		}
 		b.Containers = append(b.Containers, *values[i])
 	}
+	return b
+}
+
+// WithTemplate sets the Template field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Template field is set to the value of the last call.
+func (b *DecisionMemoryApplyConfiguration) WithTemplate(value *TemplateMemoryApplyConfiguration) *DecisionMemoryApplyConfiguration {
+	b.Template = value
 	return b
 }
 
