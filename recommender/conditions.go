@@ -28,7 +28,6 @@ func condition(kind string, ok bool, reason, message string) metav1.Condition {
 // readyCondition is true when there are sizes that may be used; else it names what is missing first.
 func readyCondition(now time.Time, in Input, d Decision, mem Memory) metav1.Condition {
 	const kind = v1alpha1.ConditionReady
-	hours := historyHours(d)
 	reason, text := in.trouble(now)
 	switch {
 	case mem.Applicable != nil && !in.PodLevel:
@@ -41,13 +40,25 @@ func readyCondition(now time.Time, in Input, d Decision, mem Memory) metav1.Cond
 		return condition(kind, false, reason, text)
 	case d.Guard.Candidate == nil && !measured(in):
 		return condition(kind, false, v1alpha1.ReasonNoHistory, "no measurement of any container was found")
-	case hours < hoursToApply:
-		return condition(kind, false, v1alpha1.ReasonWaitingForHistory,
-			fmt.Sprintf("%d hours of history so far; sizes are shown from 3 hours on and may be applied from %d hours on", hours, hoursToApply))
+	case tooEarly(in, d) != "":
+		return condition(kind, false, v1alpha1.ReasonWaitingForHistory, tooEarly(in, d))
 	case d.Guard.Candidate == nil && len(d.Guard.Trail) > 0:
 		return condition(kind, false, v1alpha1.ReasonNothingToSize, sentenceOf(d.Guard.Trail[len(d.Guard.Trail)-1]))
 	default:
 		return condition(kind, false, heldReason(d.Guard.ApprovedReason.Rule), d.Guard.ApprovedReason.Text)
+	}
+}
+
+// tooEarly tells that the history is too short to apply anything; empty if it is not.
+func tooEarly(in Input, d Decision) string {
+	hours := historyHours(d)
+	switch {
+	case in.batch() && fewRuns(d):
+		return runsText(d)
+	case !in.batch() && hours < hoursToApply:
+		return fmt.Sprintf("%d hours of history so far; sizes are shown from 3 hours on and may be applied from %d hours on", hours, hoursToApply)
+	default:
+		return ""
 	}
 }
 
@@ -60,6 +71,8 @@ func historyCondition(now time.Time, in Input, d Decision) metav1.Condition {
 		return condition(kind, false, reason, text)
 	case !measured(in):
 		return condition(kind, false, v1alpha1.ReasonNoHistory, "no measurement of any container was found")
+	case in.batch():
+		return condition(kind, !fewRuns(d), runsReason(d), runsText(d))
 	case hours < hoursToApply:
 		return condition(kind, false, v1alpha1.ReasonHistoryTooShort, fmt.Sprintf("%d hours of history; %d are needed before anything is applied", hours, hoursToApply))
 	default:

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -25,6 +26,9 @@ func (e *Engine) custom(kind string) client.Object {
 func (e *Engine) apiVersion(kind string) string {
 	if k, ok := e.Kinds.Named(kind); ok {
 		return k.APIVersion
+	}
+	if kind == kindCronJob {
+		return batchv1.SchemeGroupVersion.String()
 	}
 	return appsv1.SchemeGroupVersion.String()
 }

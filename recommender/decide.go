@@ -49,7 +49,7 @@ func Decide(now time.Time, in Input, mem Memory) (Decision, Memory) {
 	p := pass{now: now, in: in, mem: mem, policy: sizingPolicy(in), evidence: evidence, counsel: refined}
 	p.yields, p.scaling = in.yield(now, mem.Scaling)
 	p.forecasts = p.forecastAll()
-	proposal := sizing.Propose(p.sizingInput())
+	proposal := p.propose()
 	bounded, reach := p.guardInput(proposal), p.reach()
 	bounded.Budgets = reach.budget(now)
 	verdict := p.withinQuotas(bounded)
@@ -74,6 +74,14 @@ type pass struct {
 	// yields says whose number of pods is left alone; empty if nobody's. scaling is what is kept on record of it.
 	yields  string
 	scaling apply.Scaling
+}
+
+// propose sizes the workload: a CronJob from its runs, all else from its hours.
+func (p pass) propose() sizing.Proposal {
+	if p.in.batch() {
+		return sizing.ProposeRuns(p.sizingInput())
+	}
+	return sizing.Propose(p.sizingInput())
 }
 
 // forecastAll lets advice adjust the forecast of each container's CPU demand.
@@ -102,7 +110,7 @@ func (p pass) sizingInput() sizing.Input {
 		DemandReason:    why,
 		Ignored:         p.ignored(),
 		Autoscaled:      p.in.HPA.Owner != "",
-		ReplicasFixed:   p.in.HPA.Owner != "" || p.in.Target.Kind == kindDaemonSet || p.in.Settings.Approval == v1alpha1.ApprovalManual || p.in.held(p.now) || p.yields != "",
+		ReplicasFixed:   p.in.HPA.Owner != "" || p.in.Target.Kind == kindDaemonSet || p.in.batch() || p.in.Settings.Approval == v1alpha1.ApprovalManual || p.in.held(p.now) || p.yields != "",
 	}
 	for i, container := range p.in.Containers {
 		past := p.in.History.Containers[container.Name]
@@ -122,6 +130,7 @@ func (p pass) sizingInput() sizing.Input {
 			NextHour:      p.in.Forecasts[container.Name].NextHour,
 			Current:       resourcesOf(container),
 			OOMFloorBytes: oomFloorOf(p.mem.OOM, container.Name),
+			Runs:          p.in.runsOf(container.Name),
 		})
 	}
 	return input
@@ -147,6 +156,7 @@ func (p pass) guardInput(proposal sizing.Proposal) guard.Input {
 		CurrentReplicas: p.in.Replicas,
 		Memory:          p.mem.Guard,
 		Nodes:           p.in.Nodes,
+		Batch:           p.in.batch(),
 		LimitBounds:     p.in.LimitBounds,
 		HPA:             p.in.HPA,
 		ReplicasYield:   p.yields,

@@ -52,6 +52,9 @@ func (f *Forecaster) Forecasts(in Input, now time.Time) map[string]DemandForecas
 	lifetime := refitAfter - time.Duration(in.Target.spread()*float64(refitSpread))
 	kept, result := make(map[string]*fitted, len(in.Containers)), make(map[string]DemandForecast, len(in.Containers))
 	for _, container := range in.Containers {
+		if in.batch() { // Its runs are no demand that goes on.
+			break
+		}
 		usage, ok := in.History.Containers[container.Name]
 		if !ok {
 			continue

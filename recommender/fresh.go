@@ -19,7 +19,7 @@ func (in Input) trouble(now time.Time) (reason, text string) {
 	if in.HistoryProblem != "" {
 		return v1alpha1.ReasonHistoryUnavailable, in.HistoryProblem
 	}
-	if !measured(in) {
+	if !measured(in) || in.batch() { // A CronJob may be silent for weeks.
 		return "", ""
 	}
 	last := lastMeasured(in)
@@ -36,6 +36,9 @@ func (in Input) trouble(now time.Time) (reason, text string) {
 
 // measured reports whether there is any measurement of a container that is sized.
 func measured(in Input) bool {
+	if in.batch() {
+		return len(in.History.Runs) > 0
+	}
 	for _, c := range in.Containers {
 		past := in.History.Containers[c.Name]
 		for _, u := range []forecast.Usage{past.CPUTotal, past.WorkingSet, past.RSS} {

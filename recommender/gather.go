@@ -230,6 +230,7 @@ func (e *Engine) gatherPods(ctx context.Context, in *Input, now time.Time) error
 			}
 		}
 		in.PendingRaises = earliest(in.PendingRaises, pendingRaises(&pods.Items[i]))
+		in.Unmeasured.add(*in, &pods.Items[i], now)
 		if w, ok := waitsForNode(&pods.Items[i], now.Add(-e.Cadence.Unschedulable)); ok {
 			in.Waiting = append(in.Waiting, w)
 		}

@@ -55,9 +55,9 @@ func replicaPolicy(p v1alpha1.ReplicaPolicy, in Input) sizing.ReplicaPolicy {
 	return policy
 }
 
-// replicaMode is what annotations and policy say; of a DaemonSet the nodes decide.
+// replicaMode is what annotations and policy say; of a DaemonSet the nodes decide, and of a CronJob its parallelism.
 func replicaMode(policy v1alpha1.ReplicaMode, in Input) v1alpha1.ReplicaMode {
-	if in.Target.Kind == kindDaemonSet {
+	if in.Target.Kind == kindDaemonSet || in.batch() {
 		return v1alpha1.ReplicasOff
 	}
 	return in.Settings.ReplicaMode(policy)

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
@@ -83,7 +84,7 @@ func prepareCache(ctx context.Context, mgr ctrl.Manager, kinds owner.Kinds, with
 		return fmt.Errorf("index pods by workload: %w", err)
 	}
 	objects := []client.Object{
-		&corev1.Namespace{}, &corev1.Node{}, &corev1.LimitRange{}, &corev1.ResourceQuota{}, &appsv1.Deployment{}, &appsv1.StatefulSet{}, &appsv1.DaemonSet{},
+		&corev1.Namespace{}, &corev1.Node{}, &corev1.LimitRange{}, &corev1.ResourceQuota{}, &appsv1.Deployment{}, &appsv1.StatefulSet{}, &appsv1.DaemonSet{}, &batchv1.CronJob{},
 		&autoscalingv2.HorizontalPodAutoscaler{}, &v1alpha1.Recommendation{}, &v1alpha1.SizingPolicy{},
 	}
 	for _, k := range kinds {
@@ -116,6 +117,7 @@ func (r *Reconciler) setup(mgr ctrl.Manager, workers int, excluded func(namespac
 		Watches(&appsv1.Deployment{}, m.one(kindDeployment), changed).
 		Watches(&appsv1.StatefulSet{}, m.one(kindStatefulSet), changed).
 		Watches(&appsv1.DaemonSet{}, m.one(kindDaemonSet), changed).
+		Watches(&batchv1.CronJob{}, m.one(kindCronJob), changed).
 		Watches(&v1alpha1.Recommendation{}, handler.TypedEnqueueRequestsFromMapFunc(m.recommendation),
 			builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, harmReported()))).
 		Watches(&v1alpha1.SizingPolicy{}, handler.TypedEnqueueRequestsFromMapFunc(m.namespaceOf), builder.WithPredicates(predicate.GenerationChangedPredicate{})).

@@ -60,8 +60,11 @@ func replicaStatus(in Input, d Decision, mem Memory) *v1alpha1.ReplicaStatus {
 	if mem.DeclaredReplicas > 0 {
 		status.Declared = new(mem.DeclaredReplicas)
 	}
-	if in.Target.Kind == kindDaemonSet {
+	switch {
+	case in.Target.Kind == kindDaemonSet:
 		status.Owner = "the DaemonSet controller, by the number of nodes"
+	case in.batch():
+		status.Owner = "the parallelism of the CronJob"
 	}
 	if d.Guard.Replicas > 0 {
 		status.Target = new(d.Guard.Replicas)

@@ -97,6 +97,9 @@ func settingsFindings(in Input) []v1alpha1.Finding {
 	if in.PodLevel {
 		add(v1alpha1.ReasonPodLevelResources, v1alpha1.SeverityWarning, podLevelProblem)
 	}
+	if f, ok := in.Unmeasured.finding(); ok {
+		found = append(found, f)
+	}
 	if in.Surplus > 0 {
 		add("TooManyContainers", v1alpha1.SeverityWarning,
 			fmt.Sprintf("%d containers are left alone: at most %d of one workload are sized", in.Surplus, maxContainers))

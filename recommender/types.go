@@ -27,7 +27,7 @@ const maxContainers = 32
 // Target names a workload.
 type Target struct {
 	Namespace string
-	// Kind is Deployment, StatefulSet or DaemonSet; all of apps/v1.
+	// Kind is Deployment, StatefulSet or DaemonSet of apps/v1, or CronJob of batch/v1.
 	Kind string
 	Name string
 }
@@ -106,6 +106,8 @@ type Input struct {
 	// no node for a while.
 	Free    []guard.Node
 	Waiting []Waiting
+	// Unmeasured are finished runs of a CronJob that left no measurement.
+	Unmeasured Unmeasured
 	// LimitBounds are what the LimitRanges of the namespace ask for. Their defaults are in Containers and LeftAlone already.
 	LimitBounds []apply.LimitBound
 	HPA         guard.HPA
@@ -124,6 +126,9 @@ type Input struct {
 	// Cadence says how far to look and how often to confirm.
 	Cadence Cadence
 }
+
+// batch reports whether the workload runs to its end again and again. Its pods are never changed once they run.
+func (in Input) batch() bool { return in.Target.Kind == kindCronJob }
 
 // held reports whether a person's hold is in force.
 func (in Input) held(now time.Time) bool {

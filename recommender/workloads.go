@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
@@ -17,14 +18,15 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// Kinds that get a Recommendation, all of apps/v1.
+// Kinds that get a Recommendation.
 const (
 	kindDeployment  = "Deployment"
 	kindStatefulSet = "StatefulSet"
 	kindDaemonSet   = "DaemonSet"
+	kindCronJob     = "CronJob"
 )
 
-// workload is what the three kinds have in common.
+// workload is what the kinds have in common.
 type workload struct {
 	uid         types.UID
 	annotations map[string]string
@@ -48,6 +50,8 @@ func (e *Engine) workload(ctx context.Context, target Target) (*workload, error)
 		object = &appsv1.StatefulSet{}
 	case kindDaemonSet:
 		object = &appsv1.DaemonSet{}
+	case kindCronJob:
+		object = &batchv1.CronJob{}
 	default:
 		if object = e.custom(target.Kind); object == nil {
 			return nil, nil
@@ -79,6 +83,9 @@ func workloadOf(object client.Object) *workload {
 		w.surge = surgeOf(o.Spec.Strategy, w.replicas)
 	case *appsv1.StatefulSet:
 		w.template, w.replicas = o.Spec.Template.Spec, replicasOr1(o.Spec.Replicas)
+	case *batchv1.CronJob:
+		job := o.Spec.JobTemplate.Spec
+		w.template, w.replicas = job.Template.Spec, replicasOr1(job.Parallelism)
 	case *appsv1.DaemonSet:
 		w.template, w.replicas = o.Spec.Template.Spec, o.Status.DesiredNumberScheduled
 	case *unstructured.Unstructured:
@@ -119,7 +126,10 @@ type kindList struct {
 // eachWorkload calls visit for every workload of a namespace, kind by kind.
 func (e *Engine) eachWorkload(ctx context.Context, namespace string, visit func(Target, client.Object)) error {
 	kinds := []kindList{
-		{kindDeployment, &appsv1.DeploymentList{}}, {kindStatefulSet, &appsv1.StatefulSetList{}}, {kindDaemonSet, &appsv1.DaemonSetList{}},
+		{kindDeployment, &appsv1.DeploymentList{}},
+		{kindStatefulSet, &appsv1.StatefulSetList{}},
+		{kindDaemonSet, &appsv1.DaemonSetList{}},
+		{kindCronJob, &batchv1.CronJobList{}},
 	}
 	for _, k := range e.Kinds {
 		list := &unstructured.UnstructuredList{}

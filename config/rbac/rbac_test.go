@@ -128,6 +128,8 @@ func TestWhatLoadlineMayTouch(t *testing.T) {
 		{"autoscaling", "horizontalpodautoscalers", []string{
 			"loadline-recommender: get list watch", "loadline-updater: get list watch patch", "loadline-webhook: get list watch",
 		}},
+		{"batch", "cronjobs", []string{"loadline-recommender: get list watch"}},
+		{"batch", "jobs", nil},
 		{"admissionregistration.k8s.io", "mutatingwebhookconfigurations", []string{"loadline-webhook: get list watch update of loadline-mutating"}},
 		{"admissionregistration.k8s.io", "validatingwebhookconfigurations", []string{"loadline-webhook: get list watch update of loadline-validating"}},
 		{"admissionregistration.k8s.io", "validatingadmissionpolicies", nil},

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -23,7 +24,7 @@ import (
 // Curve is a measurement of one pod over time: cores or bytes.
 type Curve func(t time.Time) float64
 
-// Workload is one Deployment, StatefulSet or DaemonSet with one container, and what its pods used in the past.
+// Workload is one Deployment, StatefulSet, DaemonSet or CronJob with one container, and what its pods used in the past.
 type Workload struct {
 	Namespace, Name string
 	// Kind is Deployment unless set.
@@ -45,6 +46,9 @@ type Workload struct {
 	PodAnnotations map[string]string
 	// Annotations of the workload itself.
 	Annotations map[string]string
+	// Runs of a CronJob in the past, one a day, each of RunLength.
+	Runs      int
+	RunLength time.Duration
 }
 
 // Step between two generated samples.
@@ -94,6 +98,12 @@ func (w Workload) Object(now time.Time) client.Object {
 	meta := metav1.ObjectMeta{Namespace: w.Namespace, Name: w.Name, Labels: labels, Annotations: w.Annotations}
 	selector := &metav1.LabelSelector{MatchLabels: labels}
 	switch w.Kind {
+	case "CronJob":
+		template.Spec.RestartPolicy = corev1.RestartPolicyNever
+		return &batchv1.CronJob{ObjectMeta: meta, Spec: batchv1.CronJobSpec{
+			Schedule:    "0 0 31 2 *", // Never by itself: whoever wants a run creates its Job.
+			JobTemplate: batchv1.JobTemplateSpec{Spec: batchv1.JobSpec{Template: template}},
+		}}
 	case "StatefulSet":
 		return &appsv1.StatefulSet{ObjectMeta: meta, Spec: appsv1.StatefulSetSpec{
 			Replicas: new(w.Replicas), Selector: selector, Template: template, ServiceName: w.Name, PodManagementPolicy: appsv1.ParallelPodManagement,
@@ -126,6 +136,10 @@ func (w Workload) Past(now time.Time) iter.Seq[history.Series] {
 		if w.History < 0 {
 			return
 		}
+		if w.Kind == "CronJob" {
+			w.pastRuns(now, yield)
+			return
+		}
 		begin := now.Add(-w.History).Truncate(Step)
 		middle := begin.Add(w.History / 2).Truncate(Step)
 		end := now.Truncate(Step)
@@ -139,6 +153,24 @@ func (w Workload) Past(now time.Time) iter.Seq[history.Series] {
 			}
 		}
 	}
+}
+
+// pastRuns yields the series of the runs of a CronJob.
+func (w Workload) pastRuns(now time.Time, yield func(history.Series) bool) {
+	for run := range w.Runs {
+		scheduled := now.Add(-time.Duration(w.Runs-run) * 24 * time.Hour).Truncate(Step)
+		pod := fmt.Sprintf("%s-%s", w.JobName(scheduled), safeText(fmt.Sprint(w.Name, run), 5))
+		for s := range w.podSeries(pod, scheduled, scheduled.Add(w.RunLength)) {
+			if !yield(s) {
+				return
+			}
+		}
+	}
+}
+
+// JobName is how the CronJob controller calls the Job of a run.
+func (w Workload) JobName(scheduled time.Time) string {
+	return fmt.Sprintf("%s-%d", w.Name, scheduled.Unix()/60)
 }
 
 // Past yields the past of several workloads.

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/loadline-dev/loadline/apply"
 	"github.com/loadline-dev/loadline/recommender/sizing"
@@ -58,8 +59,9 @@ type amount struct {
 	keepLimit bool
 	// unready tells why the amount may be shown but not applied; empty if it may be applied.
 	unready string
-	// hours of history behind the proposal.
+	// hours of history behind the proposal, or runs of a batch workload.
 	hours int
+	runs  []time.Time
 	inForce
 	// before is what was decided last; without a decision, what the template asks for.
 	before move

@@ -29,6 +29,10 @@ func ladder(d *draft) {
 		if a.target == 0 || a.pinned {
 			return
 		}
+		if d.in.Batch {
+			d.ladderOfRuns(s, a)
+			return
+		}
 		have := fmt.Sprintf("there are %d h of history", a.hours)
 		switch {
 		case a.hours < hoursToShow:
@@ -46,6 +50,36 @@ func ladder(d *draft) {
 			d.lowerLater(s, a)
 		}
 	})
+}
+
+// Steps of the ladder of a batch workload, in runs with a measurement.
+const (
+	runsToApply = 3
+	runsToLower = 10
+)
+
+// ladderOfRuns allows what the number of runs supports:
+//
+//	< 3 runs    nothing
+//	< 10 runs   raising
+//	≥ 10 runs   lowering, if as many were of the present image
+func (d *draft) ladderOfRuns(s *size, a *amount) {
+	if len(a.runs) < runsToApply {
+		why := fmt.Sprintf("%d runs were measured, %d are needed to say anything", len(a.runs), runsToApply)
+		if !d.holdBack(a, "ladder", why) {
+			d.drop(a, "ladder", why)
+		}
+		return
+	}
+	ofImage, since := 0, d.imageSince(s.container)
+	for _, run := range a.runs {
+		if !run.Before(since) {
+			ofImage++
+		}
+	}
+	if ofImage < runsToLower {
+		d.raiseOnly(a, "ladder", fmt.Sprintf("%d runs of this image were measured, %d are needed to lower it", ofImage, runsToLower))
+	}
 }
 
 // lowerLater forbids lowering until the history and the age of the image allow it.

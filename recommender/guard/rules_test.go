@@ -137,6 +137,33 @@ func TestLessHistoryNeverLowersMemory(t *testing.T) {
 	}
 }
 
+func TestLadderOfABatchWorkload(t *testing.T) {
+	runs := func(b *build, n int) *build {
+		return b.app(func(_ *Container, p *sizing.ContainerProposal) {
+			p.CPUHours, p.MemoryHours = 0, 0
+			for i := range n {
+				p.Runs = append(p.Runs, now.Add(-time.Duration(i+1)*24*time.Hour))
+			}
+		}).with(func(in *Input) { in.Batch = true })
+	}
+	check(t, []given{
+		{name: "two runs say nothing", workload: runs(workload().proposes(2000, 2000), 2), wantNothingInCandidate: true, wantRule: "ladder", wantWords: "2 runs were measured, 3 are needed"},
+		{name: "three runs raise", workload: runs(workload().proposes(2000, 2000), 3), wantCPU: 2000, wantMemory: 2000},
+		{name: "nine runs do not lower", workload: runs(workload().proposes(600, 600), 9), wantCPU: 1000, wantMemory: 1000, wantRule: "ladder", wantWords: "9 runs of this image were measured, 10 are needed"},
+		{name: "ten runs lower", workload: runs(workload().proposes(600, 600), 10), wantCPU: 600, wantMemory: 600},
+		{
+			name: "runs of the image before do not lower", workload: runs(workload().proposes(600, 600), 12).with(func(in *Input) {
+				in.Memory.Containers = map[string]ContainerMemory{"app": {Image: "app:1", ImageSince: now.Add(-5 * 24 * time.Hour)}}
+			}),
+			wantCPU: 1000, wantMemory: 1000, wantRule: "ladder", wantWords: "5 runs of this image",
+		},
+		{
+			name: "a kill in the first run raises at once", workload: runs(workload().proposes(0, 1300).app(func(c *Container, _ *sizing.ContainerProposal) { c.OOMFloorBytes = 1300 * mib }), 0),
+			wantMemory: 1300, wantRule: "ladder", wantWords: "out-of-memory kill demands it",
+		},
+	})
+}
+
 func TestFloor(t *testing.T) {
 	peak := func(mebibytes int64) func(*Container, *sizing.ContainerProposal) {
 		return func(c *Container, _ *sizing.ContainerProposal) { c.PeakMemoryBytes = mebibytes * mib }

@@ -42,7 +42,7 @@ func (d *draft) newSize(c Container, limits apply.Amounts) *size {
 	target, inPlace := apply.Round(ours.Target), apply.Round(ours.InPlace)
 	memory, template := in.Memory.Containers[c.Name], apply.Round(d.template[c.Name].Requests)
 	s.cpu = &amount{
-		container: c.Name, name: cpuName, policy: in.Policy.CPU, hours: s.proposal.CPUHours,
+		container: c.Name, name: cpuName, policy: in.Policy.CPU, hours: s.proposal.CPUHours, runs: s.proposal.Runs,
 		inForce: inForce{
 			sized:   ours.Target.CPUMillis > 0,
 			request: beforeOr(target.CPUMillis, inPlace.CPUMillis, template.CPUMillis),
@@ -53,7 +53,7 @@ func (d *draft) newSize(c Container, limits apply.Amounts) *size {
 		last:        movedAt{memory.CPURaised, memory.CPULowered, memory.CPUInPlaceMoved},
 	}
 	s.memory = &amount{
-		container: c.Name, name: memoryName, policy: in.Policy.Memory, hours: s.proposal.MemoryHours,
+		container: c.Name, name: memoryName, policy: in.Policy.Memory, hours: s.proposal.MemoryHours, runs: s.proposal.Runs,
 		peak: legal(c.PeakMemoryBytes), oomFloor: legal(c.OOMFloorBytes),
 		inForce: inForce{
 			sized:   ours.Target.MemoryBytes > 0,

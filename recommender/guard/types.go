@@ -37,6 +37,8 @@ type Input struct {
 	LimitBounds []apply.LimitBound
 	// Budgets bound a pod as a whole.
 	Budgets []Budget
+	// Batch says that the workload runs to its end again and again, and what is known of it counts in runs instead of hours.
+	Batch bool
 	// CPULimitRequired and MemoryLimitRequired say that a quota admits no container without that limit.
 	CPULimitRequired, MemoryLimitRequired bool
 	HPA                                   HPA

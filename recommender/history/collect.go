@@ -104,6 +104,9 @@ func (c collector) check(sample model.SamplePair, largest float64) (index int, w
 // readings puts the answers together, per workload.
 func (c collector) readings(answers map[metric]answer) map[workloadKey]*reading {
 	all := map[workloadKey]*reading{}
+	c.addRuns(all, cpuHottest, answers[metricCPU].values)
+	c.addRuns(all, workingSet, answers[metricWorkingSet].values)
+	c.addRuns(all, rss, answers[metricRSS].values)
 	c.add(all, answers[metricCPU].values, func(into *measurements, values []float32) {
 		into[cpuTotal] = combine(into[cpuTotal], values, sum)
 		into[cpuHottest] = combine(into[cpuHottest], values, larger)
@@ -124,15 +127,38 @@ func (c collector) add(
 ) {
 	for _, key := range slices.SortedFunc(maps.Keys(values), podContainer.compare) {
 		owner, _ := c.owners.of(key.pod)
-		if all[owner] == nil {
-			all[owner] = &reading{containers: map[string]*measurements{}, pods: c.nothing()}
-		}
+		c.reading(all, owner)
 		into := all[owner].containers[key.container]
 		if into == nil {
 			into = new(measurements)
 			all[owner].containers[key.container] = into
 		}
 		put(into, values[key])
+	}
+}
+
+// reading returns that of a workload, a new one if need be.
+func (c collector) reading(all map[workloadKey]*reading, owner workloadKey) *reading {
+	if all[owner] == nil {
+		all[owner] = &reading{containers: map[string]*measurements{}, pods: c.nothing()}
+	}
+	return all[owner]
+}
+
+// addRuns keeps the peaks of the runs of CronJobs.
+func (c collector) addRuns(all map[workloadKey]*reading, m int, values map[podContainer][]float32) {
+	for key, series := range values {
+		owner, _ := c.owners.of(key.pod)
+		if owner.kind != kindCronJob {
+			continue
+		}
+		if _, minute, ok := cutRun(key.pod); ok {
+			r := c.reading(all, owner)
+			if r.runs == nil {
+				r.runs = runs{}
+			}
+			r.runs.add(minute, key.container, m, series)
+		}
 	}
 }
 

@@ -19,7 +19,7 @@ import (
 
 // Target is a workload whose history is wanted.
 type Target struct {
-	// Kind is Deployment, StatefulSet or DaemonSet. Of any other kind only the pods that are listed are found, unless
+	// Kind is Deployment, StatefulSet, DaemonSet or CronJob. Of any other kind only the pods that are listed are found, unless
 	// ReplicaSets says that it makes ReplicaSets as a Deployment does: its pods are then named like a Deployment's.
 	Kind        string
 	ReplicaSets bool
@@ -38,6 +38,8 @@ type Workload struct {
 	// Pods is the number of pods that were seen running. Zero means that other pods of the namespace were seen and none of
 	// this workload; NaN means that nothing at all was seen.
 	Pods forecast.Usage
+	// Runs are the last 20 runs of a CronJob that were measured, the oldest first; none of any other kind.
+	Runs []Run
 	// From is the start of the first five minutes in which a pod was seen.
 	From time.Time
 	// Until is the end of what was read. It stands still while Prometheus does not answer.

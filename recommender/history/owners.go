@@ -22,6 +22,7 @@ type workloadKey struct{ kind, name string }
 //	Deployment   api-6d4cf56db6-x2k9z   name - template hash - random
 //	DaemonSet    agent-x2k9z            name - random
 //	StatefulSet  db-0                   name - ordinal
+//	CronJob      report-29384756-x2k9z  name - minutes since 1970 - random, and before that the index of an indexed Job
 //
 // Where several fit, the longest workload name wins. Two of the same length are a DaemonSet and a StatefulSet of the same
 // name: then the DaemonSet wins, because an ordinal of five digits is the rarer thing.
@@ -82,6 +83,9 @@ func candidates(pod string) []workloadKey {
 	}
 	if isOrdinal(end) {
 		found = append(found, workloadKey{"StatefulSet", base})
+	}
+	if name, _, ok := cutRun(pod); ok {
+		found = append(found, workloadKey{kindCronJob, name})
 	}
 	if name, hash, ok := cutLast(base); ok && random && len(hash) <= maxHashLen && safe(hash) {
 		found = append(found, workloadKey{"Deployment", name})

@@ -40,6 +40,8 @@ func TestPodsBelongToTheirWorkloads(t *testing.T) {
 		"agent-x2k9z":                  {"DaemonSet", "agent"},
 		"api-6b7f-x2k9z":               {"DaemonSet", "api-6b7f"}, // Also fits Deployment api; the longer name wins.
 		"nightly-29000000-x2k9z":       {"CronJob", "nightly"},
+		"nightly-29000001-x2k9z":       {"CronJob", "nightly"},
+		"nightly-29000001-3-x2k9z":     {"CronJob", "nightly"}, // The fourth pod of an indexed Job.
 		long + "-6d4cf56x2k9z":         {"Deployment", long},
 		longer[:58] + "x2k9z":          {"Deployment", longer},
 
@@ -56,7 +58,8 @@ func TestPodsBelongToTheirWorkloads(t *testing.T) {
 		"db-01":                          {}, // Ordinals have no leading zeros.
 		"db-":                            {},
 		"agent-6d4cf56db6-x2k9z":         {},
-		"nightly-29000001-x2k9z":         {}, // Only listed pods of other kinds are found.
+		"nightly-290001-x2k9z":           {}, // Too short for the minutes since 1970.
+		"nightly-29000001":               {},
 		long + "-6d4cf56ax2k9z":          {},
 		longer[:57] + "nx2k9z":           {},
 		strings.Repeat("-", 63):          {},

@@ -26,6 +26,8 @@ type workload struct {
 	firstSeen  slot
 	pods       *rings
 	containers map[string]*rings
+	// runs of a CronJob.
+	runs runs
 }
 
 // measurements of one container over one span; nil where nothing was read.
@@ -35,6 +37,8 @@ type measurements [containerMeasurements][]float32
 type reading struct {
 	pods       []float32
 	containers map[string]*measurements
+	// runs of a CronJob; nil of any other kind.
+	runs runs
 }
 
 // namespace is the state of one namespace. Whoever has the turn reads for it. All else is guarded by Reader.mu; but for
@@ -63,6 +67,12 @@ func (w *workload) merge(s span, got *reading, observed []bool) (tooMany int) {
 			w.pods, w.containers = newRings(1, 0), map[string]*rings{}
 		}
 		w.see(s, got.pods)
+		if got.runs != nil {
+			if w.runs == nil {
+				w.runs = runs{}
+			}
+			w.runs.merge(got.runs)
+		}
 		for name, values := range got.containers {
 			c, ok := w.containers[name]
 			if !ok && len(w.containers) == maxContainers {
@@ -118,6 +128,7 @@ func (w *workload) view() Workload {
 		Pods:       w.pods.view(0, from, w.until),
 		From:       from.time(),
 		Until:      w.until.time(),
+		Runs:       w.runs.view(),
 	}
 	for name, c := range w.containers {
 		v.Containers[name] = Container{

@@ -58,6 +58,14 @@ type ContainerInput struct {
 	Current Resources
 	// OOMFloorBytes is the least memory after an out-of-memory kill; 0 if there was none.
 	OOMFloorBytes int64
+	// Runs are what the last runs of a batch workload used at most, for ProposeRuns.
+	Runs []Run
+}
+
+// Run is what one pod used at most in one run, in cores and bytes; NaN where it was not measured.
+type Run struct {
+	Scheduled   time.Time
+	CPU, Memory float64
 }
 
 // Policy is a SizingPolicy with every default filled in, as plain numbers.
@@ -135,6 +143,8 @@ type ContainerProposal struct {
 	UsedMillis int64
 	// CPUHours and MemoryHours count the hours with a measurement.
 	CPUHours, MemoryHours int
+	// Runs are the times of the runs with a measurement, of a batch workload.
+	Runs []time.Time
 	// OOMRaised says that MemoryBytes was raised by an out-of-memory kill.
 	OOMRaised bool
 	// Summary says in a few words where the CPU target comes from; empty without one.
