@@ -2,6 +2,7 @@ package plan
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
@@ -121,14 +122,13 @@ func (p *planner) raiseOnly(c candidate) (candidate, bool) {
 	return c, true
 }
 
-// endangered reports whether a container runs with less memory than what killed one like it.
+// endangered reports whether a container that is sized runs with less memory than what killed one like it. To others, such as excluded
+// ones, an eviction gives nothing.
 func endangered(w Workload, pod Pod) bool {
-	for name, have := range pod.Actual {
-		if floor := w.OOMFloorBytes[name]; cmp.Or(have.Limits.MemoryBytes, have.Requests.MemoryBytes) < floor {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(w.Values.Containers, func(c apply.Container) bool {
+		have, runs := pod.Actual[c.Name]
+		return runs && cmp.Or(have.Limits.MemoryBytes, have.Requests.MemoryBytes) < w.OOMFloorBytes[c.Name]
+	})
 }
 
 // lowers reports whether any amount goes down.

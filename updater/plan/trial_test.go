@@ -189,4 +189,12 @@ func TestAnEvictionWaitsForTheCanaryUnlessAKillIsToBeFeared(t *testing.T) {
 	if got := len(plan.Plan(now, open(w), plenty).Actions); got != 2 {
 		t.Errorf("%d evictions of pods that will be killed, want as many as may be unavailable", got)
 	}
+	w.OOMFloorBytes = map[string]int64{"mesh": 300 * apply.MiB}
+	for i := range w.Pods {
+		w.Pods[i].Actual = maps.Clone(w.Pods[i].Actual)
+		w.Pods[i].Actual["mesh"] = requests(100, 128)["app"]
+	}
+	if got := len(plan.Plan(now, open(w), plenty).Actions); got != 1 {
+		t.Errorf("%d evictions for an excluded container that was killed, want one to try: evicting gives it nothing", got)
+	}
 }
