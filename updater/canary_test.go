@@ -296,11 +296,17 @@ func TestPodsThatKeptTheirMemoryWhileSizesWereStaleAreNoFailure(t *testing.T) {
 			pod.Spec.Containers[0].Resources.Requests[corev1.ResourceMemory] = quantity("2Gi")
 		}
 	}
-	w := newWorld(t, objects...)
-	w.round()
-	w.round()
-	if c := w.condition(v1alpha1.ConditionApplied); c.Reason == v1alpha1.ReasonDidNotStick {
-		t.Errorf("Applied = %+v: what admission left out on purpose is no failure", c)
+	for _, updater := range []string{"in-place-or-evict", "evict"} {
+		w := newWorld(t, objects...)
+		w.annotate(map[string]string{v1alpha1.AnnotationUpdater: updater})
+		w.round()
+		w.round()
+		if c := w.condition(v1alpha1.ConditionApplied); c.Reason == v1alpha1.ReasonDidNotStick {
+			t.Errorf("%s: Applied = %+v: what admission left out on purpose is no failure", updater, c)
+		}
+		if len(w.evicted) > 0 {
+			t.Errorf("%s: evicted %v for memory that the next revision takes anyway", updater, w.evicted)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"time"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
@@ -134,10 +135,14 @@ func sticks(_ time.Time, w Workload, p Pod) *Refused {
 	if mismatch := Mismatch(w, p); mismatch != "" {
 		return refuse(SkipDidNotStick, "%s", mismatch)
 	}
-	if p.InjectedRevision == w.Revision && p.Resize.State == ResizeNone && p.ResizeRefused == "" {
+	if p.InjectedRevision != w.Revision || p.Resize.State != ResizeNone || p.ResizeRefused != "" {
+		return nil
+	}
+	drifts := drifted(w, p)
+	if len(slices.DeleteFunc(drifts, p.keptItself)) > 0 {
 		return refuse(SkipDidNotStick, "the pod got revision %s at admission and has other sizes now: something else changes them", w.Revision)
 	}
-	return nil
+	return refuse(SkipOnlyLowering, "it kept the memory that it asks for itself, because sizes were stale when it came; the next pod or revision brings less")
 }
 
 func oneDisruptionBudget(_ time.Time, _ Workload, p Pod) *Refused {

@@ -42,14 +42,17 @@ func Mismatch(w Workload, pod Pod) string {
 	case pod.InjectedRevision != w.Revision || pod.Mark != nil || w.Revision == "":
 		return ""
 	}
-	drifts := slices.DeleteFunc(apply.Drifted(w.Values, pod.Original, pod.Present, apply.ForNewPod), func(d apply.Drift) bool {
-		return d.Resource == corev1.ResourceMemory && d.Direction == apply.Down && d.Have == pod.Original[d.Container].Requests.MemoryBytes
-	})
+	drifts := slices.DeleteFunc(apply.Drifted(w.Values, pod.Original, pod.Present, apply.ForNewPod), pod.keptItself)
 	if len(drifts) > 0 {
 		return fmt.Sprintf("pod %s got revision %s at admission and has other sizes now, so something else changes them: %s",
 			pod.Name, w.Revision, describe(drifts))
 	}
 	return ""
+}
+
+// keptItself reports whether a drift is memory that the pod asks for itself and admission left to it.
+func (p Pod) keptItself(d apply.Drift) bool {
+	return d.Resource == corev1.ResourceMemory && d.Direction == apply.Down && d.Have == p.Original[d.Container].Requests.MemoryBytes
 }
 
 // sticking stops a workload whose pods do not keep what they are given.
