@@ -26,6 +26,8 @@ const (
 // is known about one pod would be pushed out by the others.
 type ledger struct {
 	retryResize time.Duration
+	// ahead is how far an action may lie in the future: it is put on record before it is carried out.
+	ahead time.Duration
 	// admits is the time in which admission is known to have worked. A pod of another time that came without sizes tells nothing
 	// about why.
 	admits span
@@ -40,8 +42,8 @@ type backOff struct {
 	until time.Time
 }
 
-func newLedger(retryResize time.Duration) *ledger {
-	return &ledger{retryResize: retryResize, outcomes: map[plan.Key][]v1alpha1.Outcome{}, backOffs: map[types.UID]backOff{}}
+func newLedger(cfg config.Updater) *ledger {
+	return &ledger{retryResize: cfg.ResizeRetryInterval.Duration, ahead: cfg.Interval.Duration + actTimeout + clockSkew, outcomes: map[plan.Key][]v1alpha1.Outcome{}, backOffs: map[types.UID]backOff{}}
 }
 
 func budgetOf(cfg config.Updater) plan.Budget {
@@ -184,8 +186,14 @@ func (l *ledger) backOff(now time.Time, pod types.UID) {
 }
 
 // tidy forgets what no longer counts: actions of more than an hour ago, workloads that are not among those present, and
-// back-offs that ended so long ago that the pod is gone or was evicted.
+// back-offs that ended so long ago that the pod is gone or was evicted. Actions that lie further ahead than a round puts them on record
+// were noted by a clock that ran ahead: they count as of now, or the budgets would stay spent until that time has come.
 func (l *ledger) tidy(now time.Time, present map[plan.Key]bool) {
+	for i := range l.spent {
+		if l.spent[i].At.Sub(now) > l.ahead {
+			l.spent[i].At = now
+		}
+	}
 	l.spent = slices.DeleteFunc(l.spent, func(s plan.Spent) bool { return now.Sub(s.At) >= time.Hour })
 	for key := range l.outcomes {
 		if !present[key] {

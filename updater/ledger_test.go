@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/config"
 	"github.com/loadline-dev/loadline/updater/plan"
 )
 
@@ -18,7 +19,7 @@ func at(ago time.Duration, result v1alpha1.OutcomeResult, revision string) v1alp
 }
 
 func TestTheOldestOutcomeGoesUnlessALaterDecisionNeedsIt(t *testing.T) {
-	l := newLedger(time.Minute)
+	l := newLedger(config.Default().Updater)
 	l.note(checkout, at(2*time.Hour, v1alpha1.OutcomeFailed, "old"))
 	l.note(checkout, at(50*time.Minute, v1alpha1.OutcomeFailed, "new"))
 	l.note(checkout, at(40*time.Minute, v1alpha1.OutcomeEvicted, "new"))
@@ -40,7 +41,7 @@ func TestTheOldestOutcomeGoesUnlessALaterDecisionNeedsIt(t *testing.T) {
 }
 
 func TestEvictionsAloneNeverFillMoreThanTheList(t *testing.T) {
-	l := newLedger(time.Minute)
+	l := newLedger(config.Default().Updater)
 	for range 30 {
 		l.note(checkout, at(0, v1alpha1.OutcomeEvicted, "new"))
 	}
@@ -50,7 +51,7 @@ func TestEvictionsAloneNeverFillMoreThanTheList(t *testing.T) {
 }
 
 func TestTheLedgerRemembersEveryPodOfTheRevisionAndFewOthers(t *testing.T) {
-	l := newLedger(time.Minute)
+	l := newLedger(config.Default().Updater)
 	for range 100 {
 		l.note(checkout, at(2*time.Hour, v1alpha1.OutcomeResized, "old"))
 	}
@@ -69,7 +70,7 @@ func TestTheLedgerRemembersEveryPodOfTheRevisionAndFewOthers(t *testing.T) {
 }
 
 func TestABackOffGrowsAndIsBounded(t *testing.T) {
-	l := newLedger(time.Minute)
+	l := newLedger(config.Default().Updater)
 	var last time.Duration
 	for i := range 12 {
 		l.backOff(start, "uid")
@@ -85,7 +86,7 @@ func TestABackOffGrowsAndIsBounded(t *testing.T) {
 }
 
 func TestTheLedgerForgetsWhatNoLongerCounts(t *testing.T) {
-	l := newLedger(time.Minute)
+	l := newLedger(config.Default().Updater)
 	l.learn(checkout, []v1alpha1.Outcome{at(0, v1alpha1.OutcomeEvicted, "new"), at(2*time.Hour, v1alpha1.OutcomeEvicted, "new")})
 	l.backOff(start.Add(-time.Hour), "uid")
 	l.tidy(start, map[plan.Key]bool{})

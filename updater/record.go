@@ -95,7 +95,7 @@ func (r *record) write(ctx context.Context, now time.Time, spent []plan.Spent) e
 
 // due reports whether the state of the breaker has to be written although nothing is to be done.
 func (r *record) due(now time.Time) bool {
-	return r.known != nil && (r.breaker.Phase != r.stored.Phase || !r.breaker.Since.Equal(r.stored.Since) || now.Sub(r.stored.Looked) >= recordEvery)
+	return r.known != nil && (r.breaker.Phase != r.stored.Phase || !r.breaker.Since.Equal(r.stored.Since) || now.Sub(r.stored.Looked).Abs() >= recordEvery)
 }
 
 func decodeBreaker(text string) (breaker.State, error) {

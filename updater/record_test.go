@@ -152,7 +152,7 @@ func (w *world) fill(cm *corev1.ConfigMap, spent string) error {
 
 func TestWhatIsOnRecordIsReadAsItWasWritten(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		l := newLedger(time.Minute)
+		l := newLedger(config.Default().Updater)
 		for range rapid.IntRange(0, 40).Draw(t, "spent") {
 			l.spent = append(l.spent, plan.Spent{
 				At:       start.Add(-time.Duration(rapid.IntRange(-40, 4000).Draw(t, "ago")) * time.Second),
@@ -168,13 +168,38 @@ func TestWhatIsOnRecordIsReadAsItWasWritten(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		read := newLedger(time.Minute)
+		read := newLedger(config.Default().Updater)
 		read.recall(spent)
 		read.recall(spent) // the same again adds nothing
 		if diff := cmp.Diff(counted(l), counted(read)); diff != "" {
 			t.Fatalf("what counts (-written +read):\n%s", diff)
 		}
 	})
+}
+
+func TestWhatAClockThatRanAheadPutOnRecordIsSpentForAnHourAndNoLonger(t *testing.T) {
+	w := evicting(t, 3)
+	w.clock.Step(24 * time.Hour)
+	for range 5 {
+		w.round()
+	}
+	if len(w.evicted) != 3 {
+		t.Fatalf("%d evictions, want 3", len(w.evicted))
+	}
+	w.clock.SetTime(start.Add(time.Minute)) // another node leads, and its clock is right
+	w.restart()
+	for range 100 { // 50 minutes
+		w.round()
+	}
+	if len(w.evicted) != 3 {
+		t.Errorf("%d evictions, want none more within the hour", len(w.evicted)-3)
+	}
+	for range 40 {
+		w.round()
+	}
+	if len(w.evicted) != 6 {
+		t.Errorf("%d evictions, want the next 3 after the hour and not after a day", len(w.evicted))
+	}
 }
 
 // counted is how often which action counts, by what it is and when it was.

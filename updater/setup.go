@@ -41,7 +41,7 @@ func Setup(mgr ctrl.Manager, options Options) error {
 		},
 		actor:    actor{client: mgr.GetClient(), kinds: options.Config.Scaling.Owners()},
 		reporter: reporter{client: mgr.GetClient(), events: mgr.GetEventRecorder("loadline.dev/updater")},
-		ledger:   newLedger(cfg.ResizeRetryInterval.Duration),
+		ledger:   newLedger(cfg),
 		record: &record{
 			reader: mgr.GetAPIReader(), client: mgr.GetClient(),
 			name: types.NamespacedName{Namespace: options.Config.Namespace, Name: cfg.RecordConfigMap},

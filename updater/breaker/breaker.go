@@ -132,11 +132,13 @@ type State struct {
 	Looked time.Time `json:"looked,omitzero"`
 }
 
-// Next is the state after another look. What the very first look finds is usual: it was there before Loadline did anything.
+// Next is the state after another look. What the very first look finds is usual: it was there before Loadline did anything. Times
+// after now, of a clock that ran ahead, count as now: the breaker must not stay open until they have come.
 func Next(now time.Time, s State, counts Counts, rules Rules) State {
 	if s.Looked.IsZero() {
 		s = first(now, counts)
 	}
+	s.Since, s.LastHigh, s.Looked = notAfter(now, s.Since), notAfter(now, s.LastHigh), notAfter(now, s.Looked)
 	high := highSignals(s, counts, rules)
 	s.Usual = learn(now, s, counts)
 	s.Looked = now
@@ -162,6 +164,14 @@ func Next(now time.Time, s State, counts Counts, rules Rules) State {
 		s.Phase, s.Since, s.Causes, s.Wait = Closed, now, nil, 0
 	}
 	return s
+}
+
+// notAfter is the time, or now if that is earlier.
+func notAfter(now, t time.Time) time.Time {
+	if t.After(now) {
+		return now
+	}
+	return t
 }
 
 func first(now time.Time, counts Counts) State {

@@ -112,6 +112,19 @@ func TestOnlyOOMKillsAreCuredWhileTheBreakerIsOpen(t *testing.T) {
 	}
 }
 
+func TestAClockThatRanAheadDoesNotKeepTheBreakerOpen(t *testing.T) {
+	l := &looks{now: start.Add(48 * time.Hour)}
+	l.see(time.Hour, nil)
+	l.see(time.Minute, kills(9))
+	l.now = start // the clock of another node, which is right
+	if got := l.see(5*time.Minute, nil); got != breaker.Open {
+		t.Fatalf("phase = %s after 5 quiet minutes, want Open", got)
+	}
+	if got := l.see(16*time.Minute, nil); got != breaker.Closed {
+		t.Errorf("phase = %s after 21 quiet minutes, want Closed", got)
+	}
+}
+
 func drawCounts(t *rapid.T) breaker.Counts {
 	counts := breaker.Counts{}
 	for _, s := range breaker.Signals() {
