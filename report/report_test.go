@@ -37,6 +37,12 @@ func recommendations(t *testing.T) []v1alpha1.Recommendation {
 	return list.Items
 }
 
+// input is what the reports of the tests are made of.
+func input(t *testing.T) report.Input {
+	t.Helper()
+	return report.Input{Now: readTime, Recommendations: recommendations(t), Prices: report.DefaultPrices()}
+}
+
 // golden compares what write writes with a file, or writes that file.
 func golden(t *testing.T, name string, write func(io.Writer) error) {
 	t.Helper()
@@ -61,7 +67,7 @@ func golden(t *testing.T, name string, write func(io.Writer) error) {
 
 func TestTheTableBeginsWithWhyNothingIsChanged(t *testing.T) {
 	var out strings.Builder
-	r := report.New(metav1.Time{}, nil)
+	r := report.New(report.Input{})
 	r.Halts = []string{"the circuit breaker is open\nsince noon"}
 	if err := report.Table(&out, r); err != nil {
 		t.Fatal(err)
@@ -72,11 +78,11 @@ func TestTheTableBeginsWithWhyNothingIsChanged(t *testing.T) {
 }
 
 func TestTheTableShowsEveryWorkloadTheTotalsAndWhatToLookAt(t *testing.T) {
-	golden(t, "report.txt", func(w io.Writer) error { return report.Table(w, report.New(readTime, recommendations(t))) })
+	golden(t, "report.txt", func(w io.Writer) error { return report.Table(w, report.New(input(t))) })
 }
 
 func TestTheJSONReportHoldsTheSameNumbers(t *testing.T) {
-	golden(t, "report.json", func(w io.Writer) error { return report.JSON(w, report.New(readTime, recommendations(t))) })
+	golden(t, "report.json", func(w io.Writer) error { return report.JSON(w, report.New(input(t))) })
 }
 
 func TestExplainTellsTheWholeStory(t *testing.T) {
@@ -88,15 +94,15 @@ func TestExplainTellsTheWholeStory(t *testing.T) {
 }
 
 func TestAnEmptyReportSaysHowToBegin(t *testing.T) {
-	golden(t, "empty.txt", func(w io.Writer) error { return report.Table(w, report.New(readTime, nil)) })
-	golden(t, "empty.json", func(w io.Writer) error { return report.JSON(w, report.New(readTime, nil)) })
+	golden(t, "empty.txt", func(w io.Writer) error { return report.Table(w, report.New(report.Input{Now: readTime})) })
+	golden(t, "empty.json", func(w io.Writer) error { return report.JSON(w, report.New(report.Input{Now: readTime})) })
 }
 
 func TestAReportThatCannotBeWrittenIsAnError(t *testing.T) {
 	all := recommendations(t)
 	for name, write := range map[string]func(io.Writer) error{
-		"table":   func(w io.Writer) error { return report.Table(w, report.New(readTime, all)) },
-		"json":    func(w io.Writer) error { return report.JSON(w, report.New(readTime, all)) },
+		"table":   func(w io.Writer) error { return report.Table(w, report.New(input(t))) },
+		"json":    func(w io.Writer) error { return report.JSON(w, report.New(input(t))) },
 		"explain": func(w io.Writer) error { return report.Explain(w, &all[0]) },
 	} {
 		if write(fullDisk{}) == nil {

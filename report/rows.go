@@ -1,29 +1,16 @@
-// Package report turns Recommendations into tables and documents. It is pure: objects and a writer in, text out.
 package report
 
 import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 )
-
-// Report is everything that a report shows.
-type Report struct {
-	// GeneratedTime is when the objects were read.
-	GeneratedTime metav1.Time `json:"generatedTime"`
-	// Halts are why nothing that runs is changed in the whole cluster, or only a little.
-	Halts []string `json:"halts,omitempty"`
-	// Rows, one per workload, in the order of namespace and workload.
-	Rows []Row `json:"rows"`
-	// Totals over all rows.
-	Totals Totals `json:"totals"`
-}
 
 // Row is one workload. Requests are those of one pod, summed over its containers; savings are over all its pods.
 type Row struct {
@@ -41,44 +28,16 @@ type Row struct {
 	ReplicasRecommended *int32 `json:"replicasRecommended,omitempty"`
 
 	Savings *v1alpha1.Savings `json:"savings,omitempty"`
+	// SavesPerMonth is what the savings are worth in a month of 730 hours, in the currency of the report's prices.
+	SavesPerMonth *float64 `json:"savesPerMonth,omitempty"`
 
 	// Ready says whether there is something to apply; Why is the most important reason, in words.
-	Ready    bool               `json:"ready"`
-	Revision string             `json:"revision,omitempty"`
+	Ready    bool   `json:"ready"`
+	Revision string `json:"revision,omitempty"`
+	// Waiting is the revision that a person has to approve before it is used; empty if none waits.
+	Waiting  string             `json:"waitingRevision,omitempty"`
 	Why      string             `json:"why,omitempty"`
 	Findings []v1alpha1.Finding `json:"findings,omitempty"`
-}
-
-// Totals sums the rows.
-type Totals struct {
-	Workloads int `json:"workloads"`
-	// Ready workloads have sizes that may be applied.
-	Ready int `json:"ready"`
-	// CPU in cores and Memory in bytes that the recommended requests save over all pods. Negative means more is needed.
-	CPU    resource.Quantity `json:"cpu"`
-	Memory resource.Quantity `json:"memory"`
-}
-
-// New makes a report of the given Recommendations.
-func New(now metav1.Time, recommendations []v1alpha1.Recommendation) Report {
-	report := Report{GeneratedTime: now, Rows: make([]Row, 0, len(recommendations))}
-	report.Totals.Memory.Format = resource.BinarySI
-	for i := range recommendations {
-		row := rowOf(&recommendations[i])
-		report.Rows = append(report.Rows, row)
-		report.Totals.Workloads++
-		if row.Ready {
-			report.Totals.Ready++
-		}
-		if row.Savings != nil {
-			report.Totals.CPU.Add(row.Savings.CPU)
-			report.Totals.Memory.Add(row.Savings.Memory)
-		}
-	}
-	slices.SortFunc(report.Rows, func(a, b Row) int {
-		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Kind, b.Kind))
-	})
-	return report
 }
 
 func rowOf(rec *v1alpha1.Recommendation) Row {
@@ -86,7 +45,7 @@ func rowOf(rec *v1alpha1.Recommendation) Row {
 	row := Row{
 		Namespace: rec.Namespace, Kind: rec.Spec.TargetRef.Kind, Name: rec.Spec.TargetRef.Name, Mode: s.Mode,
 		Ready:    apimeta.IsStatusConditionTrue(s.Conditions, v1alpha1.ConditionReady),
-		Revision: s.Revision, Why: s.Display.Why, Findings: s.Findings, Savings: s.Savings,
+		Revision: s.Revision, Why: s.Display.Why, Findings: s.Findings, Savings: s.Savings, Waiting: waiting(s),
 	}
 	if s.Current != nil {
 		row.ReplicasNow = s.Current.Replicas
@@ -101,6 +60,36 @@ func rowOf(rec *v1alpha1.Recommendation) Row {
 		row.CPURecommended, row.MemoryRecommended = recommended(s)
 	}
 	return row
+}
+
+// waiting returns the revision of the candidate if it is not used before a person approves it.
+func waiting(s v1alpha1.RecommendationStatus) string {
+	approved := apimeta.FindStatusCondition(s.Conditions, v1alpha1.ConditionApproved)
+	if s.Candidate == nil || approved == nil || approved.Reason != v1alpha1.ReasonWaitingForApproval {
+		return ""
+	}
+	return s.Candidate.Revision
+}
+
+// Workload is the row's kind and name as people type them, such as deployment/checkout.
+func (r Row) Workload() string { return strings.ToLower(r.Kind) + "/" + r.Name }
+
+// name is the row's namespace, kind and name in one, such as shop/deployment/checkout.
+func (r Row) name() string { return r.Namespace + "/" + r.Workload() }
+
+// reserved is what all pods of the workload request now.
+func (r Row) reserved() (cpu, memory resource.Quantity) {
+	memory.Format = resource.BinarySI
+	if r.ReplicasNow == nil {
+		return cpu, memory
+	}
+	if r.CPUNow != nil {
+		cpu = *resource.NewMilliQuantity(r.CPUNow.MilliValue()*int64(*r.ReplicasNow), resource.DecimalSI)
+	}
+	if r.MemoryNow != nil {
+		memory = *resource.NewQuantity(r.MemoryNow.Value()*int64(*r.ReplicasNow), resource.BinarySI)
+	}
+	return cpu, memory
 }
 
 // recommended sums the requests of one pod as they would be: what is not sized stays as it is.

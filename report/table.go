@@ -35,9 +35,9 @@ func Table(w io.Writer, r Report) error {
 	lines := []string{"NAMESPACE\tWORKLOAD\tMODE\tCPU\tMEMORY\tREPLICAS\tSAVES\tWHY"}
 	for _, row := range r.Rows {
 		lines = append(lines, strings.Join([]string{
-			row.Namespace, strings.ToLower(row.Kind) + "/" + row.Name, string(row.Mode),
+			row.Namespace, row.Workload(), string(row.Mode),
 			change(row.CPUNow, row.CPURecommended, cores), change(row.MemoryNow, row.MemoryRecommended, gibibytes),
-			replicas(row), saves(row.Savings), oneLine(row.Why),
+			replicas(row), saves(row, r.Prices), oneLine(row.Why),
 		}, "\t"))
 	}
 	if _, err := fmt.Fprintln(table, strings.Join(lines, "\n")); err != nil {
@@ -51,14 +51,26 @@ func Table(w io.Writer, r Report) error {
 
 func footer(w io.Writer, r Report) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\nWorkloads: %d, with sizes that may be used: %d. ", r.Totals.Workloads, r.Totals.Ready)
-	fmt.Fprintf(&b, "The recommended requests reserve %s.\n", difference(&r.Totals.CPU, &r.Totals.Memory))
-	header := "\nLook at:\n"
-	for _, row := range r.Rows {
-		for _, f := range row.Findings {
-			fmt.Fprintf(&b, "%s  %-8s  %s/%s: %s\n", header, f.Severity, row.Namespace, row.Name, findingText(f))
-			header = ""
+	for _, line := range append([]string{""}, summary(r)...) {
+		fmt.Fprintln(&b, line)
+	}
+	if prices := priceWords(r.Prices); prices != "" {
+		fmt.Fprintln(&b, prices)
+	}
+	if r.Health != nil {
+		fmt.Fprintf(&b, "\nHealth: %d of 100\n", r.Health.Score)
+		for _, loss := range r.Health.Losses {
+			fmt.Fprintf(&b, "  -%-2d  %s\n", loss.Points, lossWords(loss))
 		}
+	}
+	top, rest := topRisks(r)
+	header := "\nLook at:\n"
+	for _, risk := range top {
+		fmt.Fprintf(&b, "%s  %-8s  %s/%s: %s\n", header, risk.Severity, risk.Namespace, risk.Workload, risk.Message)
+		header = ""
+	}
+	if rest != "" {
+		fmt.Fprintf(&b, "  %s\n", rest)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -109,29 +121,6 @@ func replicas(row Row) string {
 	}
 }
 
-func saves(s *v1alpha1.Savings) string {
-	if s == nil {
-		return "–"
-	}
-	return wholeCores(&s.CPU) + " cores, " + gibibytes(&s.Memory)
-}
-
-// difference renders savings as what is reserved then, such as "22.8 cores less CPU and 300Mi more memory".
-func difference(cpu, memory *resource.Quantity) string {
-	return lessOrMore(cpu, func(q *resource.Quantity) string { return wholeCores(q) + " cores" }) + " CPU and " +
-		lessOrMore(memory, gibibytes) + " memory"
-}
-
-// lessOrMore renders a saving of 2 as "2 less", and one of -2 as "2 more".
-func lessOrMore(saving *resource.Quantity, render func(*resource.Quantity) string) string {
-	if saving.Sign() >= 0 {
-		return render(saving) + " less"
-	}
-	cost := saving.DeepCopy()
-	cost.Neg()
-	return render(&cost) + " more"
-}
-
 func cores(q *resource.Quantity) string { return q.String() }
 
 // wholeCores renders CPU over several pods in cores with at most two digits, such as 6.21.
@@ -139,7 +128,7 @@ func wholeCores(q *resource.Quantity) string { return trimZeros(q.AsApproximateF
 
 // gibibytes renders memory in the unit that people write: whole MiB below one GiB, else GiB with two digits.
 func gibibytes(q *resource.Quantity) string {
-	const mebibyte, gibibyte = 1 << 20, 1 << 30
+	const mebibyte = 1 << 20
 	bytes := q.Value()
 	if bytes > -gibibyte && bytes < gibibyte {
 		return fmt.Sprintf("%dMi", bytes/mebibyte)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -19,7 +20,7 @@ import (
 )
 
 func newReportCommand(flags *clusterFlags, std streams) *cobra.Command {
-	output := "table"
+	options := reportOptions{output: "table"}
 	cmd := &cobra.Command{
 		Use:     "report",
 		Short:   "Show every recommendation, what it saves, and what to look at",
@@ -28,7 +29,11 @@ func newReportCommand(flags *clusterFlags, std streams) *cobra.Command {
 		GroupID: "look",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			write, err := reportWriter(output)
+			write, err := reportWriter(options.output)
+			if err != nil {
+				return err
+			}
+			in, err := options.input()
 			if err != nil {
 				return err
 			}
@@ -45,18 +50,51 @@ func newReportCommand(flags *clusterFlags, std streams) *cobra.Command {
 			if flags.namespaceFlag() == "" {
 				recommendations = withoutProbe(recommendations)
 			}
-			result := report.New(metav1.Time{Time: time.Now().UTC()}, recommendations)
+			in.Now, in.Recommendations = metav1.Time{Time: time.Now().UTC()}, recommendations
 			if halts, err := updater.Halts(cmd.Context(), c, config.Default()); err == nil { // not everybody may read it
-				result.Halts = halts
+				in.Halts = halts
 			}
-			if err := write(std.out, result); err != nil {
+			if err := write(std.out, report.New(in)); err != nil {
 				return fmt.Errorf("write the report: %w", err)
 			}
 			return nil
 		},
 	}
-	cmd.Flags().StringVarP(&output, "output", "o", output, "table or json")
+	options.bind(cmd.Flags())
 	return cmd
+}
+
+// reportOptions are the flags of the report.
+type reportOptions struct{ output, prices, since string }
+
+func (o *reportOptions) bind(set *pflag.FlagSet) {
+	set.StringVarP(&o.output, "output", "o", o.output, "table or json")
+	set.StringVar(&o.prices, "prices", "", "file with prices, see docs/report.md (default: public on-demand prices)")
+	set.StringVar(&o.since, "since", "", "earlier report to compare with, written with --output json or yaml")
+}
+
+// input reads the files that the flags name.
+func (o *reportOptions) input() (report.Input, error) {
+	in := report.Input{Prices: report.DefaultPrices()}
+	if o.prices != "" {
+		text, err := os.ReadFile(o.prices)
+		if err != nil {
+			return in, fmt.Errorf("read the prices: %w", err)
+		}
+		if in.Prices, err = report.ParsePrices(text); err != nil {
+			return in, fmt.Errorf("%s: %w", o.prices, err)
+		}
+	}
+	if o.since != "" {
+		text, err := os.ReadFile(o.since)
+		if err != nil {
+			return in, fmt.Errorf("read the earlier report: %w", err)
+		}
+		if in.Before, err = report.Parse(text); err != nil {
+			return in, fmt.Errorf("%s: %w", o.since, err)
+		}
+	}
+	return in, nil
 }
 
 // withoutProbe leaves out the namespace in which the updater tries admission: nothing runs there.

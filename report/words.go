@@ -1,0 +1,124 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+)
+
+// shownRisks is how many risks are shown to a person. All are in the JSON document.
+const shownRisks = 20
+
+// summary says in sentences what all recommendations together come to.
+func summary(r Report) []string {
+	t := r.Totals
+	saving := fmt.Sprintf("The recommended requests reserve %s", difference(&t.CPU, &t.Memory))
+	if t.SavesPerMonth != nil {
+		saving += ": " + lessOrMoreMoney(*t.SavesPerMonth, r.Prices.Currency) + " a month"
+	}
+	lines := []string{
+		fmt.Sprintf("Workloads: %d, with sizes that may be used: %d. They reserve %s cores and %s now.",
+			t.Workloads, t.Ready, wholeCores(&t.ReservedCPU), gibibytes(&t.ReservedMemory)),
+		saving + ".",
+	}
+	return append(lines, trendWords(r.Trend, r.Prices)...)
+}
+
+// priceWords says which prices the money was computed with; empty where nothing is said of money.
+func priceWords(p *Prices) string {
+	if p == nil {
+		return ""
+	}
+	text := fmt.Sprintf("Prices: %g %s for a core and %g %s for a GiB per hour", p.CoreHour, p.Currency, p.GiBHour, p.Currency)
+	if len(p.Nodes) > 0 {
+		text += ", on average over the nodes"
+	}
+	return oneLine(fmt.Sprintf("%s (%s). A month has %d hours.", text, p.Source, HoursPerMonth))
+}
+
+// trendWords tells what changed since the earlier report.
+func trendWords(t *Trend, prices *Prices) []string {
+	if t == nil {
+		return nil
+	}
+	var parts []string
+	if t.Score != nil {
+		parts = append(parts, fmt.Sprintf("the health score changed by %+d", *t.Score))
+	}
+	cpu, memory := t.ReservedCPU.DeepCopy(), t.ReservedMemory.DeepCopy()
+	cpu.Neg()
+	memory.Neg()
+	reserved := difference(&cpu, &memory) + " is reserved"
+	if t.ReservedPerMonth != nil {
+		reserved += ", " + lessOrMoreMoney(-*t.ReservedPerMonth, prices.Currency) + " a month"
+	}
+	parts = append(parts, reserved)
+	for _, c := range []struct {
+		count int
+		what  string
+	}{{len(t.Came), "workloads came"}, {len(t.Went), "workloads went"}, {len(t.NewRisks), "risks are new"}, {len(t.Solved), "risks are gone"}} {
+		if c.count > 0 {
+			parts = append(parts, fmt.Sprintf("%s: %d", c.what, c.count))
+		}
+	}
+	return []string{"Since " + stamp(t.Since.Time) + ": " + strings.Join(parts, "; ") + "."}
+}
+
+// lossWords tells one loss: what is wrong, and with which workloads.
+func lossWords(l Loss) string {
+	text := l.Message
+	if len(l.Workloads) > 0 {
+		text += ": " + strings.Join(l.Workloads, ", ")
+	}
+	if l.More > 0 {
+		text += fmt.Sprintf(" and %d more", l.More)
+	}
+	return oneLine(text)
+}
+
+// topRisks returns the risks to show, and a sentence about those that are not; empty if all are.
+func topRisks(r Report) (top []Risk, rest string) {
+	if len(r.Risks) <= shownRisks {
+		return r.Risks, ""
+	}
+	return r.Risks[:shownRisks], fmt.Sprintf("There are %d more; --output json lists all.", len(r.Risks)-shownRisks)
+}
+
+// saves renders the savings of a row, with their worth where there are prices.
+func saves(row Row, prices *Prices) string {
+	if row.Savings == nil {
+		return "–"
+	}
+	text := wholeCores(&row.Savings.CPU) + " cores, " + gibibytes(&row.Savings.Memory)
+	if row.SavesPerMonth != nil {
+		text += fmt.Sprintf(", %.2f %s", *row.SavesPerMonth, prices.Currency)
+	}
+	return oneLine(text)
+}
+
+// lessOrMoreMoney renders a saving of 2 as "2.00 USD less", and one of -2 as "2.00 USD more".
+func lessOrMoreMoney(saving float64, currency string) string {
+	word := "less"
+	if saving < 0 {
+		word = "more"
+	}
+	return oneLine(fmt.Sprintf("%.2f %s %s", math.Abs(saving), currency, word))
+}
+
+// difference renders savings as what is reserved then, such as "22.8 cores less CPU and 300Mi more memory".
+func difference(cpu, memory *resource.Quantity) string {
+	return lessOrMore(cpu, func(q *resource.Quantity) string { return wholeCores(q) + " cores" }) + " CPU and " +
+		lessOrMore(memory, gibibytes) + " memory"
+}
+
+// lessOrMore renders a saving of 2 as "2 less", and one of -2 as "2 more".
+func lessOrMore(saving *resource.Quantity, render func(*resource.Quantity) string) string {
+	if saving.Sign() >= 0 {
+		return render(saving) + " less"
+	}
+	cost := saving.DeepCopy()
+	cost.Neg()
+	return render(&cost) + " more"
+}
