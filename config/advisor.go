@@ -29,14 +29,15 @@ type Advisor struct {
 	// Headers are added to every request.
 	Headers map[string]string `json:"headers"`
 
-	// ContextTokens of the model, prompt and answer together, and AnswerTokens how many of them are kept for the answer.
+	// ContextTokens of the model, prompt and answer together.
 	ContextTokens int `json:"contextTokens"`
-	AnswerTokens  int `json:"answerTokens"`
+	// AnswerTokens of ContextTokens are kept for the answer.
+	AnswerTokens int `json:"answerTokens"`
 	// MaxResponseBytes of one answer.
 	MaxResponseBytes int64 `json:"maxResponseBytes"`
-	// Threads of the server per question; 0 leaves it to the server. KeepAlive is how long the model stays loaded after a
-	// question. Both only with Ollama.
-	Threads   int             `json:"threads"`
+	// Threads of the server per question; 0 leaves it to the server. Only with Ollama.
+	Threads int `json:"threads"`
+	// KeepAlive is how long the model stays loaded after a question. Only with Ollama.
 	KeepAlive metav1.Duration `json:"keepAlive"`
 
 	// Deadline of the advice on one workload, with all tries.

@@ -79,10 +79,13 @@ type Scaling struct {
 // ScaleKind is a custom kind of workload with spec.template, spec.replicas and a scale subresource. It must exist when Loadline
 // starts.
 type ScaleKind struct {
-	// Group, Version, Kind and Resource such as argoproj.io, v1alpha1, Rollout and rollouts.
-	Group    string `json:"group"`
-	Version  string `json:"version"`
-	Kind     string `json:"kind"`
+	// Group of the API, such as argoproj.io.
+	Group string `json:"group"`
+	// Version of the API, such as v1alpha1.
+	Version string `json:"version"`
+	// Kind of the workload, such as Rollout.
+	Kind string `json:"kind"`
+	// Resource is the plural by which the API server knows the kind, such as rollouts.
 	Resource string `json:"resource"`
 	// PodTemplateHashLabel of its pods ends the name of the ReplicaSet between, such as rollouts-pod-template-hash. Empty where
 	// the kind controls its pods itself.
@@ -125,6 +128,7 @@ type Recommender struct {
 
 // LeaderElection makes one replica of a part active. The times are those of a Kubernetes Lease.
 type LeaderElection struct {
+	// Enabled may be switched off only where there is never more than one replica, not even during an update.
 	Enabled bool `json:"enabled"`
 	// LeaseName in the operator's namespace.
 	LeaseName string `json:"leaseName"`
@@ -154,8 +158,11 @@ const (
 type Webhook struct {
 	// Host to listen on; empty means every address.
 	Host string `json:"host"`
-	Port int    `json:"port"`
+	// Port to listen on.
+	Port int `json:"port"`
 
+	// CertMode says where the certificate comes from: made, kept in a Secret and renewed by the webhook itself (self-signed), or put
+	// into CertDir by somebody else, such as cert-manager (files).
 	CertMode CertMode `json:"certMode"`
 	// CertDir holds tls.crt and tls.key.
 	CertDir string `json:"certDir"`
@@ -164,8 +171,9 @@ type Webhook struct {
 	CertSecret string `json:"certSecret"`
 	// ServiceName is the Service that the API server calls; the certificate is made for it.
 	ServiceName string `json:"serviceName"`
-	// MutatingName and ValidatingName are the webhook configurations whose caBundle is kept in mode self-signed.
-	MutatingName   string `json:"mutatingName"`
+	// MutatingName is the mutating webhook configuration whose caBundle is kept in mode self-signed.
+	MutatingName string `json:"mutatingName"`
+	// ValidatingName is the validating one.
 	ValidatingName string `json:"validatingName"`
 }
 

@@ -39,18 +39,22 @@ type Prometheus struct {
 
 // PrometheusAuth is at most one of a bearer token and a user with a password. The files are read again at every request.
 type PrometheusAuth struct {
+	// BearerTokenFile holds a token.
 	BearerTokenFile string `json:"bearerTokenFile"`
-	User            string `json:"user"`
-	PasswordFile    string `json:"passwordFile"`
+	// User for basic authentication.
+	User string `json:"user"`
+	// PasswordFile holds the user's password.
+	PasswordFile string `json:"passwordFile"`
 }
 
 // PrometheusTLS is for an https URL. Files are PEM.
 type PrometheusTLS struct {
 	// CAFile verifies the server; empty means the system's authorities.
 	CAFile string `json:"caFile"`
-	// CertFile and KeyFile identify Loadline to the server; both or neither.
+	// CertFile identifies Loadline to the server, together with KeyFile; both or neither.
 	CertFile string `json:"certFile"`
-	KeyFile  string `json:"keyFile"`
+	// KeyFile is the key of CertFile.
+	KeyFile string `json:"keyFile"`
 	// ServerName expected in the certificate; empty means the host of the URL.
 	ServerName string `json:"serverName"`
 	// InsecureSkipVerify trusts any server. For trials only.
@@ -59,8 +63,11 @@ type PrometheusTLS struct {
 
 // PrometheusLabels are label names.
 type PrometheusLabels struct {
+	// Namespace is the label with the pod's namespace.
 	Namespace string `json:"namespace"`
-	Pod       string `json:"pod"`
+	// Pod is the label with the pod's name.
+	Pod string `json:"pod"`
+	// Container is the label with the container's name.
 	Container string `json:"container"`
 }
 
@@ -72,7 +79,7 @@ type PrometheusLabels struct {
 //   - $namespace: the bare name of the namespace
 //   - $rateWindow: RateWindow; $step: five minutes
 //
-// A query that is empty is not asked; CPU and WorkingSet are required.
+// A query that is empty is not asked; those of CPU and of the working set are required.
 type PrometheusQueries struct {
 	// CPU in cores.
 	CPU string `json:"cpu"`
@@ -80,7 +87,8 @@ type PrometheusQueries struct {
 	WorkingSet string `json:"workingSet"`
 	// RSS in bytes.
 	RSS string `json:"rss"`
-	// ThrottledPeriods and Periods are CFS periods per second. Their ratio is the throttled share.
+	// ThrottledPeriods are the CFS periods per second in which a container was throttled.
 	ThrottledPeriods string `json:"throttledPeriods"`
-	Periods          string `json:"periods"`
+	// Periods are all CFS periods per second. The ratio of the two is the throttled share.
+	Periods string `json:"periods"`
 }

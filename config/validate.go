@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -14,6 +15,11 @@ import (
 // Validate returns everything that is wrong with a complete configuration: where, what, and what is legal.
 func Validate(c *Config) field.ErrorList {
 	var v checks
+	v.config(c)
+	return v.found
+}
+
+func (v *checks) config(c *Config) {
 	root := (*field.Path)(nil)
 	v.equals(root.Child("apiVersion"), c.APIVersion, APIVersion)
 	v.equals(root.Child("kind"), c.Kind, Kind)
@@ -42,7 +48,6 @@ func Validate(c *Config) field.ErrorList {
 	v.duration(root.Child("scaling", "yieldFor"), c.Scaling.YieldFor, 0, 7*24*time.Hour)
 	v.scaleKinds(root.Child("scaling", "kinds"), c.Scaling.Kinds)
 	v.policy(root.Child("policy"), &c.Policy)
-	return v.found
 }
 
 func (v *checks) recommender(at *field.Path, r *Recommender) {
@@ -50,6 +55,7 @@ func (v *checks) recommender(at *field.Path, r *Recommender) {
 	v.within(at.Child("resyncJitterPercent"), float64(r.ResyncJitterPercent), 0, 100)
 	v.within(at.Child("workers"), float64(r.Workers), 1, 64)
 	v.duration(at.Child("horizon"), r.Horizon, time.Hour, 7*24*time.Hour)
+	v.rule(at.Child("horizon"), "whole hours")
 	if r.Horizon.Duration%time.Hour != 0 {
 		v.add(field.Invalid(at.Child("horizon"), r.Horizon.Duration.String(), "must be whole hours"))
 	}
@@ -64,6 +70,7 @@ func (v *checks) recommender(at *field.Path, r *Recommender) {
 
 func (v *checks) webhook(at *field.Path, w *Webhook) {
 	v.within(at.Child("port"), float64(w.Port), 1, 65535)
+	v.rule(at.Child("certMode"), choice([]CertMode{CertSelfSigned, CertFiles}))
 	switch w.CertMode {
 	case CertSelfSigned:
 		v.name(at.Child("certSecret"), w.CertSecret)
@@ -76,6 +83,7 @@ func (v *checks) webhook(at *field.Path, w *Webhook) {
 	default:
 		v.add(field.NotSupported(at.Child("certMode"), w.CertMode, []CertMode{CertSelfSigned, CertFromSecret, CertFiles}))
 	}
+	v.rule(at.Child("certDir"), "required")
 	if w.CertDir == "" {
 		v.add(field.Required(at.Child("certDir"), "the folder of tls.crt and tls.key"))
 	}
@@ -123,29 +131,56 @@ func (v *checks) leaderElection(at *field.Path, l *LeaderElection) {
 }
 
 // checks collects what is wrong.
-type checks struct{ found field.ErrorList }
+type checks struct {
+	found field.ErrorList
+	// legal, if not nil, collects what is legal, by path, for the reference.
+	legal map[string][]string
+}
+
+// rule notes what is legal at a path.
+func (v *checks) rule(at *field.Path, legal string) {
+	if v.legal != nil {
+		v.legal[at.String()] = append(v.legal[at.String()], legal)
+	}
+}
+
+// between writes whole bounds.
+func between(smallest, largest float64) string { return fmt.Sprintf("%.0f to %.0f", smallest, largest) }
+
+// choice lists what may be chosen.
+func choice[T ~string](known []T) string {
+	words := make([]string, len(known))
+	for i, word := range known {
+		words[i] = string(word)
+	}
+	return strings.Join(words, ", ")
+}
 
 func (v *checks) add(err *field.Error) { v.found = append(v.found, err) }
 
 func (v *checks) equals(at *field.Path, got, want string) {
+	v.rule(at, want)
 	if got != want {
 		v.add(field.NotSupported(at, got, []string{want}))
 	}
 }
 
 func (v *checks) within(at *field.Path, got, smallest, largest float64) {
+	v.rule(at, between(smallest, largest))
 	if !(got >= smallest && got <= largest) { // Written so that NaN fails.
 		v.add(field.Invalid(at, got, fmt.Sprintf("must be between %v and %v", smallest, largest)))
 	}
 }
 
 func (v *checks) duration(at *field.Path, got metav1.Duration, shortest, longest time.Duration) {
+	v.rule(at, fmt.Sprintf("%v to %v", shortest, longest))
 	if got.Duration < shortest || got.Duration > longest {
 		v.add(field.Invalid(at, got.Duration.String(), fmt.Sprintf("must be between %v and %v", shortest, longest)))
 	}
 }
 
 func (v *checks) longer(at *field.Path, got metav1.Duration, otherName string, other metav1.Duration) {
+	v.rule(at, "longer than "+otherName)
 	if got.Duration <= other.Duration {
 		v.add(field.Invalid(at, got.Duration.String(), fmt.Sprintf("must be longer than %s, %v", otherName, other.Duration)))
 	}
@@ -153,6 +188,7 @@ func (v *checks) longer(at *field.Path, got metav1.Duration, otherName string, o
 
 // label checks the name of a namespace or Service.
 func (v *checks) label(at *field.Path, got string) {
+	v.rule(at, "a DNS label")
 	for _, message := range validation.IsDNS1123Label(got) {
 		v.add(field.Invalid(at, got, message))
 	}
@@ -160,12 +196,14 @@ func (v *checks) label(at *field.Path, got string) {
 
 // name checks the name of any other object.
 func (v *checks) name(at *field.Path, got string) {
+	v.rule(at, "a name of an object")
 	for _, message := range validation.IsDNS1123Subdomain(got) {
 		v.add(field.Invalid(at, got, message))
 	}
 }
 
 func (v *checks) bindAddress(at *field.Path, got string) {
+	v.rule(at, `host:port, or "0"`)
 	if got == "0" {
 		return
 	}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -15,6 +16,9 @@ const (
 )
 
 func (v *checks) advisor(at *field.Path, a *Advisor) {
+	v.rule(at.Child("url"), "an http or https URL, or empty")
+	v.rule(at.Child("api"), choice([]AdvisorAPI{AdvisorOllama, AdvisorOpenAI}))
+	v.rule(at.Child("model"), fmt.Sprintf("1 to %d bytes", maxModelName))
 	if a.URL != "" {
 		v.httpURL(at.Child("url"), a.URL, "must have no user, query or fragment; a token belongs into bearerTokenFile")
 	}
@@ -31,6 +35,7 @@ func (v *checks) advisor(at *field.Path, a *Advisor) {
 	v.headers(at.Child("headers"), a.Headers, "use bearerTokenFile, which keeps the secret in a file")
 	v.within(at.Child("contextTokens"), float64(a.ContextTokens), leastContextTokens, mostContextTokens)
 	v.within(at.Child("answerTokens"), float64(a.AnswerTokens), leastAnswerTokens, mostAnswerTokens)
+	v.rule(at.Child("answerTokens"), "at most half of contextTokens")
 	if a.AnswerTokens > a.ContextTokens/2 {
 		v.add(field.Invalid(at.Child("answerTokens"), a.AnswerTokens, "must be at most half of contextTokens: the rest is for the prompt"))
 	}

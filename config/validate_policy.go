@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -32,10 +33,12 @@ func (v *checks) policy(at *field.Path, p *v1alpha1.SizingPolicySpec) {
 	v.optionalDuration(at.Child("eventLeadTime"), p.EventLeadTime, 24*time.Hour)
 	v.disruption(at.Child("disruption"), &p.Disruption)
 	v.signals(at.Child("signals"), p.Signals)
-	if w := p.CostWeights; w != nil {
-		v.price(at.Child("costWeights", "cpuHour"), w.CPUHour)
-		v.price(at.Child("costWeights", "memoryGiBHour"), w.MemoryGiBHour)
+	w := p.CostWeights
+	if w == nil {
+		w = &v1alpha1.CostWeights{}
 	}
+	v.price(at.Child("costWeights", "cpuHour"), w.CPUHour)
+	v.price(at.Child("costWeights", "memoryGiBHour"), w.MemoryGiBHour)
 }
 
 func (v *checks) cpu(at *field.Path, p *v1alpha1.CPUPolicy) {
@@ -84,10 +87,13 @@ func (v *checks) disruption(at *field.Path, p *v1alpha1.DisruptionPolicy) {
 	v.optionalDuration(at.Child("canary", "observe"), p.Canary.Observe, 24*time.Hour)
 	v.optionalDuration(at.Child("startupGrace"), p.StartupGrace, 24*time.Hour)
 	windows := at.Child("windows")
+	v.rule(windows, fmt.Sprintf("at most %d", maxWindows))
 	if len(p.Windows) > maxWindows {
 		v.add(field.TooMany(windows, len(p.Windows), maxWindows))
 	}
 	for i, w := range p.Windows {
+		v.rule(windows.Index(i).Child("start"), "cron with five fields")
+		v.rule(windows.Index(i).Child("timeZone"), "an IANA time zone")
 		if len(strings.Fields(w.Start)) != 5 {
 			v.add(field.Invalid(windows.Index(i).Child("start"), w.Start,
 				"must be a cron expression with five fields: minute hour day-of-month month day-of-week"))
@@ -100,6 +106,7 @@ func (v *checks) disruption(at *field.Path, p *v1alpha1.DisruptionPolicy) {
 }
 
 func (v *checks) maxUnavailable(at *field.Path, got *intstr.IntOrString) {
+	v.rule(at, "a number from 1, or 1% to 100%")
 	if got == nil {
 		return
 	}
@@ -110,11 +117,14 @@ func (v *checks) maxUnavailable(at *field.Path, got *intstr.IntOrString) {
 }
 
 func (v *checks) signals(at *field.Path, signals []v1alpha1.Signal) {
+	v.rule(at, fmt.Sprintf("at most %d", maxSignals))
 	if len(signals) > maxSignals {
 		v.add(field.TooMany(at, len(signals), maxSignals))
 	}
 	seen := map[string]bool{}
 	for i, s := range signals {
+		v.rule(at.Index(i).Child("name"), "a DNS label")
+		v.rule(at.Index(i).Child("promQL"), "1 to 1024 characters")
 		for _, message := range validation.IsDNS1123Label(s.Name) {
 			v.add(field.Invalid(at.Index(i).Child("name"), s.Name, message))
 		}
@@ -139,17 +149,22 @@ func (v *checks) limit(at *field.Path, got *v1alpha1.LimitPolicy) {
 func (v *checks) percent(at *field.Path, got *int32, smallest, largest float64) {
 	if got != nil {
 		v.within(at, float64(*got), smallest, largest)
+	} else {
+		v.rule(at, between(smallest, largest))
 	}
 }
 
 func (v *checks) optionalDuration(at *field.Path, got *metav1.Duration, longest time.Duration) {
 	if got != nil {
 		v.duration(at, *got, 0, longest)
+	} else {
+		v.rule(at, fmt.Sprintf("%v to %v", time.Duration(0), longest))
 	}
 }
 
 func (v *checks) bounds(at *field.Path, smallest, largest *resource.Quantity) {
 	for name, got := range map[string]*resource.Quantity{"min": smallest, "max": largest} {
+		v.rule(at.Child(name), "a quantity above 0, min at most max")
 		if got != nil && got.Sign() <= 0 {
 			v.add(field.Invalid(at.Child(name), got.String(), "must be larger than 0"))
 		}
@@ -160,12 +175,14 @@ func (v *checks) bounds(at *field.Path, smallest, largest *resource.Quantity) {
 }
 
 func (v *checks) price(at *field.Path, got *resource.Quantity) {
+	v.rule(at, "a quantity, not negative")
 	if got != nil && got.Sign() < 0 {
 		v.add(field.Invalid(at, got.String(), "must not be negative"))
 	}
 }
 
 func oneOf[T ~string](v *checks, at *field.Path, got *T, known []T) {
+	v.rule(at, choice(known))
 	if got != nil && !slices.Contains(known, *got) {
 		v.add(field.NotSupported(at, *got, known))
 	}

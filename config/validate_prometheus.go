@@ -37,6 +37,7 @@ func (v *checks) prometheus(at *field.Path, p *Prometheus) {
 	v.labelName(labels.Child("namespace"), p.Labels.Namespace)
 	v.labelName(labels.Child("pod"), p.Labels.Pod)
 	v.labelName(labels.Child("container"), p.Labels.Container)
+	v.rule(at.Child("extraMatchers"), "label matchers, comma-separated")
 	if p.ExtraMatchers != "" && !matchers.MatchString(p.ExtraMatchers) {
 		v.add(field.Invalid(at.Child("extraMatchers"), p.ExtraMatchers,
 			`must be label matchers separated by commas and without braces, such as cluster="prod",job=~"kube.*"`))
@@ -45,6 +46,7 @@ func (v *checks) prometheus(at *field.Path, p *Prometheus) {
 }
 
 func (v *checks) url(at *field.Path, got string) {
+	v.rule(at, "required")
 	if got == "" {
 		v.add(field.Required(at, "there is no other source of history yet"))
 		return
@@ -54,6 +56,7 @@ func (v *checks) url(at *field.Path, got string) {
 
 // httpURL refuses what is no URL of a server; plain tells what such a URL must not have.
 func (v *checks) httpURL(at *field.Path, got, plain string) {
+	v.rule(at, "an http or https URL")
 	u, err := url.Parse(got)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
 		v.add(field.Invalid(at, got, "must be an http or https URL with a host"))
@@ -87,6 +90,7 @@ func (v *checks) skipVerify(at *field.Path, skip bool, caFile string) {
 
 // headers refuses what cannot be sent, and credentials, for which instead tells the right place.
 func (v *checks) headers(at *field.Path, headers map[string]string, instead string) {
+	v.rule(at, "names and values of HTTP headers, without Authorization")
 	for _, name := range slices.Sorted(maps.Keys(headers)) {
 		header := at.Key(name)
 		switch {
@@ -101,6 +105,7 @@ func (v *checks) headers(at *field.Path, headers map[string]string, instead stri
 }
 
 func (v *checks) labelName(at *field.Path, got string) {
+	v.rule(at, "a name of a label")
 	if !labelName.MatchString(got) {
 		v.add(field.Invalid(at, got, "must be the name of a label: letters, digits and _, not starting with a digit"))
 	}
@@ -118,6 +123,7 @@ func (v *checks) queries(at *field.Path, q *PrometheusQueries) {
 }
 
 func (v *checks) query(at *field.Path, template string, required bool) {
+	v.rule(at, "PromQL with $selector or $namespace")
 	if template == "" {
 		if required {
 			v.add(field.Required(at, "a PromQL query with $selector or $namespace"))

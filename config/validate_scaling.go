@@ -21,6 +21,9 @@ func (v *checks) scaleKinds(at *field.Path, kinds []ScaleKind) {
 	for i, k := range kinds {
 		at := at.Index(i)
 		v.name(at.Child("group"), k.Group)
+		v.rule(at.Child("version"), "such as v1alpha1")
+		v.rule(at.Child("kind"), "such as Rollout, none of Kubernetes itself")
+		v.rule(at.Child("podTemplateHashLabel"), "a name of a label, or empty")
 		if !versionName.MatchString(k.Version) {
 			v.add(field.Invalid(at.Child("version"), k.Version, "must be a version such as v1alpha1"))
 		}
