@@ -17,10 +17,14 @@ import (
 
 	. "github.com/onsi/gomega"
 	admissionv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/loadline-dev/loadline/config"
 	"github.com/loadline-dev/loadline/e2e/pki"
+	"github.com/loadline-dev/loadline/e2e/traffic"
 )
 
 func (f fixture) certificateExpired(t *testing.T) {
@@ -31,7 +35,7 @@ func (f fixture) certificateExpired(t *testing.T) {
 	g.Expect(expired.WriteFiles(filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key"))).To(Succeed())
 	f.start(t, nil)
 
-	f.allAsWritten(t, traffic{deployment: "web", pods: 200, atOnce: atOnce})
+	f.allAsWritten(t, traffic.Wave{Deployment: "web", Pods: 200, AtOnce: atOnce})
 
 	g.Expect(good.WriteFiles(filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key"))).To(Succeed())
 	f.healthy(t)
@@ -65,7 +69,7 @@ func (f fixture) authorityIsWrong(t *testing.T) {
 	f.trust(t, other.Cert)
 	f.broken(t) // The API server hears of it in its own time.
 
-	f.allAsWritten(t, traffic{deployment: "web", pods: 200, atOnce: atOnce})
+	f.allAsWritten(t, traffic.Wave{Deployment: "web", Pods: 200, AtOnce: atOnce})
 
 	f.trust(t, f.cluster.CACertPEM)
 	f.healthy(t)
@@ -82,4 +86,62 @@ func (f fixture) trust(t *testing.T, authority []byte) {
 		configuration.Webhooks[i].ClientConfig.CABundle = authority
 	}
 	g.Expect(f.loadline.Client.Patch(t.Context(), configuration, client.MergeFrom(before))).To(Succeed())
+}
+
+// authorityIsSwapped has the webhook keep its own certificate, as it does by default, and takes it away several times.
+func (f fixture) authorityIsSwapped(t *testing.T) {
+	g := NewWithT(t)
+	given := f.loadline.Config.Webhook
+	f.serveWith(t, config.CertSelfSigned, t.TempDir())
+	f.healthy(t)
+	authority := f.authorities(t)
+
+	stream := traffic.Wave{Namespace: shop, Deployment: "web", AtOnce: atOnce}.Start(t.Context(), f.loadline.Client)
+	g.Eventually(stream.Recent).WithTimeout(time.Minute).Should(BeNumerically(">", 100))
+	const swaps = 3
+	for range swaps {
+		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: f.loadline.Config.Namespace, Name: given.CertSecret}}
+		g.Expect(f.loadline.Client.Patch(t.Context(), secret, client.RawPatch(types.MergePatchType, []byte(`{"data":null}`)))).To(Succeed())
+		before := authority
+		g.Eventually(func(g Gomega) {
+			authority = f.authorities(t)
+			g.Expect(authority).To(HaveLen(1), "the same in all entries")
+			g.Expect(authority).NotTo(Equal(before))
+		}).WithTimeout(30 * time.Second).WithPolling(10 * time.Millisecond).Should(Succeed())
+		done := stream.Pods()
+		g.Eventually(func() bool { return stream.Pods() > done+100 && stream.Recent() > 100 }).WithTimeout(30*time.Second).
+			Should(BeTrue(), "pods are injected again, one after the other")
+	}
+	all, gap := stream.Stop()
+
+	t.Logf("%d swaps: %s; %s between the first and the last that is as written", swaps, &all, gap.Round(time.Millisecond))
+	g.Expect(all.Refused).To(BeEmpty())
+	g.Expect(all.Injected).To(BeNumerically(">", all.AsWritten))
+	f.serveWith(t, given.CertMode, given.CertDir)
+	f.healthy(t)
+}
+
+// serveWith starts the webhook and registers it anew with a certificate from elsewhere.
+func (f fixture) serveWith(t *testing.T, mode config.CertMode, dir string) {
+	t.Helper()
+	f.stop(t)
+	f.loadline.Config.Webhook.CertMode, f.loadline.Config.Webhook.CertDir = mode, dir
+	NewWithT(t).Expect(f.loadline.RegisterWebhooks(t.Context())).To(Succeed())
+	f.start(t, nil)
+}
+
+// authorities returns what the entries of both webhook configurations trust.
+func (f fixture) authorities(t *testing.T) map[string]bool {
+	t.Helper()
+	g, names, seen := NewWithT(t), f.loadline.Config.Webhook, map[string]bool{}
+	mutating, validating := &admissionv1.MutatingWebhookConfiguration{}, &admissionv1.ValidatingWebhookConfiguration{}
+	g.Expect(f.loadline.Client.Get(t.Context(), types.NamespacedName{Name: names.MutatingName}, mutating)).To(Succeed())
+	g.Expect(f.loadline.Client.Get(t.Context(), types.NamespacedName{Name: names.ValidatingName}, validating)).To(Succeed())
+	for _, w := range mutating.Webhooks {
+		seen[string(w.ClientConfig.CABundle)] = true
+	}
+	for _, w := range validating.Webhooks {
+		seen[string(w.ClientConfig.CABundle)] = true
+	}
+	return seen
 }

@@ -27,6 +27,7 @@ import (
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/e2e/harness"
 	"github.com/loadline-dev/loadline/e2e/install"
+	"github.com/loadline-dev/loadline/e2e/traffic"
 	"github.com/loadline-dev/loadline/webhook"
 )
 
@@ -62,6 +63,7 @@ func TestPodsAreCreatedHoweverTheWebhookBreaks(t *testing.T) {
 	t.Run("a start that is not ready", f.startIsCold)
 	t.Run("an expired certificate", f.certificateExpired)
 	t.Run("an authority that signed another certificate", f.authorityIsWrong)
+	t.Run("a certificate and an authority that the webhook replaces by itself", f.authorityIsSwapped)
 	t.Run("a lack of memory", f.memoryIsShort)
 	t.Run("a hundred requests at a time on one core", f.coreIsBusy)
 	t.Run("no pod ever waited longer than the webhook's timeout", f.noneWaitedLonger)
@@ -70,23 +72,23 @@ func TestPodsAreCreatedHoweverTheWebhookBreaks(t *testing.T) {
 // healthy waits until new pods are injected.
 func (f fixture) healthy(t *testing.T) {
 	t.Helper()
-	NewWithT(t).Eventually(func() int { return f.create(t, traffic{deployment: "web", pods: 1, atOnce: 1}).injected }).
+	NewWithT(t).Eventually(func() int { return f.create(t, traffic.Wave{Deployment: "web", Pods: 1, AtOnce: 1}).Injected }).
 		WithTimeout(2*time.Minute).WithPolling(100*time.Millisecond).Should(Equal(1), "new pods are injected")
 }
 
 // broken waits until new pods are not injected.
 func (f fixture) broken(t *testing.T) {
 	t.Helper()
-	NewWithT(t).Eventually(func() int { return f.create(t, traffic{deployment: "web", pods: 1, atOnce: 1}).asWritten }).
+	NewWithT(t).Eventually(func() int { return f.create(t, traffic.Wave{Deployment: "web", Pods: 1, AtOnce: 1}).AsWritten }).
 		WithTimeout(2*time.Minute).WithPolling(100*time.Millisecond).Should(Equal(1), "new pods are as they were written")
 }
 
 // allAsWritten creates pods and expects that none was changed or refused.
-func (f fixture) allAsWritten(t *testing.T, w traffic) {
+func (f fixture) allAsWritten(t *testing.T, w traffic.Wave) {
 	t.Helper()
 	g, got := NewWithT(t), f.create(t, w)
-	g.Expect(got.refused).To(BeEmpty())
-	g.Expect(got.asWritten).To(Equal(w.pods))
+	g.Expect(got.Refused).To(BeEmpty())
+	g.Expect(got.AsWritten).To(Equal(w.Pods))
 }
 
 // panics runs the webhook in this process, because the shipped one cannot be made to panic. What it asks of its
@@ -112,7 +114,7 @@ func (f fixture) panics(t *testing.T) {
 	g.Eventually(f.listens).WithTimeout(2 * time.Minute).Should(BeTrue())
 
 	const pods = 100
-	f.allAsWritten(t, traffic{deployment: "web", pods: pods, atOnce: atOnce})
+	f.allAsWritten(t, traffic.Wave{Deployment: "web", Pods: pods, AtOnce: atOnce})
 
 	cancel()
 	g.Expect(<-done).NotTo(HaveOccurred(), "the process survived all of them")
@@ -125,7 +127,7 @@ func (f fixture) isFrozen(t *testing.T) {
 	g.Expect(syscall.Kill(-pid, syscall.SIGSTOP)).To(Succeed())
 	defer func() { _ = syscall.Kill(-pid, syscall.SIGCONT) }()
 
-	f.allAsWritten(t, traffic{deployment: "web", pods: 20, atOnce: atOnce})
+	f.allAsWritten(t, traffic.Wave{Deployment: "web", Pods: 20, AtOnce: atOnce})
 
 	g.Expect(syscall.Kill(-pid, syscall.SIGCONT)).To(Succeed())
 	f.healthy(t)
@@ -138,12 +140,12 @@ func (f fixture) cacheIsLate(t *testing.T) {
 	between.freeze()
 	f.recommend(t, "newcomer")
 
-	f.allAsWritten(t, traffic{deployment: "newcomer", pods: 100, atOnce: atOnce})
-	known := f.create(t, traffic{deployment: "web", pods: 100, atOnce: atOnce})
-	g.Expect(known.injected).To(Equal(100), "what was known before is still known")
+	f.allAsWritten(t, traffic.Wave{Deployment: "newcomer", Pods: 100, AtOnce: atOnce})
+	known := f.create(t, traffic.Wave{Deployment: "web", Pods: 100, AtOnce: atOnce})
+	g.Expect(known.Injected).To(Equal(100), "what was known before is still known")
 
 	between.thaw()
-	g.Eventually(func() int { return f.create(t, traffic{deployment: "newcomer", pods: 1, atOnce: 1}).injected }).WithTimeout(2 * time.Minute).Should(Equal(1))
+	g.Eventually(func() int { return f.create(t, traffic.Wave{Deployment: "newcomer", Pods: 1, AtOnce: 1}).Injected }).WithTimeout(2 * time.Minute).Should(Equal(1))
 	f.restart(t, nil)
 }
 
@@ -155,14 +157,14 @@ func (f fixture) startIsCold(t *testing.T) {
 	ready := make(chan error, 1)
 	go func() { ready <- f.loadline.Start(t.Context(), install.Webhook) }()
 
-	f.allAsWritten(t, traffic{deployment: "web", pods: 200, atOnce: atOnce})
+	f.allAsWritten(t, traffic.Wave{Deployment: "web", Pods: 200, AtOnce: atOnce})
 	g.Consistently(ready).WithTimeout(3*time.Second).ShouldNot(Receive(), "not ready before its caches are filled")
 	g.Expect(f.listens()).To(BeFalse())
 
 	between.thaw()
 	g.Eventually(ready).WithTimeout(time.Minute).Should(Receive(BeNil()))
-	got := f.create(t, traffic{deployment: "web", pods: 100, atOnce: atOnce})
-	g.Expect(got.injected).To(Equal(100), "from the first moment that it is ready")
+	got := f.create(t, traffic.Wave{Deployment: "web", Pods: 100, AtOnce: atOnce})
+	g.Expect(got.Injected).To(Equal(100), "from the first moment that it is ready")
 	f.restart(t, nil)
 }
 
@@ -176,10 +178,10 @@ func (f fixture) memoryIsShort(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred(), string(output))
 
 	const pods = 100
-	got := f.create(t, traffic{deployment: "web", pods: pods, atOnce: 50, kibibytes: 100})
-	g.Expect(got.refused).To(BeEmpty())
-	g.Expect(got.injected + got.asWritten).To(Equal(pods))
-	g.Expect(got.asWritten).To(BeNumerically(">", 0))
+	got := f.create(t, traffic.Wave{Deployment: "web", Pods: pods, AtOnce: 50, Kibibytes: 100})
+	g.Expect(got.Refused).To(BeEmpty())
+	g.Expect(got.Injected + got.AsWritten).To(Equal(pods))
+	g.Expect(got.AsWritten).To(BeNumerically(">", 0))
 	g.Eventually(process.Done()).Should(BeClosed(), "it ran out of memory")
 	last := regexp.MustCompile(`.*(out of memory|cannot allocate memory|pthread_create failed).*`).Find(content(t, filepath.Dir(process.LogFile()), filepath.Base(process.LogFile())))
 	g.Expect(last).NotTo(BeEmpty(), "the reason that the Go runtime gives, see %s", process.LogFile())
@@ -200,10 +202,10 @@ func (f fixture) coreIsBusy(t *testing.T) {
 	})
 
 	const pods = 1000
-	got := f.create(t, traffic{deployment: "web", pods: pods, atOnce: 100})
-	g.Expect(got.refused).To(BeEmpty())
-	g.Expect(got.injected + got.asWritten).To(Equal(pods))
-	g.Expect(got.injected).To(BeNumerically(">", 0))
+	got := f.create(t, traffic.Wave{Deployment: "web", Pods: pods, AtOnce: 100})
+	g.Expect(got.Refused).To(BeEmpty())
+	g.Expect(got.Injected + got.AsWritten).To(Equal(pods))
+	g.Expect(got.Injected).To(BeNumerically(">", 0))
 	f.restart(t, nil)
 }
 

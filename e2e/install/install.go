@@ -95,7 +95,7 @@ func Install(ctx context.Context, o Options) (*Installation, error) {
 	if err := in.configure(o.Configure); err != nil {
 		return nil, err
 	}
-	if err := in.registerWebhooks(ctx); err != nil {
+	if err := in.RegisterWebhooks(ctx); err != nil {
 		return nil, err
 	}
 	parts := o.Parts

@@ -10,8 +10,12 @@ import (
 	"path/filepath"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
+
+	"github.com/loadline-dev/loadline/config"
 )
 
 // manifests are the kustomizations that a cluster needs besides the Deployments, in order.
@@ -33,9 +37,10 @@ func (in *Installation) applyManifests(ctx context.Context) error {
 	return nil
 }
 
-// registerWebhooks applies the shipped webhook configurations. The only difference to a real installation: the API server
-// reaches the webhook by URL on loopback instead of through a Service.
-func (in *Installation) registerWebhooks(ctx context.Context) error {
+// RegisterWebhooks applies the shipped webhook configurations anew, with what belongs to them. The only difference to a real
+// installation is how the API server reaches the webhook on loopback: by URL, or, where certificates are made for the Service,
+// through the shipped Service as an alias of this machine.
+func (in *Installation) RegisterWebhooks(ctx context.Context) error {
 	files, err := filepath.Glob(filepath.Join(root(), "config", "webhook", "*.yaml"))
 	if err != nil {
 		return fmt.Errorf("find webhook configurations: %w", err)
@@ -55,38 +60,56 @@ func (in *Installation) registerWebhooks(ctx context.Context) error {
 }
 
 func (in *Installation) registerWebhook(ctx context.Context, document []byte) error {
-	mutating := &admissionv1.MutatingWebhookConfiguration{}
-	if err := yaml.Unmarshal(document, mutating); err != nil {
+	var kind metav1.TypeMeta
+	if err := yaml.Unmarshal(document, &kind); err != nil {
 		return err
 	}
-	switch mutating.Kind {
-	case "MutatingWebhookConfiguration":
-		for i := range mutating.Webhooks {
-			in.local(&mutating.Webhooks[i].ClientConfig)
+	object, err := in.local(kind.Kind, document)
+	if err != nil || object == nil {
+		return err
+	}
+	return in.replace(ctx, object)
+}
+
+// local decodes a manifest and points it to the local process. It returns nil if nothing is to be registered.
+func (in *Installation) local(kind string, document []byte) (client.Object, error) {
+	mode := in.Config.Webhook.CertMode
+	switch {
+	case kind == "MutatingWebhookConfiguration":
+		object := &admissionv1.MutatingWebhookConfiguration{}
+		err := yaml.Unmarshal(document, object)
+		for i := range object.Webhooks {
+			in.redirect(&object.Webhooks[i].ClientConfig)
 		}
-		return in.replace(ctx, mutating)
-	case "ValidatingWebhookConfiguration":
-		validating := &admissionv1.ValidatingWebhookConfiguration{}
-		if err := yaml.Unmarshal(document, validating); err != nil {
-			return err
+		return object, err
+	case kind == "ValidatingWebhookConfiguration":
+		object := &admissionv1.ValidatingWebhookConfiguration{}
+		err := yaml.Unmarshal(document, object)
+		for i := range object.Webhooks {
+			in.redirect(&object.Webhooks[i].ClientConfig)
 		}
-		for i := range validating.Webhooks {
-			in.local(&validating.Webhooks[i].ClientConfig)
-		}
-		return in.replace(ctx, validating)
+		return object, err
+	case kind == "Service" && mode != config.CertFiles:
+		object := &corev1.Service{}
+		err := yaml.Unmarshal(document, object)
+		object.Spec = corev1.ServiceSpec{Type: corev1.ServiceTypeExternalName, ExternalName: "localhost"}
+		return object, err
+	case kind == "Secret" && mode == config.CertSelfSigned:
+		object := &corev1.Secret{}
+		return object, yaml.Unmarshal(document, object)
 	default:
-		return nil // a Service or a kustomization: nothing to register
+		return nil, nil
 	}
 }
 
-// local points a webhook to the local process.
-func (in *Installation) local(cc *admissionv1.WebhookClientConfig) {
-	path := ""
-	if cc.Service != nil && cc.Service.Path != nil {
-		path = *cc.Service.Path
+// redirect makes the API server call the local process.
+func (in *Installation) redirect(cc *admissionv1.WebhookClientConfig) {
+	if in.Config.Webhook.CertMode != config.CertFiles {
+		cc.Service.Port = new(int32(in.Config.Webhook.Port)) //nolint:gosec // a port
+		return
 	}
+	cc.URL = new(fmt.Sprintf("https://127.0.0.1:%d%s", in.Config.Webhook.Port, *cc.Service.Path))
 	cc.Service = nil
-	cc.URL = new(fmt.Sprintf("https://127.0.0.1:%d%s", in.Config.Webhook.Port, path))
 	cc.CABundle = in.serving.CAPEM
 }
 
