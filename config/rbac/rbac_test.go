@@ -114,7 +114,7 @@ func TestWhatLoadlineMayTouch(t *testing.T) {
 		{"", "nodes", []string{"loadline-recommender: get list watch", "loadline-updater: get list watch", "loadline-webhook: get list watch"}},
 		{"", "pods/resize", []string{"loadline-updater: patch"}},
 		{"", "pods/eviction", []string{"loadline-updater: create"}},
-		{"", "secrets", []string{"loadline-webhook: get list watch update of loadline-webhook-cert"}},
+		{"", "secrets", []string{"loadline-webhook-certs: update of loadline-webhook-cert", "loadline-webhook: get list watch of loadline-webhook-cert"}},
 		{"", "configmaps", []string{"loadline-updater: get list watch of loadline-kill-switch", "loadline-updater: get update of loadline-updater-record"}},
 		{"", "namespaces", []string{
 			"loadline-recommender: get list watch patch", "loadline-updater: create patch of loadline-probe",
@@ -130,8 +130,8 @@ func TestWhatLoadlineMayTouch(t *testing.T) {
 		}},
 		{"batch", "cronjobs", []string{"loadline-recommender: get list watch"}},
 		{"batch", "jobs", nil},
-		{"admissionregistration.k8s.io", "mutatingwebhookconfigurations", []string{"loadline-webhook: get list watch update of loadline-mutating"}},
-		{"admissionregistration.k8s.io", "validatingwebhookconfigurations", []string{"loadline-webhook: get list watch update of loadline-validating"}},
+		{"admissionregistration.k8s.io", "mutatingwebhookconfigurations", []string{"loadline-webhook-certs: get list watch update of loadline-mutating"}},
+		{"admissionregistration.k8s.io", "validatingwebhookconfigurations", []string{"loadline-webhook-certs: get list watch update of loadline-validating"}},
 		{"admissionregistration.k8s.io", "validatingadmissionpolicies", nil},
 		{"loadline.dev", "recommendations/status", []string{"loadline-recommender: patch", "loadline-updater: patch"}},
 	} {
