@@ -18,7 +18,8 @@ compile := $(TOOLS)/compile.sh
 MODULES := . e2e e2e/prometheus
 
 # What generate writes, and nobody edits.
-GENERATED := api/v1alpha1/zz_generated.deepcopy.go api/v1alpha1/applyconfiguration config/crd/bases
+GENERATED := api/v1alpha1/zz_generated.deepcopy.go api/v1alpha1/applyconfiguration config/crd/bases \
+	$(addprefix charts/loadline/,templates/crd templates/policy templates/rbac templates/webhook prometheus values.schema.json README.md)
 
 # Variables, in the order of `make help`, which prints the comment above each.
 
@@ -72,11 +73,12 @@ demo: ## Show the whole path on a real control plane with simulated nodes
 
 ##@ Change
 .PHONY: generate
-generate: ## Write deepcopy, apply configurations and CRDs anew from the API types
+generate: ## Write anew what follows from the API types and from config/: deepcopy, CRDs, the chart's templates
 	@$(compile) controller-gen -modfile=$(TOOLS)/go.mod sigs.k8s.io/controller-tools/cmd/controller-gen
 	@started=$$(mktemp); trap 'rm -f "$$started"' EXIT; \
 	$(phase) generate $(tool) controller-gen object crd applyconfiguration \
 		paths=./api/v1alpha1 output:crd:dir=config/crd/bases; \
+	$(phase) "the chart's templates" go run ./internal/chart .; \
 	find $(GENERATED) -type f ! -newer "$$started" -delete # What is left over from a type that is gone.
 
 .PHONY: fmt

@@ -1,0 +1,78 @@
+{{/* Labels of every object. */}}
+{{- define "loadline.labels" -}}
+app.kubernetes.io/part-of: loadline
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end }}
+
+{{/* The name of a part's Deployment and account: (list . "updater"). All parts in one share theirs. */}}
+{{- define "loadline.account" -}}
+{{- if (index . 0).Values.allInOne }}loadline{{ else }}loadline-{{ index . 1 }}{{ end }}
+{{- end }}
+
+{{/* The Deployments, as a list of parts. */}}
+{{- define "loadline.parts" -}}
+{{- if .Values.allInOne -}}
+all
+{{- else -}}
+recommender{{ if .Values.webhook.enabled }} webhook{{ end }}{{ if .Values.updater.enabled }} updater{{ end }}
+{{- end }}
+{{- end }}
+
+{{- define "loadline.image" -}}
+{{ .Values.image.repository }}{{ if .Values.image.digest }}@{{ .Values.image.digest }}{{ else }}:{{ .Values.image.tag | default .Chart.AppVersion }}{{ end }}
+{{- end }}
+
+{{- define "loadline.priorityClassName" -}}
+{{ .Values.pods.priorityClassName | default (ternary "loadline" "" .Values.priorityClass.create) }}
+{{- end }}
+
+{{/* Has cert-manager write its CA into a webhook configuration. */}}
+{{- define "loadline.injectCA" -}}
+{{- if .Values.certManager.enabled }}
+annotations:
+  cert-manager.io/inject-ca-from: {{ .Release.Namespace }}/loadline-webhook
+{{- end }}
+{{- end }}
+
+{{/* The configuration of all parts: what the chart decides, on top of what the values say. */}}
+{{- define "loadline.config" -}}
+{{- $ours := dict "apiVersion" "config.loadline.dev/v1alpha1" "kind" "Configuration" "namespace" .Release.Namespace }}
+{{- if .Values.certManager.enabled }}
+{{- $_ := set $ours "webhook" (dict "certMode" "secret") }}
+{{- end }}
+{{- $advisor := dict }}
+{{- if .Values.ollama.enabled }}
+{{- $advisor = dict "url" (printf "http://loadline-ollama.%s.svc:11434" .Release.Namespace) "model" .Values.ollama.model }}
+{{- $_ := set $ours "advisor" $advisor }}
+{{- end }}
+{{- mergeOverwrite (deepCopy .Values.config) $ours | toYaml }}
+{{- end }}
+
+{{/* The port of a URL: (list "https://host") is 443. */}}
+{{- define "loadline.port" -}}
+{{- $url := urlParse (index . 0) }}
+{{- $port := regexFind ":[0-9]+$" $url.host | trimPrefix ":" }}
+{{- $port | default (ternary "443" "80" (eq $url.scheme "https")) }}
+{{- end }}
+
+{{/* Settings that contradict each other are refused before anything is installed. */}}
+{{- define "loadline.check" -}}
+{{- if and .Values.updater.enabled (not .Values.webhook.enabled) }}
+{{- fail "updater.enabled needs webhook.enabled: the updater acts only while admission works. Set updater.enabled=false, too" }}
+{{- end }}
+{{- if and .Values.allInOne (not (and .Values.webhook.enabled .Values.updater.enabled)) }}
+{{- fail "allInOne runs all parts: webhook.enabled and updater.enabled must be true" }}
+{{- end }}
+{{- if and .Values.certManager.enabled (not .Values.webhook.enabled) }}
+{{- fail "certManager.enabled needs webhook.enabled: there is no certificate without the webhook" }}
+{{- end }}
+{{- if and .Values.priorityClass.create .Values.pods.priorityClassName }}
+{{- fail "pods.priorityClassName and priorityClass.create contradict each other: set one of them" }}
+{{- end }}
+{{- if and .Values.ollama.enabled (dig "advisor" "url" "" .Values.config) }}
+{{- fail "ollama.enabled and config.advisor.url contradict each other: set one of them" }}
+{{- end }}
+{{- end }}
