@@ -83,7 +83,7 @@ func newRootCommand(std streams) *cobra.Command {
 	root.AddGroup(&cobra.Group{ID: "look", Title: "Look and decide:"}, &cobra.Group{ID: "data", Title: "Work on data:"},
 		&cobra.Group{ID: "run", Title: "Run a part of Loadline:"})
 	root.AddCommand(
-		newReportCommand(flags, std), newExplainCommand(flags, std), newApproveCommand(flags, std), newVersionCommand(std),
+		newReportCommand(flags, std), newDashboardCommand(flags, std), newExplainCommand(flags, std), newApproveCommand(flags, std), newVersionCommand(std),
 		newForecastCommand(std), newReplayCommand(flags, std), newAdviseCommand(std), newPolicyCommand(flags, std),
 		newRoleCommand(flags, std, roleRecommender), newRoleCommand(flags, std, roleWebhook),
 		newRoleCommand(flags, std, roleUpdater), newRoleCommand(flags, std, roleAll),
