@@ -121,7 +121,10 @@ func TestTheUpdaterChangesOnlyItsAnnotationsOfAPod(t *testing.T) {
 			}
 			checkChanges(t, as(t, "updater"), before, map[string]change[*corev1.Pod]{
 				"writes down the original": {annotate("loadline.dev/original", "{}"), ""},
-				"another annotation":       {annotate("team", "cart"), "only annotations of loadline.dev/"},
+				"writes down how it was":   {annotate("loadline.dev/resized", "{}"), ""},
+				"what admission writes":    {annotate("loadline.dev/revision", "abc"), "only the annotations loadline.dev/original"},
+				"what people write":        {annotate("loadline.dev/mode", "auto"), "only the annotations loadline.dev/original"},
+				"another annotation":       {annotate("team", "cart"), "only the annotations loadline.dev/original"},
 				"a label":                  {func(p *corev1.Pod) { p.Labels = map[string]string{"loadline.dev/x": "y"} }, "nothing but annotations"},
 				"another image":            {func(p *corev1.Pod) { p.Spec.Containers[0].Image = "evil:1" }, "nothing but annotations"},
 				"a finalizer":              {func(p *corev1.Pod) { p.Finalizers = []string{"loadline.dev/keep"} }, "nothing but annotations"},
@@ -147,10 +150,11 @@ func TestTheUpdaterChangesOnlyTheMinimumOfAnAutoscaler(t *testing.T) {
 	raise := func(h *autoscalingv2.HorizontalPodAutoscaler) {
 		h.Spec.MinReplicas, h.Annotations["loadline.dev/raised-min-replicas"] = new(int32(6)), "2 raised to 6"
 	}
-	const onlyMinimum = "nothing but minReplicas"
+	const onlyMinimum, onlyNote = "nothing but minReplicas", "only the annotation loadline.dev/raised-min-replicas"
 	checkChanges(t, as(t, "updater"), plain, map[string]change[*autoscalingv2.HorizontalPodAutoscaler]{
 		"raises the minimum": {raise, ""},
-		"another annotation": {func(h *autoscalingv2.HorizontalPodAutoscaler) { h.Annotations["team"] = "cart" }, "only annotations of loadline.dev/"},
+		"another annotation": {func(h *autoscalingv2.HorizontalPodAutoscaler) { h.Annotations["team"] = "cart" }, onlyNote},
+		"what people write":  {func(h *autoscalingv2.HorizontalPodAutoscaler) { h.Annotations["loadline.dev/mode"] = "off" }, onlyNote},
 		"the maximum":        {func(h *autoscalingv2.HorizontalPodAutoscaler) { h.Spec.MaxReplicas = 90 }, onlyMinimum},
 		"another target":     {func(h *autoscalingv2.HorizontalPodAutoscaler) { h.Spec.ScaleTargetRef.Name = "db" }, onlyMinimum},
 		"another metric": {func(h *autoscalingv2.HorizontalPodAutoscaler) {
