@@ -122,7 +122,7 @@ func (p *planner) mark(w Workload, pod Pod, changed map[string]apply.Resources) 
 }
 
 func (p *planner) evict(w Workload, pod Pod, action Action) (Action, *Refused) {
-	refused := firstRefusal(evictionRules(), func(rule evictionRule) *Refused { return rule(p.now, w, pod) })
+	refused := firstRefusal(p.evictionRules(), func(rule evictionRule) *Refused { return rule(p.now, w, pod) })
 	if refused != nil {
 		return Action{}, refused
 	}

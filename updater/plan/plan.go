@@ -89,7 +89,10 @@ type Result struct {
 // of two of each other go by the priority of their workloads. The same input gives the same result, whatever the order of
 // workloads and pods.
 func Plan(now time.Time, snapshot Snapshot, budget Budget) Result {
-	p := planner{now: now, account: newAccount(now, budget), trials: map[Key]trial{}, result: Result{Closed: closed(snapshot), Drifted: map[Key]int{}}}
+	p := planner{
+		now: now, account: newAccount(now, budget), trials: map[Key]trial{}, windows: openings{},
+		result: Result{Closed: closed(snapshot), Drifted: map[Key]int{}},
+	}
 	p.onlyCures = snapshot.Cures && p.result.Closed == snapshot.Breaker
 	var candidates []candidate
 	for _, w := range slices.SortedFunc(slices.Values(snapshot.Workloads), byKey) {
@@ -131,6 +134,7 @@ type planner struct {
 	trials  map[Key]trial
 	// onlyCures: nothing else is allowed while the breaker is open.
 	onlyCures bool
+	windows openings
 	result    Result
 	// waiting are the workloads that get no more pods because others need the room more.
 	waiting map[Key]*Refused

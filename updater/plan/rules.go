@@ -93,8 +93,8 @@ func unharmed(_ time.Time, w Workload) *Refused {
 	return refuse(SkipHarmed, "a change did harm, and nothing more is changed until it is taken back: %s", w.Harm)
 }
 
-func evictionRules() []evictionRule {
-	return []evictionRule{evictableKind, replaceable, notPinned, sticks, oneDisruptionBudget, notRollingOut, insideWindow, notBackingOff}
+func (p *planner) evictionRules() []evictionRule {
+	return []evictionRule{evictableKind, replaceable, notPinned, sticks, oneDisruptionBudget, notRollingOut, p.insideWindow, notBackingOff}
 }
 
 func evictableKind(_ time.Time, w Workload, _ Pod) *Refused {
@@ -164,8 +164,8 @@ func notRollingOut(_ time.Time, w Workload, _ Pod) *Refused {
 	return refuse(SkipRollout, "a rollout is in progress")
 }
 
-func insideWindow(now time.Time, w Workload, _ Pod) *Refused {
-	if open, reason := windowOpen(now, w.Disruption.Windows); !open {
+func (p *planner) insideWindow(now time.Time, w Workload, _ Pod) *Refused {
+	if open, reason := p.windows.open(now, w.Disruption.Windows); !open {
 		return refuse(SkipOutsideWindow, "%s", reason)
 	}
 	return nil

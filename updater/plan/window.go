@@ -9,15 +9,33 @@ import (
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 )
 
-// windowOpen reports whether now lies in one of the windows. No windows means always; a window that cannot be read is
-// never open, and the reason says why. The start belongs to a window, its end does not.
-func windowOpen(now time.Time, windows []v1alpha1.Window) (open bool, reason string) {
+// openings are the windows that one plan has looked at: thousands of pods share a policy, and a time zone is read from a file.
+type openings map[v1alpha1.Window]opening
+
+// opening is when a window that contains the time of the plan opened, or the zero time, or why it cannot be read.
+type opening struct {
+	start time.Time
+	err   error
+}
+
+func (o openings) at(now time.Time, window v1alpha1.Window) (time.Time, error) {
+	known, ok := o[window]
+	if !ok {
+		known.start, known.err = lastStart(now, window)
+		o[window] = known
+	}
+	return known.start, known.err
+}
+
+// open reports whether now, the same in every call, lies in one of the windows. No windows means always; a window that cannot be
+// read is never open, and the reason says why. The start belongs to a window, its end does not.
+func (o openings) open(now time.Time, windows []v1alpha1.Window) (open bool, reason string) {
 	if len(windows) == 0 {
 		return true, ""
 	}
 	reason = fmt.Sprintf("outside the policy's %d eviction windows", len(windows))
 	for i, window := range windows {
-		start, err := lastStart(now, window)
+		start, err := o.at(now, window)
 		switch {
 		case err != nil:
 			reason = fmt.Sprintf("eviction window %d of the policy cannot be read: %v", i+1, err)

@@ -54,7 +54,7 @@ func TestAWindowIsOpenFromItsStartUntilJustBeforeItsEnd(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			open, reason := windowOpen(at, c.windows)
+			open, reason := openings{}.open(at, c.windows)
 			if open != c.open {
 				t.Errorf("open = %v (%s), want %v", open, reason, c.open)
 			}
@@ -65,5 +65,16 @@ func TestAWindowIsOpenFromItsStartUntilJustBeforeItsEnd(t *testing.T) {
 				t.Errorf("reason = %q, want it to name the mistake", reason)
 			}
 		})
+	}
+}
+
+func TestAWindowThatManyWorkloadsShareIsReadOnce(t *testing.T) {
+	windows := []v1alpha1.Window{{Start: "0 2 * * *", TimeZone: "Europe/Berlin", Duration: metav1.Duration{Duration: time.Hour}}}
+	now, shared := time.Date(2026, 11, 18, 1, 30, 0, 0, time.UTC), openings{}
+	shared.open(now, windows)
+	again := testing.AllocsPerRun(10, func() { shared.open(now, windows) })
+	alone := testing.AllocsPerRun(10, func() { openings{}.open(now, windows) })
+	if again > 5 || alone < 10 {
+		t.Errorf("%v allocations for a window that was read before and %v for a new one", again, alone)
 	}
 }
