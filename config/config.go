@@ -196,7 +196,8 @@ type Updater struct {
 	NamespaceEvictionsPerHour int `json:"namespaceEvictionsPerHour"`
 	// ResizesPerMinute, in place, in the whole cluster.
 	ResizesPerMinute int `json:"resizesPerMinute"`
-	// ResizeRetryInterval is how often a resize that the API server refused is asked for again.
+	// ResizeRetryInterval is when a resize that the API server refused is asked for again for the first time; from then on after
+	// twice as long each time, at most an hour.
 	ResizeRetryInterval metav1.Duration `json:"resizeRetryInterval"`
 	// KillSwitchConfigMap in the operator's namespace stops the updater while it is there, unless its key "stop" is "false".
 	KillSwitchConfigMap string `json:"killSwitchConfigMap"`

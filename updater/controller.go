@@ -273,8 +273,12 @@ func (c *controller) remember(action plan.Action, got answer, message string) {
 	}
 	now := c.clock.Now()
 	switch got {
-	case answerDone, answerRefused:
+	case answerDone:
 		c.ledger.spend(now, action)
+	case answerRefused:
+		if action.Kind != plan.Resize { // A resize that was refused changed nothing, and the next one is longer in coming each time.
+			c.ledger.spend(now, action)
+		}
 	case answerUnavailable: // It may have been done all the same. The back-off lets other pods come first next time.
 		c.ledger.spend(now, action)
 		c.ledger.backOff(now, action.UID)

@@ -268,3 +268,54 @@ func TestARoundEndsWhenTheAPIServerCannotAnswer(t *testing.T) {
 		t.Errorf("asked %d times, want 1: an API server in trouble is left in peace", asked)
 	}
 }
+
+func TestARefusedResizeIsAskedForEverLessOftenAlsoAfterRestarts(t *testing.T) {
+	w := newWorld(t, shop(100, 500, 500)...)
+	w.annotate(map[string]string{v1alpha1.AnnotationUpdater: "in-place"})
+	var asked []time.Duration
+	w.resizeError = func(string) error {
+		asked = append(asked, w.clock.Now().Sub(start).Round(time.Minute))
+		return forbidden("exceeded quota: q, requested: requests.cpu=400m")
+	}
+	for range 10 { // 5 hours
+		w.rounds(30 * time.Minute)
+		w.restart()
+	}
+	minutes := func(m ...time.Duration) (all []time.Duration) {
+		for _, m := range m {
+			all = append(all, m*time.Minute)
+		}
+		return all
+	}
+	want := minutes(1, 6, 16, 36, 76, 136, 196, 256) // after 5, 10, 20, 40 and then every 60 minutes
+	if diff := cmp.Diff(want, asked); diff != "" {
+		t.Errorf("asked (-want +got):\n%s", diff)
+	}
+	w.publish(600, nil)
+	w.round()
+	if len(asked) != len(want)+1 {
+		t.Errorf("asked %d times, want another one at once for the next revision", len(asked))
+	}
+}
+
+func TestRefusedResizesAreAskedForLastAndTakeNothingFromTheBudget(t *testing.T) {
+	pods := asking(61, 100) // one more than the cluster's budget per minute
+	w := newWorld(t, shop(append(pods, 1000)...)...)
+	w.annotate(map[string]string{v1alpha1.AnnotationUpdater: "in-place"})
+	w.resizeError = func(string) error { return forbidden("exceeded quota: q") }
+	w.round()
+	w.told() // Events wait for somebody who reads them.
+	w.resizeError = func(pod string) error {
+		if pod == "checkout-61" {
+			return nil
+		}
+		return forbidden("exceeded quota: q")
+	}
+	for range 20 {
+		w.round()
+		w.told()
+	}
+	if diff := cmp.Diff([]string{"checkout-61"}, w.resized); diff != "" {
+		t.Errorf("resized (-want +got), want what has too much, though 61 raises are refused:\n%s", diff)
+	}
+}

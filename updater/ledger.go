@@ -19,6 +19,9 @@ const (
 	// time up to half as long again by chance so that refused pods do not come back together.
 	backOffFirst = 15 * time.Second
 	backOffMost  = 5 * time.Minute
+	// refusedMost is how long at most a resize is not asked for again after the API server refused it time and again. What made it
+	// refuse, such as a quota, may have gone without a sign.
+	refusedMost = time.Hour
 )
 
 // ledger remembers what was done. It saves waiting for caches and asking what was refused a moment ago. A Recommendation keeps
@@ -97,11 +100,11 @@ func (l *ledger) recall(spent []plan.Spent) {
 
 func kindOf(result v1alpha1.OutcomeResult) (plan.Kind, bool) {
 	switch result {
-	case v1alpha1.OutcomeResized, v1alpha1.OutcomeRefused:
+	case v1alpha1.OutcomeResized:
 		return plan.Resize, true
 	case v1alpha1.OutcomeEvicted:
 		return plan.Evict, true
-	default: // What the node said later about a resize that is in the list as well, and harm.
+	default: // What was refused, what the node said later about a resize that is in the list as well, and harm.
 		return "", false
 	}
 }
@@ -177,6 +180,15 @@ func (l *ledger) knows(key plan.Key, pod types.UID, revision string, result v1al
 	return slices.ContainsFunc(l.outcomes[key], func(o v1alpha1.Outcome) bool {
 		return o.PodUID == pod && o.Revision == revision && o.Result == result
 	})
+}
+
+// patience is how long a resize is not asked for again that was refused so many times in a row: twice as long each time.
+func (l *ledger) patience(times int32) time.Duration {
+	delay := l.retryResize
+	for ; times > 1 && delay < refusedMost; times-- {
+		delay *= 2
+	}
+	return max(l.retryResize, min(delay, refusedMost))
 }
 
 // backOff puts off the next eviction of a pod.

@@ -207,7 +207,7 @@ func recall(now time.Time, pod *corev1.Pod, past history, p *plan.Pod) {
 		if p.Change.IsZero() {
 			p.Change = o.Time.Time
 		}
-	case now.Sub(o.Time.Time) < past.memory.retryResize:
+	case now.Sub(o.Time.Time) < past.memory.patience(p.InVain(past.revision)):
 		p.ResizeRefused, p.RefusedByNamespace = o.Message, refusedByNamespace(o.Message)
 	}
 }

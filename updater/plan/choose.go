@@ -62,6 +62,7 @@ func (p *planner) choose(w Workload, pod Pod, drifts []apply.Drift) (Action, *Re
 	switch {
 	case obstacle == nil:
 		action.Kind, action.Containers, action.Mark = Resize, changed, p.mark(w, pod, changed)
+		action.again = pod.InVain(w.Revision) > 0
 		return action, nil
 	case obstacle.Reason == SkipResizeInProgress || obstacle.Reason == SkipResizeDeferred || obstacle.Reason == SkipStartingUp:
 		return Action{}, obstacle
@@ -116,7 +117,7 @@ func (p *planner) mark(w Workload, pod Pod, changed map[string]apply.Resources) 
 	maps.Copy(asked, changed)
 	recent := func(t Trouble) bool { return p.now.Sub(t.At) <= w.Disruption.Observe }
 	return &Mark{
-		UID: pod.UID, Revision: w.Revision, At: p.now, Asked: Digest(asked), Restarts: pod.Restarts,
+		UID: pod.UID, Revision: w.Revision, At: p.now, Asked: Digest(asked), Restarts: pod.Restarts, InVain: pod.InVain(w.Revision),
 		Troubled: !pod.Ready || slices.ContainsFunc(pod.Troubles, recent), Lowers: lowers(pod.Present, changed),
 	}
 }

@@ -63,6 +63,8 @@ type Action struct {
 	Reason string
 	// shortage is how many times the present amount is needed, at least 1 for a raise; the largest goes first.
 	shortage float64
+	// again is true for a resize that was asked for before in vain; it goes after everything else.
+	again bool
 }
 
 // Skip is why a pod that has drifted, or a whole workload, is left as it is.
@@ -86,7 +88,7 @@ type Result struct {
 }
 
 // Plan says what to do now. Raises come before lowerings, and larger shortages before smaller ones; shortages within a factor
-// of two of each other go by the priority of their workloads. The same input gives the same result, whatever the order of
+// of two of each other go by the priority of their workloads. A resize that was asked for in vain comes after all others. The same input gives the same result, whatever the order of
 // workloads and pods.
 func Plan(now time.Time, snapshot Snapshot, budget Budget) Result {
 	p := planner{
@@ -132,9 +134,9 @@ type planner struct {
 	now     time.Time
 	account *account
 	trials  map[Key]trial
+	windows openings
 	// onlyCures: nothing else is allowed while the breaker is open.
 	onlyCures bool
-	windows openings
 	result    Result
 	// waiting are the workloads that get no more pods because others need the room more.
 	waiting map[Key]*Refused
@@ -260,9 +262,15 @@ func compareKeys(a, b Key) int {
 	return cmp.Or(strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Kind, b.Kind), strings.Compare(a.Name, b.Name))
 }
 
-// mostUrgentFirst orders raises before lowerings, then by shortage in powers of two, by priority, and by shortage; the rest only
-// makes the order a total one.
+// mostUrgentFirst orders what was not asked for in vain before what was, raises before lowerings, then by shortage in powers of two,
+// by priority, and by shortage; the rest only makes the order a total one.
 func mostUrgentFirst(a, b candidate) int {
+	if a.again != b.again {
+		if b.again {
+			return -1
+		}
+		return 1
+	}
 	if a.Raise != b.Raise {
 		if a.Raise {
 			return -1

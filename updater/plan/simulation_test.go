@@ -138,9 +138,7 @@ func (s *simulation) ask(t *rapid.T, a plan.Action) {
 		s.notBefore[a.UID] = s.now.Add(15 * time.Second)
 		return
 	case answer == "refused":
-		s.budget.Spent = append(s.budget.Spent, spent)
 		s.refused[a.UID] = s.now
-		s.done = append(s.done, spent) // It was asked for, which is what is bounded.
 		return
 	case a.Kind == plan.Resize:
 		s.resize(t, &w.Pods[at], a)

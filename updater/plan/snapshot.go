@@ -225,9 +225,20 @@ type Mark struct {
 	Asked string `json:"asked"`
 	// Restarts counts those of all containers before.
 	Restarts int32 `json:"restarts,omitempty"`
+	// InVain counts how often in a row the revision had been asked for before, and the pod kept what it had.
+	InVain int32 `json:"inVain,omitempty"`
 	// Troubled is true where the pod was in trouble already, Lowers where the resize took something away.
 	Troubled bool `json:"troubled,omitempty"`
 	Lowers   bool `json:"lowers,omitempty"`
+}
+
+// InVain counts how often in a row the pod was asked to be resized to a revision and kept what it had: refused by the API server,
+// changed back, or never asked because whoever wrote the mark ended there. It is read from the pod, so a restart forgets nothing.
+func (p Pod) InVain(revision string) int32 {
+	if p.Mark == nil || p.Mark.Revision != revision || p.Mark.Asked == Digest(p.Present) {
+		return 0
+	}
+	return max(p.Mark.InVain, 0) + 1
 }
 
 // ResizeState is how far the last in-place resize of a pod got.
