@@ -284,6 +284,28 @@ func TestManyPodsWithOtherSizesAreOneFailure(t *testing.T) {
 	}
 }
 
+func TestARestartMakesNoFurtherFailureOfMorePodsThanAreOnRecord(t *testing.T) {
+	objects := shop(asking(30, 100)...)
+	revision := objects[2].(*v1alpha1.Recommendation).Status.Applicable.Revision
+	for _, o := range objects {
+		if pod, ok := o.(*corev1.Pod); ok {
+			pod.Annotations = map[string]string{v1alpha1.AnnotationRevision: revision}
+		}
+	}
+	w := newWorld(t, append(objects, disrupting(withoutCanary()))...)
+	w.rounds(59 * time.Minute)
+	if n := len(w.recommendation().Status.Outcomes); n != 2 {
+		t.Errorf("%d outcomes, want the two that count", n)
+	}
+	w.restart()
+	w.rounds(aRound)
+	w.restart()
+	w.rounds(3 * time.Minute)
+	if len(w.resized) != 30 {
+		t.Errorf("%d pods resized after an hour, want all 30: nothing was tried in between", len(w.resized))
+	}
+}
+
 func TestPodsThatKeptTheirMemoryWhileSizesWereStaleAreNoFailure(t *testing.T) {
 	objects := shop(500, 500)
 	revision := objects[2].(*v1alpha1.Recommendation).Status.Applicable.Revision

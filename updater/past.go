@@ -55,10 +55,11 @@ func oomFloors(floors []v1alpha1.OOMFloor) map[string]int64 {
 }
 
 // noticeMismatch returns what has to be noted of a pod that does not have, or did not keep, what it was given: once for every
-// time that it was given.
+// time that it was given. What was given before the workload was left alone for it, or meanwhile, is the same failure, however many
+// pods show it and whoever sees them first.
 func noticeMismatch(now time.Time, w plan.Workload, p plan.Pod, outcomes []v1alpha1.Outcome) (v1alpha1.Outcome, bool) {
 	message := plan.Mismatch(w, p)
-	if message == "" || p.Terminating {
+	if message == "" || p.Terminating || given(w.Revision, p).Before(w.Unstuck.Until()) {
 		return v1alpha1.Outcome{}, false
 	}
 	for _, o := range outcomes { // newest first
@@ -71,4 +72,12 @@ func noticeMismatch(now time.Time, w plan.Workload, p plan.Pod, outcomes []v1alp
 		}
 	}
 	return outcome(now, w, p, v1alpha1.OutcomeDidNotStick, message), true
+}
+
+// given is when the pod was asked to have the revision, or came from admission.
+func given(revision string, p plan.Pod) time.Time {
+	if p.Mark != nil && p.Mark.Revision == revision {
+		return p.Mark.At
+	}
+	return p.Created
 }
