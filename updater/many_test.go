@@ -68,6 +68,32 @@ func TestManyDeferredPodsAreToldOnceAndNotInEveryRound(t *testing.T) {
 	}
 }
 
+func TestADetailThatChangesInEveryRoundIsNotToldInEveryRound(t *testing.T) {
+	w := newWorld(t, crowdedFor(time.Minute)...)
+	used := 3000
+	say := func() {
+		used++
+		pod := w.pod("checkout-2")
+		pod.Status.Conditions[1].Message = fmt.Sprintf("Node didn't have enough resource: cpu, requested: 500, used: %d, capacity: 3200", used)
+		if err := w.client.Status().Update(t.Context(), pod); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 36 { // 18 minutes
+		say()
+		w.round()
+	}
+	if w.statusWrites != 2 {
+		t.Errorf("the status was written %d times, want 2: at first, and once more after ten minutes", w.statusWrites)
+	}
+	w.admits = false
+	say()
+	w.round()
+	if c := w.condition(v1alpha1.ConditionApplied); !strings.Contains(c.Message, "the admission gate is closed") {
+		t.Errorf("Applied = %+v, want what matters to be told at once", c)
+	}
+}
+
 func TestHarmToTheFirstOfManyPodsIsSeen(t *testing.T) {
 	w := newWorld(t, append(shop(asking(30, 2000)...), disrupting(withoutCanary()))...)
 	w.round()

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -27,10 +29,26 @@ const (
 	maxConditionMessage = 1024
 )
 
+// retellAfter is how long a Recommendation keeps its message while nothing changes but a number or a name in it: how much a node
+// lacks, or which of many pods waits. The rest is told at once.
+const retellAfter = 10 * time.Minute
+
 // reporter writes what happened into Recommendations, and then tells it as Events.
 type reporter struct {
 	client client.Client
 	events events.EventRecorder
+	// told is what Recommendations were told last.
+	told map[plan.Key]telling
+}
+
+// telling is what a person would notice about the condition Applied, and when its message was written.
+type telling struct {
+	gist string
+	at   time.Time
+}
+
+func newReporter(c client.Client, recorder events.EventRecorder) reporter {
+	return reporter{client: c, events: recorder, told: map[plan.Key]telling{}}
 }
 
 // report writes one status for every Recommendation whose part of the status changed.
@@ -40,7 +58,9 @@ func (r reporter) report(ctx context.Context, now time.Time, v view, result plan
 		skips[s.Workload] = append(skips[s.Workload], s)
 	}
 	var errs []error
+	present := map[plan.Key]bool{}
 	for _, s := range v.subjects {
+		present[s.Key] = true
 		if !s.Mode.Admits() && meta.FindStatusCondition(s.recommendation.Status.Conditions, v1alpha1.ConditionApplied) == nil {
 			continue // Nothing was ever applied, so there is nothing to tell.
 		}
@@ -49,18 +69,37 @@ func (r reporter) report(ctx context.Context, now time.Time, v view, result plan
 			errs = append(errs, err)
 		}
 	}
+	maps.DeleteFunc(r.told, func(key plan.Key, _ telling) bool { return !present[key] })
 	return errors.Join(errs...)
 }
 
 // status is the updater's part of a Recommendation's status.
 type status struct {
 	applied, healthy metav1.Condition
-	outcomes         []v1alpha1.Outcome
+	// gist is what a person would notice about applied.
+	gist     string
+	outcomes []v1alpha1.Outcome
 }
 
 func statusOf(now time.Time, s subject, drifted int, skips []plan.Skip, outcomes []v1alpha1.Outcome) status {
-	return status{applied: appliedCondition(s, drifted, skips), healthy: healthyCondition(now, s), outcomes: outcomes}
+	applied := appliedCondition(s, drifted, skips)
+	return status{applied: applied, gist: gist(applied, skips), healthy: healthyCondition(now, s), outcomes: outcomes}
 }
+
+// gist is the reason of the condition Applied, and what is waited for; of a gate or a breaker also why it is closed or open.
+func gist(applied metav1.Condition, skips []plan.Skip) string {
+	said := []string{applied.Reason}
+	if i := slices.IndexFunc(skips, waits); i >= 0 && applied.Status == metav1.ConditionFalse {
+		said = append(said, string(skips[i].Reason))
+		if skips[i].Reason == plan.SkipClosed {
+			said = append(said, skips[i].Message)
+		}
+	}
+	return strings.Join(said, " ")
+}
+
+// waits reports whether the reason is one that does not go away by itself and leaves something to do.
+func waits(k plan.Skip) bool { return !k.Passing() && k.Reason != plan.SkipOnlyLowering }
 
 // healthyCondition is false from the moment at which harm was seen until what was taken back may be tried again.
 func healthyCondition(now time.Time, s subject) metav1.Condition {
@@ -94,7 +133,7 @@ func appliedCondition(s subject, drifted int, skips []plan.Skip) metav1.Conditio
 			onlyMore++
 		}
 	}
-	switch waiting := slices.IndexFunc(skips, func(k plan.Skip) bool { return !k.Passing() && k.Reason != plan.SkipOnlyLowering }); {
+	switch waiting := slices.IndexFunc(skips, waits); {
 	case s.Revision == "":
 		c.Reason, c.Message = v1alpha1.ReasonWaiting, "nothing is applicable yet"
 	case drifted == 0:
@@ -134,14 +173,19 @@ func describeSkip(s plan.Skip) string {
 	return "pod " + s.Pod + ": " + s.Message
 }
 
-// write applies the status if it changed, and then records an Event where harm was found, or sizes do not stay.
+// write applies the status if more than a detail of it changed, and then records an Event where harm was found, or sizes do not stay.
 func (r reporter) write(ctx context.Context, now time.Time, s subject, want status) error {
 	rec := s.recommendation
 	have := rec.Status.Conditions
 	harmed, stuck := begins(have, want.healthy, v1alpha1.ReasonHarmed, v1alpha1.ReasonRolledBack), begins(have, want.applied, v1alpha1.ReasonDidNotStick)
 	applied, appliedChanged := transition(have, want.applied, now)
 	healthy, healthyChanged := transition(have, want.healthy, now)
-	if !appliedChanged && !healthyChanged && apiequality.Semantic.DeepEqual(rec.Status.Outcomes, want.outcomes) {
+	last, known := r.told[s.Key]
+	detail := known && last.gist == want.gist && now.Sub(last.at) < retellAfter
+	if !detail {
+		r.told[s.Key] = telling{gist: want.gist, at: now}
+	}
+	if (!appliedChanged || detail) && !healthyChanged && apiequality.Semantic.DeepEqual(rec.Status.Outcomes, want.outcomes) {
 		return nil
 	}
 	configuration := loadlineac.RecommendationStatus().WithConditions(applied, healthy)

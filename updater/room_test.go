@@ -24,6 +24,13 @@ func nodeWith(name, cpu string) *corev1.Node {
 	}
 }
 
+// crowdedFor is crowded, where the pod has waited for so long.
+func crowdedFor(d time.Duration) []client.Object {
+	objects, waiting, _ := crowded()
+	waiting.Status.Conditions[1].LastTransitionTime = metav1.NewTime(start.Add(-d))
+	return objects
+}
+
 // crowded is the shop with a pod on node-1 that has asked for 500m for over an hour and still runs with 100m. node-2 has 600m free.
 func crowded() (objects []client.Object, waiting *corev1.Pod, other *corev1.Node) {
 	other = nodeWith("node-2", "1600m")

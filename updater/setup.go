@@ -40,7 +40,7 @@ func Setup(mgr ctrl.Manager, options Options) error {
 			maxLatency: cfg.ProbeMaxLatency.Duration, clock: options.Clock, metrics: metrics,
 		},
 		actor:    actor{client: mgr.GetClient(), kinds: options.Config.Scaling.Owners()},
-		reporter: reporter{client: mgr.GetClient(), events: mgr.GetEventRecorder("loadline.dev/updater")},
+		reporter: newReporter(mgr.GetClient(), mgr.GetEventRecorder("loadline.dev/updater")),
 		ledger:   newLedger(cfg),
 		record: &record{
 			reader: mgr.GetAPIReader(), client: mgr.GetClient(),

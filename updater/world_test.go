@@ -94,7 +94,7 @@ func (w *world) restart() {
 		gatherer: gatherer{reader: w.client, config: cfg, resources: servesResize{}, metrics: m},
 		probe:    &probe{client: w.client, namespace: cfg.Updater.ProbeNamespace, maxAge: cfg.Updater.ProbeMaxAge.Duration, maxLatency: cfg.Updater.ProbeMaxLatency.Duration, clock: w.clock, metrics: m},
 		actor:    actor{client: w.client},
-		reporter: reporter{client: w.client, events: w.events},
+		reporter: newReporter(w.client, w.events),
 		ledger:   newLedger(cfg.Updater),
 		record:   &record{reader: w.client, client: w.client, name: types.NamespacedName{Namespace: cfg.Namespace, Name: cfg.Updater.RecordConfigMap}},
 		budget:   budgetOf(cfg.Updater),
