@@ -142,13 +142,21 @@ func (c *controller) gate(ctx context.Context, now time.Time) plan.Gate {
 	return gate
 }
 
-// reserve writes down what is about to be done. It returns the actions, or none if it could not write.
+// reserve writes down what is about to be done. It returns the actions, the most urgent of them if the record has no room for all, or
+// none if it could not write.
 func (c *controller) reserve(ctx context.Context, actions []plan.Action) []plan.Action {
 	if len(actions) == 0 {
 		return nil
 	}
 	now := c.clock.Now()
-	if err := c.record.write(ctx, now, c.ledger.withAll(actions, now.Add(c.interval+actTimeout))); err != nil {
+	until, planned := now.Add(c.interval+actTimeout), len(actions)
+	for len(actions) > 0 && !fits(now, c.ledger.withAll(actions, until)) {
+		actions = actions[:len(actions)/2]
+	}
+	if len(actions) < planned {
+		logf.FromContext(ctx).Info("the record of the last hour is full, the rest waits", "record", c.record.name, "planned", planned, "changed", len(actions))
+	}
+	if err := c.record.write(ctx, now, c.ledger.withAll(actions, until)); err != nil {
 		c.metrics.roundErrors.WithLabelValues("reserve").Inc()
 		logf.FromContext(ctx).Error(err, "nothing is changed that is not on record first, the next round tries again")
 		return nil

@@ -25,6 +25,10 @@ const (
 // recordEvery is how often the state of the breaker is written while it only learns what is usual.
 const recordEvery = 10 * time.Minute
 
+// mostSpent is how many bytes of what was spent are put on record: an object has room for a MiB, and the breaker's state and the
+// metadata are in it as well. The largest budgets that are legal, 100 evictions and 1000 resizes a minute, fill about half of it.
+const mostSpent = 900 << 10
+
 // record is a ConfigMap in which an updater writes down what it is about to do before it does it. An updater that is killed or
 // loses the leadership in the middle of a round has then spent too much on paper, and never too little.
 //
@@ -107,6 +111,12 @@ func decodeBreaker(text string) (breaker.State, error) {
 		return breaker.State{}, err
 	}
 	return state, state.Validate()
+}
+
+// fits reports whether so much that was spent has room on record.
+func fits(now time.Time, spent []plan.Spent) bool {
+	text, err := encodeSpent(now, spent)
+	return err == nil && len(text) <= mostSpent
 }
 
 // spending is what was spent, by kind and workload, in seconds since 1970: an eviction takes eleven bytes.

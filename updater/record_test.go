@@ -212,3 +212,52 @@ func counted(l *ledger) map[string]int {
 	}
 	return n
 }
+
+// spentBy is so many actions a minute over the time that they count, each of another workload with names of a usual length.
+func spentBy(kind plan.Kind, perMinute int, length int) (all []plan.Spent) {
+	for i := range perMinute * int(kind.Counts()/time.Minute) {
+		name := fmt.Sprintf("%0*d", length, i)
+		all = append(all, plan.Spent{
+			At: start.Add(-time.Duration(i/perMinute) * time.Minute), Kind: kind,
+			Workload: plan.Key{Namespace: "team-" + name[:10], Kind: "Deployment", Name: name},
+		})
+	}
+	return all
+}
+
+func TestTheLargestLegalBudgetsHaveRoomOnRecord(t *testing.T) {
+	cfg := config.Default()
+	cfg.Updater.EvictionsPerMinute, cfg.Updater.ResizesPerMinute = 100, 1000
+	if errs := config.Validate(&cfg); len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	spent := append(spentBy(plan.Evict, cfg.Updater.EvictionsPerMinute, 40), spentBy(plan.Resize, cfg.Updater.ResizesPerMinute, 40)...)
+	if !fits(start, spent) {
+		t.Errorf("%d actions of as many workloads do not fit", len(spent))
+	}
+	cfg.Updater.EvictionsPerMinute++
+	if errs := config.Validate(&cfg); len(errs) == 0 {
+		t.Error("a budget is legal of which nobody knows whether the record has room for it")
+	}
+}
+
+func TestWithAFullRecordTheMostUrgentIsDoneAndTheRestWaits(t *testing.T) {
+	w := newWorld(t, shop(append(asking(40, 100), 20)...)...)
+	evictions := spentBy(plan.Evict, 100, 127)
+	size := func(n int) int {
+		text, err := encodeSpent(start, evictions[:n])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(text)
+	}
+	const room = 50 // and as much as an entry or two, for the name of the workload and some times
+	w.controller.ledger.spent = evictions[:(mostSpent-room-size(1))/(size(2)-size(1))]
+	w.round()
+	if n := len(w.resized); n == 0 || n == 41 || w.resized[0] != "checkout-40" {
+		t.Errorf("resized %v, want some, the most urgent first", w.resized)
+	}
+	if text := w.record().Data[recordSpent]; len(text) > mostSpent {
+		t.Errorf("%d bytes on record, want at most %d", len(text), mostSpent)
+	}
+}
