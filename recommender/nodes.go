@@ -10,7 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
 	"k8s.io/klog/v2"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -31,9 +31,8 @@ type nodeRooms struct {
 
 // nodeRoom is what one node has.
 type nodeRoom struct {
-	name   string
-	labels labels.Set
-	taints []corev1.Taint
+	// node has its name, labels and taints.
+	node *corev1.Node
 	// empty is its allocatable less what runs on every node, free is what no pod has asked for.
 	empty, free apply.Amounts
 }
@@ -89,7 +88,7 @@ func roomsOf(nodes []corev1.Node, pods []corev1.Pod) []nodeRoom {
 		}
 		has := apply.ResourcesOf(corev1.ResourceRequirements{Requests: node.Status.Allocatable}).Requests
 		rooms = append(rooms, nodeRoom{
-			name: node.Name, labels: node.Labels, taints: node.Spec.Taints,
+			node:  &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: node.Name, Labels: node.Labels}, Spec: corev1.NodeSpec{Taints: node.Spec.Taints}},
 			empty: minus(has, everywhere[node.Name]), free: minus(has, all[node.Name]),
 		})
 	}
@@ -109,9 +108,10 @@ func minus(a, b apply.Amounts) apply.Amounts {
 // one with the most memory first.
 func largestNodes(rooms []nodeRoom, template corev1.PodSpec, size func(nodeRoom) apply.Amounts) []guard.Node {
 	var fitting []guard.Node
+	wants := nodeaffinity.GetRequiredNodeAffinity(&corev1.Pod{Spec: template})
 	for _, room := range rooms {
-		if room.allows(template) {
-			fitting = append(fitting, guard.Node{Name: room.name, Room: size(room)})
+		if room.allows(template.Tolerations, wants) {
+			fitting = append(fitting, guard.Node{Name: room.node.Name, Room: size(room)})
 		}
 	}
 	slices.SortFunc(fitting, func(a, b guard.Node) int {
@@ -126,14 +126,14 @@ func largestNodes(rooms []nodeRoom, template corev1.PodSpec, size func(nodeRoom)
 	return largest
 }
 
-// allows reports whether a pod of the template may be scheduled here: its nodeSelector matches, and it tolerates the taints.
-// Node affinity is not looked at.
-func (r nodeRoom) allows(template corev1.PodSpec) bool {
-	if !labels.SelectorFromSet(template.NodeSelector).Matches(r.labels) {
+// allows reports whether a pod may be scheduled here: its node selector and required node affinity match, and it tolerates the taints.
+// An affinity that cannot be read matches nothing.
+func (r nodeRoom) allows(tolerations []corev1.Toleration, wants nodeaffinity.RequiredNodeAffinity) bool {
+	if attracts, err := wants.Match(r.node); err != nil || !attracts {
 		return false
 	}
-	return !slices.ContainsFunc(r.taints, func(taint corev1.Taint) bool {
+	return !slices.ContainsFunc(r.node.Spec.Taints, func(taint corev1.Taint) bool {
 		return taint.Effect != corev1.TaintEffectPreferNoSchedule &&
-			!slices.ContainsFunc(template.Tolerations, func(t corev1.Toleration) bool { return t.ToleratesTaint(klog.Background(), &taint, false) })
+			!slices.ContainsFunc(tolerations, func(t corev1.Toleration) bool { return t.ToleratesTaint(klog.Background(), &taint, false) })
 	})
 }

@@ -47,12 +47,25 @@ func TestTheNodesThatAPodMayRunOn(t *testing.T) {
 		"a taint that is tolerated": {
 			corev1.PodSpec{Tolerations: []corev1.Toleration{{Key: "gpu", Operator: corev1.TolerationOpExists}}}, []guard.Node{room("gpu", 64, 512)},
 		},
+		"a node affinity": {
+			corev1.PodSpec{Affinity: outOfPool("small"), Tolerations: []corev1.Toleration{{Operator: corev1.TolerationOpExists}}},
+			[]guard.Node{room("gpu", 64, 512)},
+		},
 		"a selector that matches no node": {corev1.PodSpec{NodeSelector: map[string]string{"pool": "new"}}, nil},
 	} {
 		if diff := cmp.Diff(c.want, largestNodes(rooms, c.template, func(r nodeRoom) apply.Amounts { return r.empty })); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
+}
+
+// outOfPool is the affinity to nodes that are in a pool, and not in this one.
+func outOfPool(pool string) *corev1.Affinity {
+	return &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{
+		NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchExpressions: []corev1.NodeSelectorRequirement{
+			{Key: "pool", Operator: corev1.NodeSelectorOpExists}, {Key: "pool", Operator: corev1.NodeSelectorOpNotIn, Values: []string{pool}},
+		}}},
+	}}}
 }
 
 func TestLimitRangesFillInWhatTheTemplateDoesNotSay(t *testing.T) {

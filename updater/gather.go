@@ -64,11 +64,11 @@ func (g *gatherer) gather(ctx context.Context, now time.Time, memory *ledger) (v
 		return view{}, fmt.Errorf("list recommendations: %w", err)
 	}
 	g.discoverResize(ctx)
-	counts, err := g.counts(ctx, now)
+	all, err := readCluster(ctx, g.reader)
 	if err != nil {
 		return view{}, err
 	}
-	v := view{killSwitch: stop, counts: counts}
+	v := view{killSwitch: stop, counts: all.counts(now, g.config.Updater.Breaker.Window.Duration), free: new(all.free())}
 	surroundings := map[string]*namespace{}
 	for i := range recs.Items {
 		rec := &recs.Items[i]
@@ -77,7 +77,7 @@ func (g *gatherer) gather(ctx context.Context, now time.Time, memory *ledger) (v
 		}
 		ns, known := surroundings[rec.Namespace]
 		if !known {
-			if ns, err = g.namespace(ctx, rec.Namespace); err != nil {
+			if ns, err = g.namespace(ctx, rec.Namespace, all); err != nil {
 				return view{}, err
 			}
 			surroundings[rec.Namespace] = ns
@@ -86,31 +86,22 @@ func (g *gatherer) gather(ctx context.Context, now time.Time, memory *ledger) (v
 			v.subjects = append(v.subjects, s)
 		}
 	}
-	if v.free, err = g.capacity(ctx); err != nil {
-		return view{}, err
-	}
-	if err := g.findRoom(ctx, v.subjects); err != nil {
-		return view{}, err
-	}
+	findRoom(all, v.subjects)
 	v.autoscalers, err = g.autoscalers(ctx, v.subjects)
 	return v, err
 }
 
 // findRoom looks for nodes with room for the successors of pods that have waited long for a resize, if there are such pods.
-func (g *gatherer) findRoom(ctx context.Context, subjects []subject) error {
+func findRoom(all *cluster, subjects []subject) {
 	var known *rooms
 	for _, s := range subjects {
 		for i, pod := range s.putOff {
 			if known == nil {
-				var err error
-				if known, err = readRooms(ctx, g.reader); err != nil {
-					return err
-				}
+				known = roomsOf(all)
 			}
 			s.Pods[i].RoomOn = known.forSuccessor(pod, s.Workload, s.Pods[i].Original)
 		}
 	}
-	return nil
 }
 
 func (g *gatherer) discoverResize(ctx context.Context) {

@@ -43,7 +43,7 @@ type disruptionBudget struct {
 	selector labels.Selector
 }
 
-func (g *gatherer) namespace(ctx context.Context, name string) (*namespace, error) {
+func (g *gatherer) namespace(ctx context.Context, name string, all *cluster) (*namespace, error) {
 	ns := &namespace{
 		policies: map[string]*v1alpha1.SizingPolicy{}, workloads: map[owner.Workload]client.Object{},
 		kinds: g.config.Scaling.Owners(), pods: map[owner.Workload][]*corev1.Pod{}, scalers: map[owner.Workload]string{},
@@ -56,13 +56,14 @@ func (g *gatherer) namespace(ctx context.Context, name string) (*namespace, erro
 	ns.settings, ns.problems = v1alpha1.ParseAnnotations(meta.Annotations)
 	ns.admission = meta.Labels[v1alpha1.LabelAdmission] == v1alpha1.LabelAdmissionEnabled
 	for what, read := range map[string]func(context.Context, client.Reader, string) error{
-		"policies": ns.readPolicies, "workloads": ns.readWorkloads, "pods": ns.readPods,
+		"policies": ns.readPolicies, "workloads": ns.readWorkloads,
 		"disruption budgets": ns.readBudgets, "autoscalers": ns.readScalers,
 	} {
 		if err := read(ctx, g.reader, name); err != nil {
 			return nil, fmt.Errorf("list %s of namespace %s: %w", what, name, err)
 		}
 	}
+	ns.assign(all.in[name])
 	return ns, nil
 }
 
@@ -113,22 +114,14 @@ func (n *namespace) readCustom(ctx context.Context, reader client.Reader, name s
 	return nil
 }
 
-func (n *namespace) readPods(ctx context.Context, reader client.Reader, name string) error {
-	var list corev1.PodList
-	if err := reader.List(ctx, &list, client.InNamespace(name)); err != nil {
-		return err
-	}
-	for i := range list.Items {
-		pod := &list.Items[i]
-		if pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded {
-			continue // It has ended for good and was replaced, but may stay on view for days.
-		}
-		// Resources of the pod as a whole bound those of its containers: such a pod is left alone, at admission too.
-		if w, ok := n.kinds.Of(pod); ok && !apply.HasPodLevelResources(pod) {
+// assign sorts pods by the workload that they belong to. Resources of a pod as a whole bound those of its containers: such a pod is
+// left alone, at admission too.
+func (n *namespace) assign(pods []*corev1.Pod) {
+	for _, pod := range pods {
+		if w, ok := n.kinds.Of(pod); ok && !ended(pod) && !apply.HasPodLevelResources(pod) {
 			n.pods[w] = append(n.pods[w], pod)
 		}
 	}
-	return nil
 }
 
 func (n *namespace) readBudgets(ctx context.Context, reader client.Reader, name string) error {

@@ -1,15 +1,12 @@
 package updater
 
 import (
-	"context"
-	"fmt"
 	"maps"
 	"slices"
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/labels"
-	"sigs.k8s.io/controller-runtime/pkg/client"
+	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
 
 	"github.com/loadline-dev/loadline/apply"
 	"github.com/loadline-dev/loadline/updater/plan"
@@ -25,29 +22,21 @@ type rooms struct {
 	waiting bool
 }
 
-func readRooms(ctx context.Context, reader client.Reader) (*rooms, error) {
-	var nodes corev1.NodeList
-	if err := reader.List(ctx, &nodes); err != nil {
-		return nil, fmt.Errorf("list nodes: %w", err)
+func roomsOf(c *cluster) *rooms {
+	r := &rooms{nodes: c.nodes, free: map[string]apply.Amounts{}, slots: map[string]int64{}}
+	for i := range c.nodes {
+		n := &c.nodes[i]
+		r.free[n.Name], r.slots[n.Name] = allocatable(n), n.Status.Allocatable.Pods().Value()
 	}
-	var pods corev1.PodList
-	if err := reader.List(ctx, &pods); err != nil {
-		return nil, fmt.Errorf("list pods: %w", err)
+	for i := range c.pods {
+		r.take(&c.pods[i])
 	}
-	r := &rooms{nodes: nodes.Items, free: map[string]apply.Amounts{}, slots: map[string]int64{}}
-	for _, n := range nodes.Items {
-		r.free[n.Name] = apply.Amounts{CPUMillis: n.Status.Allocatable.Cpu().MilliValue(), MemoryBytes: n.Status.Allocatable.Memory().Value()}
-		r.slots[n.Name] = n.Status.Allocatable.Pods().Value()
-	}
-	for i := range pods.Items {
-		r.take(&pods.Items[i])
-	}
-	return r, nil
+	return r
 }
 
 func (r *rooms) take(pod *corev1.Pod) {
 	switch {
-	case pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed:
+	case ended(pod):
 	case pod.Spec.NodeName == "":
 		r.waiting = r.waiting || pod.DeletionTimestamp == nil
 	default:
@@ -59,25 +48,26 @@ func (r *rooms) take(pod *corev1.Pod) {
 }
 
 // forSuccessor names a node that has room for the pod's successor, and is not its own; empty means that none is known. Of a pod whose
-// place depends on more than requests, node selector and taints, none is ever known.
+// place depends on more than requests, node selector, node affinity and taints, none is ever known.
 func (r *rooms) forSuccessor(pod *corev1.Pod, w plan.Workload, original map[string]apply.Resources) string {
 	if r.waiting || choosy(pod) {
 		return ""
 	}
 	successor := apply.Present(pod)
 	maps.Copy(successor, apply.Desired(w.Values, original, apply.ForNewPod))
-	asks := amountsOf(pod, successor)
+	asks, wants := amountsOf(pod, successor), nodeaffinity.GetRequiredNodeAffinity(pod)
 	for i := range r.nodes {
 		n := &r.nodes[i]
 		free := r.free[n.Name]
-		if n.Name != pod.Spec.NodeName && accepts(n, pod) && r.slots[n.Name] > 0 && free.CPUMillis >= asks.CPUMillis && free.MemoryBytes >= asks.MemoryBytes {
+		if n.Name != pod.Spec.NodeName && accepts(n, pod, wants) && r.slots[n.Name] > 0 && free.CPUMillis >= asks.CPUMillis && free.MemoryBytes >= asks.MemoryBytes {
 			return n.Name
 		}
 	}
 	return ""
 }
 
-// choosy reports whether the scheduler looks at more than requests, node selector and taints to find a place for the pod.
+// choosy reports whether the scheduler looks at more than requests, node selector, node affinity and taints to find a place for the
+// pod. What a pod merely prefers keeps it from no node.
 func choosy(pod *corev1.Pod) bool {
 	s := pod.Spec
 	extended := func(c corev1.Container) bool {
@@ -85,12 +75,18 @@ func choosy(pod *corev1.Pod) bool {
 			return name != corev1.ResourceCPU && name != corev1.ResourceMemory
 		})
 	}
-	return s.Affinity != nil || len(s.TopologySpreadConstraints) > 0 || len(s.ResourceClaims) > 0 || len(s.Volumes) > 0 ||
+	return besideOthers(s.Affinity) || len(s.TopologySpreadConstraints) > 0 || len(s.ResourceClaims) > 0 || len(s.Volumes) > 0 ||
 		slices.ContainsFunc(slices.Concat(s.InitContainers, s.Containers), extended)
 }
 
+// besideOthers reports whether the pod's place depends on where other pods are.
+func besideOthers(a *corev1.Affinity) bool {
+	return a != nil && (a.PodAffinity != nil && len(a.PodAffinity.RequiredDuringSchedulingIgnoredDuringExecution) > 0 ||
+		a.PodAntiAffinity != nil && len(a.PodAntiAffinity.RequiredDuringSchedulingIgnoredDuringExecution) > 0)
+}
+
 // accepts reports whether the node is ready for new pods, and for this one.
-func accepts(n *corev1.Node, pod *corev1.Pod) bool {
+func accepts(n *corev1.Node, pod *corev1.Pod, wants nodeaffinity.RequiredNodeAffinity) bool {
 	ready := slices.ContainsFunc(n.Status.Conditions, func(c corev1.NodeCondition) bool {
 		return c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue
 	})
@@ -99,7 +95,8 @@ func accepts(n *corev1.Node, pod *corev1.Pod) bool {
 			return t.ToleratesTaint(logr.Discard(), &taint, false)
 		})
 	})
-	return ready && !repels && !n.Spec.Unschedulable && labels.SelectorFromSet(pod.Spec.NodeSelector).Matches(labels.Set(n.Labels))
+	attracts, err := wants.Match(n) // An error is a term that cannot be read, which attracts nothing.
+	return ready && !repels && !n.Spec.Unschedulable && attracts && err == nil
 }
 
 // amountsOf is what the scheduler keeps free for a pod with these resources: its containers and side-cars together, or its largest

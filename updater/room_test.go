@@ -68,7 +68,14 @@ func TestAPodWhoseResizeIsPutOffForLongIsEvictedOnlyIfANodeHasRoom(t *testing.T)
 		"a taint that the pod bears": {tolerated, true},
 		"the pod wants another node": {func(p *corev1.Pod, _ *corev1.Node) { p.Spec.NodeSelector = map[string]string{"disk": "hdd"} }, false},
 		"the pod wants that node":    {func(p *corev1.Pod, _ *corev1.Node) { p.Spec.NodeSelector = map[string]string{"disk": "ssd"} }, true},
-		"the pod has affinities":     {func(p *corev1.Pod, _ *corev1.Node) { p.Spec.Affinity = &corev1.Affinity{} }, false},
+		"the pod needs that node":    {func(p *corev1.Pod, _ *corev1.Node) { p.Spec.Affinity = onDisk("ssd") }, true},
+		"the pod needs another node": {func(p *corev1.Pod, _ *corev1.Node) { p.Spec.Affinity = onDisk("hdd") }, false},
+		"the pod needs others beside it": {func(p *corev1.Pod, _ *corev1.Node) {
+			p.Spec.Affinity = &corev1.Affinity{PodAffinity: &corev1.PodAffinity{RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{{TopologyKey: "zone"}}}}
+		}, false},
+		"the pod would rather be without others": {func(p *corev1.Pod, _ *corev1.Node) {
+			p.Spec.Affinity = &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{PreferredDuringSchedulingIgnoredDuringExecution: []corev1.WeightedPodAffinityTerm{{Weight: 1}}}}
+		}, true},
 		"the pod has a port on a node": {func(p *corev1.Pod, _ *corev1.Node) {
 			p.Spec.Containers[0].Ports = []corev1.ContainerPort{{HostPort: 80}}
 		}, false},
@@ -89,6 +96,14 @@ func TestAPodWhoseResizeIsPutOffForLongIsEvictedOnlyIfANodeHasRoom(t *testing.T)
 			}
 		})
 	}
+}
+
+func onDisk(kind string) *corev1.Affinity {
+	return &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{
+		NodeSelectorTerms: []corev1.NodeSelectorTerm{{MatchExpressions: []corev1.NodeSelectorRequirement{
+			{Key: "disk", Operator: corev1.NodeSelectorOpIn, Values: []string{kind}},
+		}}},
+	}}}
 }
 
 func tolerated(p *corev1.Pod, n *corev1.Node) {

@@ -2,7 +2,6 @@ package updater
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -103,20 +102,15 @@ func cameUnsized(v apply.Values, p plan.Pod) bool {
 }
 
 // counts what the status of the cluster's pods tells: kills for lack of memory within the window, and pods without a node.
-func (g *gatherer) counts(ctx context.Context, now time.Time) (breaker.Counts, error) {
-	var pods corev1.PodList
-	if err := g.reader.List(ctx, &pods); err != nil {
-		return nil, fmt.Errorf("list pods: %w", err)
-	}
-	window := g.config.Updater.Breaker.Window.Duration
+func (c *cluster) counts(now time.Time, window time.Duration) breaker.Counts {
 	counts := breaker.Counts{}
-	for i := range pods.Items {
-		counts[breaker.OOMKills] += killedSince(&pods.Items[i], now.Add(-window))
-		if waitsForRoom(&pods.Items[i], now) {
+	for i := range c.pods {
+		counts[breaker.OOMKills] += killedSince(&c.pods[i], now.Add(-window))
+		if waitsForRoom(&c.pods[i], now) {
 			counts[breaker.PendingPods]++
 		}
 	}
-	return counts, nil
+	return counts
 }
 
 func killedSince(pod *corev1.Pod, since time.Time) int {

@@ -20,11 +20,11 @@ func TestRoomIsWhatSchedulableNodesHaveBesideAllPods(t *testing.T) {
 	runs.Spec.NodeName, elsewhere.Spec.NodeName = "open", "closed"
 	ended.Status.Phase = corev1.PodSucceeded
 	w := newWorld(t, node("open", false), node("closed", true), runs, pending, ended, elsewhere)
-	free, err := w.controller.gatherer.capacity(t.Context())
+	all, err := readCluster(t.Context(), w.client)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := (apply.Amounts{CPUMillis: 2500, MemoryBytes: 7 << 30}); *free != want {
-		t.Errorf("free = %+v, want %+v", *free, want)
+	if got, want := all.free(), (apply.Amounts{CPUMillis: 2500, MemoryBytes: 7 << 30}); got != want {
+		t.Errorf("free = %+v, want %+v", got, want)
 	}
 }
