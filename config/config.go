@@ -210,15 +210,17 @@ type Updater struct {
 }
 
 // Breaker says when every change in the cluster stops. A count opens the breaker when it has reached what is written here, and
-// three times what is usual in the cluster; 0 means that it is not looked at.
+// three times what is usual in the cluster; 0 means that it is not looked at. What counts workloads counts those that run with
+// Loadline's sizes; everything else in a namespace is one more. It has to be 1 % of the cluster's workloads, and at most half of it may
+// come from one namespace.
 type Breaker struct {
 	// Window over which events are counted.
 	Window metav1.Duration `json:"window"`
 	// Quiet is how long no count may be high before a little is tried, and then again before everything goes on.
 	Quiet metav1.Duration `json:"quiet"`
-	// OOMKills is the number of containers killed for lack of memory.
+	// OOMKills is the number of workloads with containers killed for lack of memory.
 	OOMKills int `json:"oomKills"`
-	// PendingPods is the number of pods that no node has room for at the moment.
+	// PendingPods is the number of workloads with pods that no node has room for at the moment.
 	PendingPods int `json:"pendingPods"`
 	// UnsizedWorkloads is the number of workloads whose new pods came from admission without sizes.
 	UnsizedWorkloads int `json:"unsizedWorkloads"`

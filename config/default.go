@@ -122,7 +122,7 @@ func defaultBreaker() Breaker {
 		Window:           duration(10 * time.Minute),
 		Quiet:            duration(10 * time.Minute),
 		OOMKills:         5,
-		PendingPods:      10,
+		PendingPods:      5,
 		UnsizedWorkloads: 3,
 		ProbeFailures:    5,
 		APITrouble:       5,

@@ -37,8 +37,8 @@ type controller struct {
 	wasKilled string
 	// apiTrouble are changes that the API server did not answer, or not in time.
 	apiTrouble recent
-	// admitted is since when admission has been seen to size the pods of a workload.
-	admitted map[plan.Key]time.Time
+	// admitted is how the pods of workloads come from admission.
+	admitted map[plan.Key]admission
 }
 
 // NeedLeaderElection makes the manager run the updater on one replica only.

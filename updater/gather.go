@@ -13,7 +13,6 @@ import (
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/apply"
 	"github.com/loadline-dev/loadline/config"
-	"github.com/loadline-dev/loadline/updater/breaker"
 	"github.com/loadline-dev/loadline/updater/plan"
 )
 
@@ -36,8 +35,8 @@ type gatherer struct {
 type view struct {
 	killSwitch string
 	subjects   []subject
-	// counts are of the whole cluster.
-	counts      breaker.Counts
+	// signs are of the whole cluster.
+	signs       signs
 	autoscalers []plan.Autoscaler
 	free        *apply.Amounts
 }
@@ -68,7 +67,7 @@ func (g *gatherer) gather(ctx context.Context, now time.Time, memory *ledger) (v
 	if err != nil {
 		return view{}, err
 	}
-	v := view{killSwitch: stop, counts: all.counts(now, g.config.Updater.Breaker.Window.Duration), free: new(all.free())}
+	v := view{killSwitch: stop, signs: all.signs(now, g.config.Updater.Breaker.Window.Duration, g.config.Scaling.Owners()), free: new(all.free())}
 	surroundings := map[string]*namespace{}
 	for i := range recs.Items {
 		rec := &recs.Items[i]

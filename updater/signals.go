@@ -8,8 +8,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
+	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/apply"
 	"github.com/loadline-dev/loadline/config"
+	"github.com/loadline-dev/loadline/internal/owner"
 	"github.com/loadline-dev/loadline/updater/breaker"
 	"github.com/loadline-dev/loadline/updater/plan"
 )
@@ -48,14 +50,18 @@ func (c *controller) judge(ctx context.Context, now time.Time, v view) {
 	if c.record.known == nil {
 		return
 	}
-	counts := v.counts
-	counts[breaker.UnsizedWorkloads] = c.unsized(now, v)
-	counts[breaker.ProbeFailures] = c.probe.failures.within(now, c.rules.Window)
-	counts[breaker.APITrouble] = c.apiTrouble.within(now, c.rules.Window)
+	rules := c.rules.For(v.signs.workloads)
+	counts := breaker.Counts{
+		breaker.OOMKills:         v.signs.killed.Count(rules.Minimum[breaker.OOMKills], v.signs.sized),
+		breaker.PendingPods:      v.signs.pending.Count(rules.Minimum[breaker.PendingPods], v.signs.sized),
+		breaker.UnsizedWorkloads: c.unsized(now, v).Count(rules.Minimum[breaker.UnsizedWorkloads], v.signs.sized),
+		breaker.ProbeFailures:    c.probe.failures.within(now, rules.Window),
+		breaker.APITrouble:       c.apiTrouble.within(now, rules.Window),
+	}
 	before := c.record.breaker
-	after := breaker.Next(now, before, counts, c.rules)
+	after := breaker.Next(now, before, counts, rules)
 	c.record.breaker = after
-	c.metrics.judged(after, counts, c.rules)
+	c.metrics.judged(after, counts, rules)
 	if before.Phase != after.Phase && !before.Looked.IsZero() {
 		reason := after.Reason()
 		if reason == "" {
@@ -71,28 +77,38 @@ func (c *controller) judge(ctx context.Context, now time.Time, v view) {
 	}
 }
 
-// unsized counts the workloads that have a pod which came from admission without sizes although it should have got them.
-func (c *controller) unsized(now time.Time, v view) int {
-	admitted := map[plan.Key]time.Time{}
-	n := 0
+// admission is what is known of how the pods of a workload come from it.
+type admission struct {
+	// since when the workload has been seen to be opted in.
+	since time.Time
+	// sized is true once a pod was seen that came with sizes. Where none ever does, admission leaves them alone on purpose, such as
+	// for a LimitRange, and its Events say why.
+	sized bool
+}
+
+// unsized tallies the workloads that have a pod which came from admission without sizes, although others came with some.
+func (c *controller) unsized(now time.Time, v view) breaker.Tally {
+	var tally breaker.Tally
+	known := map[plan.Key]admission{}
 	for _, s := range v.subjects {
 		if !s.Mode.Admits() || !s.labelled || s.Revision == "" {
 			continue
 		}
-		first, known := c.admitted[s.Key]
-		if !known {
-			first = now
+		a, met := c.admitted[s.Key]
+		if !met {
+			a.since = now
 		}
-		admitted[s.Key] = first
-		since := first.Add(clockSkew) // The webhook's caches are younger than that.
-		if slices.ContainsFunc(s.Pods, func(p plan.Pod) bool {
+		a.sized = a.sized || slices.ContainsFunc(s.Pods, func(p plan.Pod) bool { return p.InjectedRevision != "" })
+		known[s.Key] = a
+		since := a.since.Add(clockSkew) // The webhook's caches are younger than that.
+		if a.sized && slices.ContainsFunc(s.Pods, func(p plan.Pod) bool {
 			return p.Created.After(since) && now.Sub(p.Created) < c.rules.Window && cameUnsized(s.Values, p)
 		}) {
-			n++
+			tally.Add(s.Namespace, s.Key.String(), true)
 		}
 	}
-	c.admitted = admitted
-	return n
+	c.admitted = known
+	return tally
 }
 
 // cameUnsized reports whether admission should have given the pod sizes and did not write that it did.
@@ -101,26 +117,43 @@ func cameUnsized(v apply.Values, p plan.Pod) bool {
 		slices.ContainsFunc(v.Containers, func(c apply.Container) bool { _, has := p.Present[c.Name]; return has })
 }
 
-// counts what the status of the cluster's pods tells: kills for lack of memory within the window, and pods without a node.
-func (c *cluster) counts(now time.Time, window time.Duration) breaker.Counts {
-	counts := breaker.Counts{}
-	for i := range c.pods {
-		counts[breaker.OOMKills] += killedSince(&c.pods[i], now.Add(-window))
-		if waitsForRoom(&c.pods[i], now) {
-			counts[breaker.PendingPods]++
-		}
-	}
-	return counts
+// signs are what the status of the cluster's pods tells.
+type signs struct {
+	killed, pending breaker.Tally
+	// workloads of the cluster, and the namespaces in which any pod has sizes of ours.
+	workloads, sized int
 }
 
-func killedSince(pod *corev1.Pod, since time.Time) int {
-	n := 0
-	for _, t := range troubles(pod) {
-		if t.What == plan.TroubleOOM && t.At.After(since) {
-			n++
+// signs looks for kills for lack of memory within the window, and for pods without a node.
+func (c *cluster) signs(now time.Time, window time.Duration, kinds owner.Kinds) signs {
+	var s signs
+	workloads, sized := map[plan.Key]bool{}, map[string]bool{}
+	for i := range c.pods {
+		pod := &c.pods[i]
+		of, _ := kinds.Of(pod) // Bare pods of a namespace are taken for one workload.
+		key, ours := plan.Key{Namespace: pod.Namespace, Kind: of.Kind, Name: of.Name}, hasSizes(pod)
+		workloads[key] = true
+		if ours {
+			sized[pod.Namespace] = true
+		}
+		if killedSince(pod, now.Add(-window)) {
+			s.killed.Add(key.Namespace, key.String(), ours)
+		}
+		if waitsForRoom(pod, now) {
+			s.pending.Add(key.Namespace, key.String(), ours)
 		}
 	}
-	return n
+	s.workloads, s.sized = len(workloads), len(sized)
+	return s
+}
+
+// hasSizes reports whether the pod has got sizes of ours, at admission or by a resize.
+func hasSizes(pod *corev1.Pod) bool {
+	return pod.Annotations[v1alpha1.AnnotationRevision] != "" || markOf(pod) != nil
+}
+
+func killedSince(pod *corev1.Pod, since time.Time) bool {
+	return slices.ContainsFunc(troubles(pod), func(t plan.Trouble) bool { return t.What == plan.TroubleOOM && t.At.After(since) })
 }
 
 func waitsForRoom(pod *corev1.Pod, now time.Time) bool {

@@ -23,16 +23,26 @@ import (
 
 const aRound = 30 * time.Second
 
-// elsewhere adds pods to a namespace that Loadline has nothing to do with.
+// elsewhere adds a pod to each of n workloads with sizes of ours, in several namespaces, two in each.
 func (w *world) elsewhere(n int, change func(*corev1.Pod)) {
 	w.t.Helper()
 	for i := range n {
-		pod := podOf(fmt.Sprintf("other-%d", i), 100)
-		pod.Namespace, pod.UID, pod.OwnerReferences = "elsewhere", types.UID(fmt.Sprint("uid-elsewhere-", i)), nil
-		change(pod)
-		if err := w.client.Create(w.t.Context(), pod); err != nil {
-			w.t.Fatal(err)
-		}
+		w.podOf(fmt.Sprint("elsewhere-", i/2), fmt.Sprint("other-", i), true, change)
+	}
+}
+
+// podOf adds a pod of a workload to another namespace, with sizes of ours or without.
+func (w *world) podOf(namespace, workload string, ours bool, change func(*corev1.Pod)) {
+	w.t.Helper()
+	pod := podOf(workload, 100)
+	pod.Namespace, pod.GenerateName, pod.Name = namespace, workload+"-", ""
+	pod.UID, pod.OwnerReferences[0].Name = types.UID(fmt.Sprint("uid-", namespace, workload)), workload+"-abc"
+	if ours {
+		pod.Annotations = map[string]string{v1alpha1.AnnotationRevision: "r1"}
+	}
+	change(pod)
+	if err := w.client.Create(w.t.Context(), pod); err != nil {
+		w.t.Fatal(err)
 	}
 }
 
@@ -49,22 +59,56 @@ func killedAt(at time.Time) func(*corev1.Pod) {
 	}
 }
 
+// lostAt makes a pod one that no node has room for since a time.
+func lostAt(at time.Time) func(*corev1.Pod) {
+	return func(p *corev1.Pod) {
+		p.Status = corev1.PodStatus{Phase: corev1.PodPending, Conditions: []corev1.PodCondition{{
+			Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable, LastTransitionTime: metav1.NewTime(at),
+		}}}
+	}
+}
+
+func TestOneNoisyNamespaceStopsNobodyElse(t *testing.T) {
+	cases := map[string]struct {
+		workloads int
+		ours      bool
+		trouble   func(time.Time) func(*corev1.Pod)
+	}{
+		"kills where Loadline does nothing":        {40, false, killedAt},
+		"no room where Loadline does nothing":      {40, false, lostAt},
+		"kills in many workloads with sizes":       {40, true, killedAt},
+		"no room for many workloads with sizes":    {40, true, lostAt},
+		"kills of one workload with sizes of ours": {1, true, killedAt},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, shop(asking(2, 500)...)...)
+			w.podOf("quiet", "web", true, func(*corev1.Pod) {})
+			w.round()
+			for i := range 40 {
+				w.podOf("noisy", fmt.Sprint("web-", i%c.workloads), c.ours, c.trouble(w.clock.Now().Add(-time.Minute+time.Second)))
+			}
+			w.round()
+			w.drift("checkout-1")
+			w.round()
+			if len(w.resized) != 1 {
+				t.Errorf("resized %v, want checkout-1; the breaker says: %s", w.resized, w.controller.record.breaker.Reason())
+			}
+		})
+	}
+}
+
 func TestEverythingStopsWhenTheWholeClusterGetsWorse(t *testing.T) {
 	cases := map[string]struct {
 		happens func(*world)
 		say     string
 	}{
 		"containers are killed": {
-			func(w *world) { w.elsewhere(5, killedAt(w.clock.Now())) }, "5 containers killed for lack of memory",
+			func(w *world) { w.elsewhere(5, killedAt(w.clock.Now())) }, "5 workloads with containers killed for lack of memory",
 		},
 		"no node has room": {func(w *world) {
-			w.elsewhere(10, func(p *corev1.Pod) {
-				p.Status = corev1.PodStatus{Phase: corev1.PodPending, Conditions: []corev1.PodCondition{{
-					Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable,
-					LastTransitionTime: metav1.NewTime(w.clock.Now().Add(-time.Minute)),
-				}}}
-			})
-		}, "10 pods that no node has room for"},
+			w.elsewhere(5, lostAt(w.clock.Now().Add(-time.Minute)))
+		}, "5 workloads with pods that no node has room for"},
 		"admission fails again and again": {func(w *world) {
 			w.admits = false
 			w.rounds(5 * aRound)
@@ -152,18 +196,42 @@ func further(name string) []client.Object {
 
 func TestPodsThatComeFromAdmissionWithoutSizesStopEverything(t *testing.T) {
 	w := newWorld(t, slices.Concat(shop(500, 500), further("search"), further("cart"))...)
+	for _, app := range []string{"checkout", "search", "cart"} {
+		w.arrives(app, "early", w.recommendation().Status.Applicable.Revision)
+	}
 	w.rounds(4 * aRound)
 	for _, app := range []string{"checkout", "search", "cart"} {
-		pod := podOf(app+"-late", 100)
-		pod.UID, pod.CreationTimestamp = types.UID("uid-"+pod.Name), metav1.NewTime(w.clock.Now())
-		pod.OwnerReferences[0].Name = app + "-abc"
-		if err := w.client.Create(t.Context(), pod); err != nil {
-			t.Fatal(err)
-		}
+		w.arrives(app, "late", "")
 	}
 	w.round()
 	if got := w.controller.record.breaker; got.Phase != breaker.Open || !strings.Contains(got.Reason(), "3 workloads whose new pods came without sizes") {
 		t.Errorf("breaker = %+v, want it open for three workloads", got)
+	}
+}
+
+// arrives adds a pod of a workload of the shop that comes from admission with a revision, or without.
+func (w *world) arrives(app, suffix, revision string) {
+	w.t.Helper()
+	pod := podOf(app+"-"+suffix, 500)
+	pod.UID, pod.CreationTimestamp = types.UID("uid-"+pod.Name), metav1.NewTime(w.clock.Now())
+	pod.OwnerReferences[0].Name = app + "-abc"
+	if revision != "" {
+		pod.Annotations = map[string]string{v1alpha1.AnnotationRevision: revision}
+	}
+	if err := w.client.Create(w.t.Context(), pod); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func TestPodsThatAdmissionLeavesAloneOnPurposeAreNoAlarm(t *testing.T) {
+	w := newWorld(t, slices.Concat(shop(500, 500), further("search"), further("cart"))...)
+	w.rounds(4 * aRound)
+	for _, app := range []string{"checkout", "search", "cart"} {
+		w.arrives(app, "late", "") // as every pod before it: a LimitRange of the namespace forbids the sizes
+	}
+	w.rounds(4 * aRound)
+	if got := w.controller.record.breaker; got.Phase != breaker.Closed {
+		t.Errorf("breaker = %+v, want it closed", got)
 	}
 }
 
@@ -172,12 +240,8 @@ func TestPodsFromBeforeTheOptInAreNotTakenForUnsizedOnes(t *testing.T) {
 	w.annotate(map[string]string{v1alpha1.AnnotationMode: "dry-run"})
 	w.rounds(4 * aRound)
 	for _, app := range []string{"checkout", "search", "cart"} {
-		pod := podOf(app+"-late", 100)
-		pod.UID, pod.CreationTimestamp = types.UID("uid-"+pod.Name), metav1.NewTime(w.clock.Now())
-		pod.OwnerReferences[0].Name = app + "-abc"
-		if err := w.client.Create(t.Context(), pod); err != nil {
-			t.Fatal(err)
-		}
+		w.arrives(app, "early", w.recommendation().Status.Applicable.Revision)
+		w.arrives(app, "late", "")
 	}
 	w.annotate(map[string]string{v1alpha1.AnnotationMode: "auto"})
 	w.rounds(4 * aRound)

@@ -27,9 +27,9 @@ type Signal string
 
 // Signals.
 const (
-	// OOMKills of containers within Rules.Window.
+	// OOMKills counts workloads with a container that was killed for lack of memory within Rules.Window.
 	OOMKills Signal = "oom-kills"
-	// PendingPods are pods that no node has room for now.
+	// PendingPods counts workloads with a pod that no node has room for now.
 	PendingPods Signal = "pending-pods"
 	// UnsizedWorkloads have pods that came from admission without sizes within Rules.Window.
 	UnsizedWorkloads Signal = "unsized-workloads"
@@ -44,13 +44,18 @@ func Signals() []Signal {
 	return []Signal{OOMKills, PendingPods, UnsizedWorkloads, ProbeFailures, APITrouble}
 }
 
+// ofWorkloads reports whether the signal counts workloads; see Tally.
+func (s Signal) ofWorkloads() bool {
+	return s == OOMKills || s == PendingPods || s == UnsizedWorkloads
+}
+
 // words name what a signal counts.
 func (s Signal) words() string {
 	switch s {
 	case OOMKills:
-		return "containers killed for lack of memory"
+		return "workloads with containers killed for lack of memory"
 	case PendingPods:
-		return "pods that no node has room for"
+		return "workloads with pods that no node has room for"
 	case UnsizedWorkloads:
 		return "workloads whose new pods came without sizes"
 	case ProbeFailures:

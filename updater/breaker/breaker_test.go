@@ -226,7 +226,7 @@ func TestWhileTheBreakerIsOpenItsReasonChangesWithTheSignalsAndNotWithTheCounts(
 		}
 	}
 	l.see(30*time.Second, breaker.Counts{breaker.OOMKills: 30, breaker.PendingPods: 12})
-	if got := l.state.Reason(); !strings.Contains(got, "12 pods") || l.state.OnlyOOMKills() {
+	if got := l.state.Reason(); !strings.Contains(got, "12 workloads") || l.state.OnlyOOMKills() {
 		t.Errorf("reason = %q, want the signal that came to it", got)
 	}
 }
