@@ -25,8 +25,11 @@ type Autoscaler struct {
 //	raised, more is wanted                       ──▶ raised further
 //	raised, nothing is wanted                    ──▶ what was there before
 //	somebody wrote another number since          ──▶ left alone; the note goes when nothing is wanted
+//
+// While the gate is closed or the breaker open, only those are put back whose owners opted out: that was asked for, rests on no
+// admission, and leaves the number of pods to the autoscaler. The end of an event can wait. The kill switch stops this as well.
 func (p *planner) minimums(s Snapshot) []candidate {
-	if p.result.Closed != "" {
+	if s.KillSwitch != "" {
 		return nil
 	}
 	workloads := make(map[Key]Workload, len(s.Workloads))
@@ -37,6 +40,9 @@ func (p *planner) minimums(s Snapshot) []candidate {
 	for _, a := range s.Autoscalers {
 		w := workloads[a.Target]
 		w.Key = a.Target
+		if p.result.Closed != "" && !optedOut(p.now, w) {
+			continue
+		}
 		if want, decided := wantedMinimum(p.now, w); decided {
 			if action, ok := a.move(want, w.Revision); ok {
 				candidates = append(candidates, candidate{Action: action, workload: w})
@@ -46,11 +52,14 @@ func (p *planner) minimums(s Snapshot) []candidate {
 	return candidates
 }
 
+// optedOut reports whether Loadline may not move the number of pods of the workload, or the workload is gone.
+func optedOut(now time.Time, w Workload) bool { return automatic(now, w) != nil || !w.ScaleReplicas }
+
 // wantedMinimum is what the minimum of the workload's autoscaler should be raised to; 0 if to nothing. It is false while a
 // person's hold or harm leaves everything as it is.
 func wantedMinimum(now time.Time, w Workload) (want int32, decided bool) {
 	switch {
-	case automatic(now, w) != nil, !w.ScaleReplicas:
+	case optedOut(now, w):
 		return 0, true
 	case notOnHold(now, w) != nil, unharmed(now, w) != nil:
 		return 0, false

@@ -15,19 +15,21 @@ func TestTheMinimumOfAnAutoscaler(t *testing.T) {
 		wanted     int32 // 0 is nothing
 		change     func(*plan.Workload)
 		to, before int32 // to 0 is left alone
+		// always: also while the gate is closed or the breaker open
+		always bool
 	}{
 		"is raised for an event":                           {autoscaler: plan.Autoscaler{Min: 2}, wanted: 6, to: 6, before: 2},
 		"is raised further":                                {autoscaler: ours, wanted: 8, to: 8, before: 2},
 		"is not lowered inside an event":                   {autoscaler: ours, wanted: 4},
 		"goes back after it":                               {autoscaler: ours, to: 2},
-		"goes back when a namespace opts out":              {autoscaler: ours, wanted: 6, change: optedOut, to: 2},
-		"goes back when replicas is no longer auto":        {autoscaler: ours, wanted: 6, change: func(w *plan.Workload) { w.ScaleReplicas = false }, to: 2},
-		"goes back when the workload is gone":              {autoscaler: ours, change: func(w *plan.Workload) { w.Name = "another" }, to: 2},
+		"goes back when a namespace opts out":              {autoscaler: ours, wanted: 6, change: optedOut, to: 2, always: true},
+		"goes back when replicas is no longer auto":        {autoscaler: ours, wanted: 6, change: func(w *plan.Workload) { w.ScaleReplicas = false }, to: 2, always: true},
+		"goes back when the workload is gone":              {autoscaler: ours, change: func(w *plan.Workload) { w.Name = "another" }, to: 2, always: true},
 		"is left alone where KEDA keeps it":                {autoscaler: plan.Autoscaler{Min: 2, KeptBy: "KEDA"}, wanted: 6},
 		"is left alone where it is high enough":            {autoscaler: plan.Autoscaler{Min: 7}, wanted: 6},
 		"is left alone on hold":                            {autoscaler: plan.Autoscaler{Min: 2}, wanted: 6, change: hold},
 		"stays raised on hold":                             {autoscaler: ours, change: hold},
-		"goes back when a namespace on hold opts out":      {autoscaler: ours, change: func(w *plan.Workload) { hold(w); optedOut(w) }, to: 2},
+		"goes back when a namespace on hold opts out":      {autoscaler: ours, change: func(w *plan.Workload) { hold(w); optedOut(w) }, to: 2, always: true},
 		"stays what somebody wrote in between":             {autoscaler: plan.Autoscaler{Min: 3, Original: 2, Raised: 6}, wanted: 8},
 		"stays what somebody wrote, and the note goes":     {autoscaler: plan.Autoscaler{Min: 3, Original: 2, Raised: 6}, to: 3},
 		"of nothing that we raised or want is left alone":  {autoscaler: plan.Autoscaler{Min: 2}},
@@ -57,8 +59,16 @@ func TestTheMinimumOfAnAutoscaler(t *testing.T) {
 			if len(actions) != 1 || actions[0].Kind != plan.Minimum || actions[0].To != c.to || actions[0].Before != c.before || actions[0].Raise != (c.before > 0) {
 				t.Fatalf("actions = %+v, want the minimum to become %d, and %d to be kept", actions, c.to, c.before)
 			}
-			snapshot.Gate.Open = false
+			snapshot.KillSwitch = "incident"
 			if actions := plan.Plan(now, snapshot, plan.Budget{}).Actions; len(actions) != 0 {
+				t.Errorf("with the kill switch on: %+v", actions)
+			}
+			snapshot.KillSwitch, snapshot.Breaker = "", "open"
+			if actions := plan.Plan(now, snapshot, plan.Budget{}).Actions; len(actions) > 0 != c.always {
+				t.Errorf("with an open breaker: %+v", actions)
+			}
+			snapshot.Breaker, snapshot.Gate.Open = "", false
+			if actions := plan.Plan(now, snapshot, plan.Budget{}).Actions; len(actions) > 0 != c.always {
 				t.Errorf("with a closed gate: %+v", actions)
 			}
 		})
