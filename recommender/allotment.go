@@ -43,6 +43,9 @@ func (p pass) withinQuotas(input guard.Input) verdict {
 	claim := &Claim{Priority: p.in.Settings.Priority, Pod: p.podWith(guard.Decide(input).Candidate)}
 	for _, l := range p.in.Ledgers {
 		input.Budgets = append(input.Budgets, p.budget(l, *claim))
+		if most := int64(p.in.HPA.Max); most > int64(p.in.Pods) {
+			input.Budgets = append(input.Budgets, p.budgetAtMost(l, *claim, most))
+		}
 	}
 	if p.mem.Claim.nearly(*claim) {
 		claim = p.mem.Claim
@@ -70,20 +73,41 @@ func (p pass) podWith(values *apply.Values) apply.Resources {
 // budget is what one pod may have of what the quota allots to the workload.
 func (p pass) budget(l Ledger, claim Claim) guard.Budget {
 	pods := int64(p.in.Pods)
+	may := l.allot(claim, pods)
+	return l.budget(guard.Budget{
+		Rule: "quota", Finding: FindingQuota,
+		Why: fmt.Sprintf("ResourceQuota %s leaves so much to each of %d pods of a workload of priority %s, those of a rollout included", l.Quota.Name, pods, claim.Priority),
+	}, func(r quota.Resource) int64 { return may[r] / pods })
+}
+
+// budgetAtMost is what one pod may have so that the workload's autoscaler can still reach its maximum. A pod keeps what it has: where
+// the maximum does not fit the quota now, that is no work of ours. What is needed passes, because nobody knows whether so many
+// pods ever come.
+func (p pass) budgetAtMost(l Ledger, claim Claim, most int64) guard.Budget {
+	pods := int64(p.in.Pods)
+	may := l.allot(claim, most)
+	return l.budget(guard.Budget{
+		Rule: "quota", Finding: FindingQuota, Soft: true,
+		Why: fmt.Sprintf("ResourceQuota %s leaves so much to each of the %d pods that %s may ask for", l.Quota.Name, most, p.in.HPA.Owner),
+	}, func(r quota.Resource) int64 { return max(may[r]/most, l.Own.Used[r]/pods) })
+}
+
+// allot is what the workload may have with so many pods.
+func (l Ledger) allot(claim Claim, pods int64) quota.Amounts {
 	own := l.Own
 	own.Rank = rankOf(claim.Priority)
 	own.Wanted = each(amountsOfPod(claim.Pod), quota.Amounts{}, func(v, _ int64) int64 { return v * pods })
-	may := quota.Allot(l.Quota, append(slices.Clone(l.Claims), own))[own.Workload]
-	b := guard.Budget{
-		Rule: "quota", Finding: FindingQuota,
-		Why: fmt.Sprintf("ResourceQuota %s leaves so much to each of %d pods of a workload of priority %s, those of a rollout included", l.Quota.Name, pods, claim.Priority),
-	}
+	return quota.Allot(l.Quota, append(slices.Clone(l.Claims), own))[own.Workload]
+}
+
+// budget fills in what one pod may have of each resource that the quota bounds.
+func (l Ledger) budget(b guard.Budget, each func(quota.Resource) int64) guard.Budget {
 	for r, into := range map[quota.Resource]*int64{
 		quota.RequestsCPU: &b.Requests.CPUMillis, quota.RequestsMemory: &b.Requests.MemoryBytes,
 		quota.LimitsCPU: &b.Limits.CPUMillis, quota.LimitsMemory: &b.Limits.MemoryBytes,
 	} {
 		if l.Quota.Bounded[r] {
-			*into = max(may[r]/pods, 1)
+			*into = max(each(r), 1)
 		}
 	}
 	return b

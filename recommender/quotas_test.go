@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -64,6 +65,9 @@ func TestAQuotaIsSharedByEveryoneInTheNamespace(t *testing.T) {
 		"a neighbour and the pod it may add":     {"1", []client.Object{critical}, 200},
 		"a neighbour that comes first":           {"1", []client.Object{critical, claim}, 125},
 		"a neighbour that comes later gets none": {"1", []client.Object{critical, low}, 200},
+		"room for an autoscaler's maximum":       {"8", []client.Object{queueScaler(40)}, 200},
+		"a maximum for which there is no room":   {"3", []client.Object{queueScaler(40)}, 100},
+		"a maximum for which there is enough":    {"8", []client.Object{queueScaler(5)}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := tightShop(t, append(c.other, quotaOf(map[corev1.ResourceName]string{corev1.ResourceRequestsCPU: c.hard}))...)
@@ -83,6 +87,21 @@ func TestAQuotaIsSharedByEveryoneInTheNamespace(t *testing.T) {
 				t.Errorf("its neighbours are told %+v", asked)
 			}
 		})
+	}
+}
+
+// queueScaler scales checkout by the length of a queue, so that both its resources are sized.
+func queueScaler(most int32) *autoscalingv2.HorizontalPodAutoscaler {
+	return &autoscalingv2.HorizontalPodAutoscaler{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "checkout"},
+		Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
+			ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "checkout"},
+			MinReplicas:    new(int32(3)), MaxReplicas: most,
+			Metrics: []autoscalingv2.MetricSpec{{Type: autoscalingv2.ExternalMetricSourceType, External: &autoscalingv2.ExternalMetricSource{
+				Metric: autoscalingv2.MetricIdentifier{Name: "queue"},
+				Target: autoscalingv2.MetricTarget{Type: autoscalingv2.AverageValueMetricType, AverageValue: new(resource.MustParse("10"))},
+			}}},
+		},
 	}
 }
 

@@ -103,8 +103,13 @@ func (d *draft) fit(b Budget, name string, tempo apply.Tempo) {
 	unraised := func(a *amount) int64 { return max(f.choose(a.request), a.floor, 1) }
 	least := func(a *amount) int64 { return max(a.floor, 1) }
 	if !f.shrink(decided) && !f.shrink(unraised) && !f.shrink(least) {
-		f.giveUp()
-		return
+		if !b.Soft {
+			f.giveUp()
+			return
+		}
+		for i, a := range f.amounts {
+			*f.value(a) = min(least(a), f.wanted[i])
+		}
 	}
 	f.keepTrifles()
 	f.tell()

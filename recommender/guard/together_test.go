@@ -108,6 +108,23 @@ func TestAPodFitsOnOneNode(t *testing.T) {
 	})
 }
 
+func TestASoftBudgetGivesWayToWhatIsNeeded(t *testing.T) {
+	soft := func(in *Input) {
+		in.Budgets = append(in.Budgets, Budget{Rule: "quota", Why: "so many pods may come", Soft: true, Requests: apply.Amounts{CPUMillis: 1500, MemoryBytes: 2000 * mib}})
+	}
+	observed := func(c *Container, _ *sizing.ContainerProposal) { c.PeakMemoryBytes = 2700 * mib }
+	check(t, []given{
+		{
+			name: "a raise that nothing asks for yet is cut", workload: workload().proposes(1000, 2800).with(soft),
+			wantCPU: 1000, wantMemory: 2000, wantRule: "quota", wantWords: "so many pods may come",
+		},
+		{
+			name: "one that is needed is cut as far as it is not", workload: workload().proposes(3000, 2800).app(observed).with(soft),
+			wantCPU: 1500, wantMemory: 2700, wantRule: "quota", wantWords: "so many pods may come",
+		},
+	})
+}
+
 func TestContainersShareWhatIsNotEnoughForAll(t *testing.T) {
 	b := workload().proposes(5000, 1000).with(func(in *Input) {
 		second := in.Proposal.Containers[0]

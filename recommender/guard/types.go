@@ -101,6 +101,9 @@ type Budget struct {
 	Requests, Limits apply.Amounts
 	// Finding is the type of the finding for who gets less than wanted; empty if only a pod that cannot fit is one.
 	Finding string
+	// Soft says that it bounds raises only as far as they are not needed: it gives way to the floors, such as memory that was
+	// observed.
+	Soft bool
 }
 
 // HPA tells what a HorizontalPodAutoscaler does with the workload.
