@@ -96,7 +96,7 @@ func (v *checks) updater(at *field.Path, u *Updater) {
 	v.duration(at.Child("probeMaxAge"), u.ProbeMaxAge, time.Second, time.Hour)
 	v.longer(at.Child("probeMaxAge"), u.ProbeMaxAge, "interval", u.Interval)
 	v.duration(at.Child("probeMaxLatency"), u.ProbeMaxLatency, 10*time.Millisecond, 5*time.Second)
-	v.within(at.Child("evictionsPerMinute"), float64(u.EvictionsPerMinute), 0, 100)
+	v.within(at.Child("evictionsPerMinute"), float64(u.EvictionsPerMinute), 0, 300)
 	v.within(at.Child("namespaceEvictionsPerHour"), float64(u.NamespaceEvictionsPerHour), 0, 10000)
 	v.within(at.Child("resizesPerMinute"), float64(u.ResizesPerMinute), 0, 1000)
 	v.duration(at.Child("resizeRetryInterval"), u.ResizeRetryInterval, time.Second, time.Hour)

@@ -26,7 +26,8 @@ const (
 const recordEvery = 10 * time.Minute
 
 // mostSpent is how many bytes of what was spent are put on record: an object has room for a MiB, and the breaker's state and the
-// metadata are in it as well. The largest budgets that are legal, 100 evictions and 1000 resizes a minute, fill about half of it.
+// metadata are in it as well. The largest budgets that are legal, 300 evictions and 1000 resizes a minute, fit into it where each
+// workload loses six pods an hour, which is the default. If it is full all the same, the rest waits.
 const mostSpent = 900 << 10
 
 // record is a ConfigMap in which an updater writes down what it is about to do before it does it. An updater that is killed or

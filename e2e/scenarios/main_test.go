@@ -94,7 +94,7 @@ func quick(cfg *config.Config) {
 	cfg.Updater.ResizeRetryInterval.Duration = 2 * time.Second
 	cfg.Updater.EvictionsPerMinute = 120
 	cfg.Updater.NamespaceEvictionsPerHour = 1000
-	cfg.Updater.ResizesPerMinute = 6000
+	cfg.Updater.ResizesPerMinute = 1000
 	cfg.Scaling.YieldFor.Duration = yieldFor
 	cfg.Scaling.Kinds = []config.ScaleKind{rollouts}
 }
