@@ -22,8 +22,10 @@ type Input struct {
 	Halts []string
 	// Prices turn savings into money. The zero value says nothing of money.
 	Prices Prices
-	// Nodes of the cluster, over which prices that differ from node to node are averaged. None averages nothing.
+	// Nodes of the cluster and all its Pods, to say which nodes could go. Prices that differ from node to node are averaged over
+	// the nodes. Without nodes nothing is said of them.
 	Nodes []corev1.Node
+	Pods  []corev1.Pod
 	// Before is an earlier report to compare with; nil compares with nothing.
 	Before *Report
 }
@@ -40,6 +42,8 @@ type Report struct {
 	Totals Totals `json:"totals"`
 	// Prices that the money was computed with. Nil where nothing is said of money.
 	Prices *Prices `json:"prices,omitempty"`
+	// Nodes says which of them could go. Nil where they are not known.
+	Nodes *Nodes `json:"nodes,omitempty"`
 	// Trend is what changed since an earlier report. Nil where it was compared with none.
 	Trend *Trend `json:"trend,omitempty"`
 	// Risks that a person should look at, the gravest first.
@@ -84,6 +88,7 @@ func New(in Input) Report {
 	report.Totals.SavesPerMonth = saved(report.Prices, &v1alpha1.Savings{CPU: report.Totals.CPU, Memory: report.Totals.Memory})
 	report.Health = health(all, report.Rows, in)
 	slices.SortStableFunc(report.Risks, graver)
+	report.Nodes = nodes(in)
 	report.Trend = trend(in.Before, report)
 	return report
 }

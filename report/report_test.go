@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
@@ -77,12 +78,45 @@ func TestTheTableBeginsWithWhyNothingIsChanged(t *testing.T) {
 	}
 }
 
-func TestTheTableShowsEveryWorkloadTheTotalsAndWhatToLookAt(t *testing.T) {
-	golden(t, "report.txt", func(w io.Writer) error { return report.Table(w, report.New(input(t))) })
+// formats are all ways of writing a report, by the name of their golden file's ending.
+var formats = map[string]func(io.Writer, report.Report) error{
+	"txt": report.Table, "json": report.JSON, "yaml": report.YAML, "csv": report.CSV, "md": report.Markdown, "html": report.HTML,
 }
 
-func TestTheJSONReportHoldsTheSameNumbers(t *testing.T) {
-	golden(t, "report.json", func(w io.Writer) error { return report.JSON(w, report.New(input(t))) })
+func TestEveryFormatHoldsTheSameReport(t *testing.T) {
+	in := input(t)
+	in.Halts = []string{"ConfigMap loadline-system/loadline-kill-switch is there"}
+	in.Nodes = []corev1.Node{node("n1", 4), node("n2", 4), node("n3", 8)}
+	in.Pods = []corev1.Pod{podOf("checkout", "n1"), podOf("payments", "n2"), podOf("other", "n3")}
+	before := in
+	before.Now, before.Recommendations = metav1.Time{Time: readTime.Add(-7 * 24 * time.Hour)}, in.Recommendations[:2]
+	in.Before = new(report.New(before))
+	for ending, write := range formats {
+		t.Run(ending, func(t *testing.T) {
+			golden(t, "report."+ending, func(w io.Writer) error { return write(w, report.New(in)) })
+			golden(t, "empty."+ending, func(w io.Writer) error { return write(w, report.New(report.Input{Now: readTime})) })
+		})
+	}
+}
+
+func TestTextsThatPeopleWroteStayTexts(t *testing.T) {
+	rec := right("a")
+	rec.Status.Display.Why = "=cmd|' /C calc'!A0 <script>alert(1)</script> | a `b` @everybody\n# c https://example.com"
+	rec.Status.Findings = []v1alpha1.Finding{{Type: "Observation", Severity: v1alpha1.SeverityWarning, Message: rec.Status.Display.Why}}
+	r := report.New(report.Input{Now: readTime, Recommendations: []v1alpha1.Recommendation{rec}})
+	for ending, refused := range map[string][]string{
+		"csv": {"\n#", ",=cmd", ",\"=cmd"}, "md": {"<script", "\n#\u0020c", "`b`", "@everybody", "> | a", "https://"}, "html": {"<script"}, "txt": {"\n# c"},
+	} {
+		var out strings.Builder
+		if err := formats[ending](&out, r); err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range refused {
+			if strings.Contains(out.String(), text) {
+				t.Errorf("%s holds %q:\n%s", ending, text, out.String())
+			}
+		}
+	}
 }
 
 func TestExplainTellsTheWholeStory(t *testing.T) {
@@ -93,21 +127,15 @@ func TestExplainTellsTheWholeStory(t *testing.T) {
 	}
 }
 
-func TestAnEmptyReportSaysHowToBegin(t *testing.T) {
-	golden(t, "empty.txt", func(w io.Writer) error { return report.Table(w, report.New(report.Input{Now: readTime})) })
-	golden(t, "empty.json", func(w io.Writer) error { return report.JSON(w, report.New(report.Input{Now: readTime})) })
-}
-
 func TestAReportThatCannotBeWrittenIsAnError(t *testing.T) {
-	all := recommendations(t)
-	for name, write := range map[string]func(io.Writer) error{
-		"table":   func(w io.Writer) error { return report.Table(w, report.New(input(t))) },
-		"json":    func(w io.Writer) error { return report.JSON(w, report.New(input(t))) },
-		"explain": func(w io.Writer) error { return report.Explain(w, &all[0]) },
-	} {
-		if write(fullDisk{}) == nil {
+	r, all := report.New(input(t)), recommendations(t)
+	for name, write := range formats {
+		if write(fullDisk{}, r) == nil {
 			t.Errorf("%s: no error", name)
 		}
+	}
+	if report.Explain(fullDisk{}, &all[0]) == nil {
+		t.Error("explain: no error")
 	}
 }
 

@@ -28,17 +28,13 @@ func Table(w io.Writer, r Report) error {
 		}
 	}
 	if len(r.Rows) == 0 {
-		_, err := fmt.Fprintf(w, "No recommendations yet. Opt in with: kubectl annotate namespace NAME %s=%s\n", v1alpha1.AnnotationMode, v1alpha1.ModeDryRun)
+		_, err := fmt.Fprintln(w, begin())
 		return err
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
-	lines := []string{"NAMESPACE\tWORKLOAD\tMODE\tCPU\tMEMORY\tREPLICAS\tSAVES\tWHY"}
-	for _, row := range r.Rows {
-		lines = append(lines, strings.Join([]string{
-			row.Namespace, row.Workload(), string(row.Mode),
-			change(row.CPUNow, row.CPURecommended, cores), change(row.MemoryNow, row.MemoryRecommended, gibibytes),
-			replicas(row), saves(row, r.Prices), oneLine(row.Why),
-		}, "\t"))
+	lines := []string{strings.ToUpper(strings.Join(columns(), "\t"))}
+	for _, row := range cells(r) {
+		lines = append(lines, strings.Join(row, "\t"))
 	}
 	if _, err := fmt.Fprintln(table, strings.Join(lines, "\n")); err != nil {
 		return err

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
 )
 
 // shownRisks is how many risks are shown to a person. All are in the JSON document.
@@ -23,7 +25,37 @@ func summary(r Report) []string {
 			t.Workloads, t.Ready, wholeCores(&t.ReservedCPU), gibibytes(&t.ReservedMemory)),
 		saving + ".",
 	}
+	lines = append(lines, nodeWords(r.Nodes, r.Prices)...)
 	return append(lines, trendWords(r.Trend, r.Prices)...)
+}
+
+// nodeWords says which nodes could go.
+func nodeWords(n *Nodes, prices *Prices) []string {
+	if n == nil {
+		return nil
+	}
+	lines := []string{fmt.Sprintf("Nodes: %d. The recommended requests can be packed onto %d (no packing does with fewer than %d), the present ones onto %d.",
+		n.Present, n.Needed, n.AtLeast, n.NeededNow)}
+	switch {
+	case n.Homeless > 0:
+		return []string{fmt.Sprintf("Nodes: %d. They have too little room for the recommended requests: %d pods would find none.", n.Present, n.Homeless)}
+	case len(n.CouldGo) > 0:
+		first := n.CouldGo[:min(named, len(n.CouldGo))]
+		line := "Could go: " + strings.Join(first, ", ")
+		if more := len(n.CouldGo) - len(first); more > 0 {
+			line += fmt.Sprintf(" and %d more", more)
+		}
+		if n.SavesPerMonth != nil {
+			line += fmt.Sprintf(", which cost %.2f %s a month", *n.SavesPerMonth, prices.Currency)
+		}
+		lines = append(lines, oneLine(line+"."))
+	}
+	return lines
+}
+
+// begin says how to get the first recommendation.
+func begin() string {
+	return fmt.Sprintf("No recommendations yet. Opt in with: kubectl annotate namespace NAME %s=%s", v1alpha1.AnnotationMode, v1alpha1.ModeDryRun)
 }
 
 // priceWords says which prices the money was computed with; empty where nothing is said of money.

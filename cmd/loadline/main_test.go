@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -24,6 +25,7 @@ import (
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/config"
+	"github.com/loadline-dev/loadline/internal/testkit"
 )
 
 // call runs one command line and returns what a terminal and a shell see of it.
@@ -38,7 +40,7 @@ func TestAWrongCallSaysWhatIsWrongAndWhatIsRight(t *testing.T) {
 	for line, message := range map[string]string{
 		"explan":                        `loadline knows no "explan"; see: loadline --help`,
 		"report now":                    `loadline report knows no "now"`,
-		"report --output yaml":          `--output "yaml": legal are table and json`,
+		"report --output xml":           `--output "xml": legal are csv, html, json, markdown, table, yaml`,
 		"report --nonsense":             "unknown flag: --nonsense",
 		"explain":                       "name exactly one workload, such as deployment/checkout; got 0 arguments",
 		"explain checkout":              `workload "checkout": write kind/name, such as deployment/checkout`,
@@ -123,7 +125,15 @@ func fakeAPI(t *testing.T, all ...*v1alpha1.Recommendation) (kubeconfig string) 
 	mux.HandleFunc("GET /api/v1", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, metav1.APIResourceList{GroupVersion: "v1", APIResources: []metav1.APIResource{
 			{Name: "configmaps", Kind: "ConfigMap", Namespaced: true, Verbs: metav1.Verbs{"get"}},
+			{Name: "nodes", Kind: "Node", Verbs: metav1.Verbs{"list"}},
+			{Name: "pods", Kind: "Pod", Namespaced: true, Verbs: metav1.Verbs{"list"}},
 		}})
+	})
+	mux.HandleFunc("GET /api/v1/nodes", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, http.StatusOK, corev1.NodeList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "NodeList"}, Items: []corev1.Node{*testkit.Node("idle", "4", "16Gi")}})
+	})
+	mux.HandleFunc("GET /api/v1/pods", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, http.StatusOK, corev1.PodList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "PodList"}})
 	})
 	mux.HandleFunc("GET /api/v1/namespaces/loadline-system/configmaps/loadline-kill-switch", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, corev1.ConfigMap{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ConfigMap"}, Data: map[string]string{"stop": "true"}})
@@ -227,7 +237,7 @@ func TestAClusterThatCannotBeReachedIsAnErrorAndNotAStackTrace(t *testing.T) {
 func fakeCluster(t *testing.T, funcs interceptor.Funcs, objects ...client.Object) client.Client {
 	t.Helper()
 	scheme := runtime.NewScheme()
-	if err := v1alpha1.AddToScheme(scheme); err != nil {
+	if err := errors.Join(v1alpha1.AddToScheme(scheme), corev1.AddToScheme(scheme), appsv1.AddToScheme(scheme)); err != nil {
 		t.Fatal(err)
 	}
 	return fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).WithInterceptorFuncs(funcs).Build()

@@ -1,17 +1,22 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/config"
@@ -20,12 +25,16 @@ import (
 )
 
 func newReportCommand(flags *clusterFlags, std streams) *cobra.Command {
-	options := reportOptions{output: "table"}
+	options := reportOptions{output: "table", nodes: true}
 	cmd := &cobra.Command{
-		Use:     "report",
-		Short:   "Show every recommendation, what it saves, and what to look at",
-		Long:    "Show every recommendation, what it saves, and what to look at: of all namespaces, or of the one given with --namespace.",
-		Example: "  loadline report\n  loadline report --namespace shop --output json",
+		Use:   "report",
+		Short: "Show every recommendation, what it saves, and what to look at",
+		Long: "Show every recommendation, what it saves in cores, GiB and money, how healthy the workloads are with the reason for every lost\n" +
+			"point, which nodes could go, and what to look at: of all namespaces, or of the one given with --namespace. Nothing is changed.\n\n" +
+			"table and markdown are for reading, csv for a spreadsheet, html is one page that needs nothing else and can be printed.\n" +
+			"json and yaml hold everything; --since compares with one of them.",
+		Example: "  loadline report\n  loadline report --output html > report.html\n" +
+			"  loadline report --namespace shop --prices prices.yaml --output json > monday.json\n  loadline report --since monday.json",
 		GroupID: "look",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -41,18 +50,8 @@ func newReportCommand(flags *clusterFlags, std streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			bar := newProgress(std.err, "reading recommendations")
-			recommendations, err := listRecommendations(cmd.Context(), c, flags.namespaceFlag(), bar.update)
-			bar.finish()
-			if err != nil {
+			if err := options.gather(cmd.Context(), c, reading{namespace: flags.namespaceFlag(), std: std}, &in); err != nil {
 				return err
-			}
-			if flags.namespaceFlag() == "" {
-				recommendations = withoutProbe(recommendations)
-			}
-			in.Now, in.Recommendations = metav1.Time{Time: time.Now().UTC()}, recommendations
-			if halts, err := updater.Halts(cmd.Context(), c, config.Default()); err == nil { // not everybody may read it
-				in.Halts = halts
 			}
 			if err := write(std.out, report.New(in)); err != nil {
 				return fmt.Errorf("write the report: %w", err)
@@ -64,12 +63,67 @@ func newReportCommand(flags *clusterFlags, std streams) *cobra.Command {
 	return cmd
 }
 
+// reading says what a report is about: one namespace, or all if it is empty.
+type reading struct {
+	namespace string
+	std       streams
+}
+
+// gather reads the cluster. Who may not read nodes, pods or the updater's state gets a report without them.
+func (o *reportOptions) gather(ctx context.Context, c client.Client, about reading, in *report.Input) (err error) {
+	bar := newProgress(about.std.err, "reading recommendations")
+	in.Recommendations, err = listRecommendations(ctx, c, about.namespace, bar.update)
+	bar.finish()
+	if err != nil {
+		return err
+	}
+	in.Now = metav1.Time{Time: time.Now().UTC()}
+	if halts, err := updater.Halts(ctx, c, config.Default()); err == nil {
+		in.Halts = halts
+	}
+	if about.namespace != "" { // Its pods alone say nothing about nodes.
+		return nil
+	}
+	in.Recommendations = withoutProbe(in.Recommendations)
+	if o.nodes {
+		if err := readNodes(ctx, c, in); err != nil {
+			_, _ = fmt.Fprintln(about.std.err, "loadline: nodes are left out:", err) // a remark, the report follows
+		}
+	}
+	return nil
+}
+
+// readNodes reads all nodes, and all pods in pages.
+func readNodes(ctx context.Context, c client.Client, in *report.Input) error {
+	nodes := &corev1.NodeList{}
+	if err := c.List(ctx, nodes); err != nil {
+		return fmt.Errorf("list nodes: %w", err)
+	}
+	for next := ""; ; {
+		page := &corev1.PodList{}
+		if err := c.List(ctx, page, client.Limit(pageSize), client.Continue(next)); err != nil {
+			in.Pods = nil
+			return fmt.Errorf("list pods: %w", err)
+		}
+		in.Pods = append(in.Pods, page.Items...)
+		if next = page.Continue; next == "" {
+			break
+		}
+	}
+	in.Nodes = nodes.Items
+	return nil
+}
+
 // reportOptions are the flags of the report.
-type reportOptions struct{ output, prices, since string }
+type reportOptions struct {
+	output, prices, since string
+	nodes                 bool
+}
 
 func (o *reportOptions) bind(set *pflag.FlagSet) {
-	set.StringVarP(&o.output, "output", "o", o.output, "table or json")
+	set.StringVarP(&o.output, "output", "o", o.output, strings.Join(slices.Sorted(maps.Keys(reportFormats())), ", "))
 	set.StringVar(&o.prices, "prices", "", "file with prices, see docs/report.md (default: public on-demand prices)")
+	set.BoolVar(&o.nodes, "nodes", o.nodes, "say which nodes could go, which takes reading all pods; only without --namespace")
 	set.StringVar(&o.since, "since", "", "earlier report to compare with, written with --output json or yaml")
 }
 
@@ -103,15 +157,18 @@ func withoutProbe(all []v1alpha1.Recommendation) []v1alpha1.Recommendation {
 	return slices.DeleteFunc(all, func(r v1alpha1.Recommendation) bool { return r.Namespace == probe })
 }
 
-func reportWriter(output string) (func(io.Writer, report.Report) error, error) {
-	switch output {
-	case "table":
-		return report.Table, nil
-	case "json":
-		return report.JSON, nil
-	default:
-		return nil, usageError("--output %q: legal are table and json", output)
+// reportFormats are the ways of writing a report.
+func reportFormats() map[string]func(io.Writer, report.Report) error {
+	return map[string]func(io.Writer, report.Report) error{
+		"table": report.Table, "json": report.JSON, "yaml": report.YAML, "csv": report.CSV, "markdown": report.Markdown, "html": report.HTML,
 	}
+}
+
+func reportWriter(output string) (func(io.Writer, report.Report) error, error) {
+	if write, ok := reportFormats()[output]; ok {
+		return write, nil
+	}
+	return nil, usageError("--output %q: legal are %s", output, strings.Join(slices.Sorted(maps.Keys(reportFormats())), ", "))
 }
 
 // progress is a bar on a terminal, and nothing elsewhere.

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/loadline-dev/loadline/internal/testkit"
+	"github.com/loadline-dev/loadline/report"
+)
+
+func TestReportIsWrittenInEveryFormatWithTheNodesThatCouldGo(t *testing.T) {
+	kubeconfig := fakeAPI(t, sized("shop", "checkout"))
+	for format, want := range map[string]string{
+		"table": "Could go: idle, which cost 141.79 USD a month", "markdown": "- Could go: idle", "html": "<p>Could go: idle", "json": `"couldGo": [`, "yaml": "couldGo:\n  - idle",
+		"csv": "shop,Deployment,checkout",
+	} {
+		out, errors, code := call(t, "report", "--kubeconfig", kubeconfig, "-o", format)
+		if code != exitOK || errors != "" || !strings.Contains(out, want) {
+			t.Errorf("%s: exit code %d, error %q, no word of %q:\n%s", format, code, errors, want, out)
+		}
+	}
+	for _, args := range [][]string{{"--nodes=false"}, {"--namespace", "shop"}} {
+		if out, _, code := call(t, append([]string{"report", "--kubeconfig", kubeconfig}, args...)...); code != exitOK || strings.Contains(out, "Nodes:") {
+			t.Errorf("report %v: exit code %d, output:\n%s", args, code, out)
+		}
+	}
+}
+
+func TestReportUsesPricesAndComparesWithAnEarlierOne(t *testing.T) {
+	kubeconfig, dir := fakeAPI(t, sized("shop", "checkout")), t.TempDir()
+	prices, earlier := filepath.Join(dir, "prices.yaml"), filepath.Join(dir, "earlier.json")
+	out, _, _ := call(t, "report", "--kubeconfig", kubeconfig, "-o", "json")
+	for file, text := range map[string]string{prices: "{currency: EUR, source: our contract, coreHour: 0.02, gibHour: 0.003}", earlier: out} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, errors, code := call(t, "report", "--kubeconfig", kubeconfig, "--prices", prices, "--since", earlier)
+	if code != exitOK || !strings.Contains(out, "0.02 EUR for a core") || !strings.Contains(out, "(our contract)") || !strings.Contains(out, "the health score changed by +0") {
+		t.Errorf("exit code %d, error %q, output:\n%s", code, errors, out)
+	}
+	for _, args := range [][]string{{"--prices", earlier}, {"--since", prices}, {"--prices", dir + "/none"}, {"--since", dir + "/none"}} {
+		if out, errors, code := call(t, append([]string{"report", "--kubeconfig", kubeconfig}, args...)...); code != exitError || !strings.Contains(errors, args[1]) || out != "" {
+			t.Errorf("report %v: exit code %d, error %q, output %q", args, code, errors, out)
+		}
+	}
+}
+
+func TestWhoMayNotReadPodsGetsTheReportWithoutNodes(t *testing.T) {
+	c := fakeCluster(t, interceptor.Funcs{List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, options ...client.ListOption) error {
+		if _, pods := list.(*corev1.PodList); pods {
+			return errors.New("nobody may")
+		}
+		return c.List(ctx, list, options...)
+	}}, sized("shop", "checkout"), testkit.Node("idle", "4", "16Gi"))
+	var in report.Input
+	var said strings.Builder
+	options := reportOptions{nodes: true}
+	if err := options.gather(t.Context(), c, reading{std: streams{err: &said}}, &in); err != nil || len(in.Recommendations) != 1 || in.Nodes != nil {
+		t.Errorf("error %v, %d recommendations, nodes %v", err, len(in.Recommendations), in.Nodes)
+	}
+	if want := "loadline: nodes are left out: list pods: nobody may\n"; said.String() != want {
+		t.Errorf("said %q, want %q", said.String(), want)
+	}
+}
