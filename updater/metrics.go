@@ -38,6 +38,12 @@ func (m *metrics) judged(s breaker.State, counts breaker.Counts, rules breaker.R
 	}
 }
 
+// RegisterMetrics registers the updater's metrics for who wants to know them without running it.
+func RegisterMetrics(registerer prometheus.Registerer) error {
+	_, err := newMetrics(registerer)
+	return err
+}
+
 func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
 	const namespace, subsystem = "loadline", "updater"
 	m := &metrics{

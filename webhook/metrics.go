@@ -14,6 +14,12 @@ type metrics struct {
 	events   *prometheus.CounterVec
 }
 
+// RegisterMetrics registers the webhook's metrics for who wants to know them without running it.
+func RegisterMetrics(registerer prometheus.Registerer) error {
+	_, err := newMetrics(registerer)
+	return err
+}
+
 func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
 	m := &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
