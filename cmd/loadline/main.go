@@ -88,6 +88,7 @@ func newRootCommand(std streams) *cobra.Command {
 		newRoleCommand(flags, std, roleRecommender), newRoleCommand(flags, std, roleWebhook),
 		newRoleCommand(flags, std, roleUpdater), newRoleCommand(flags, std, roleAll),
 		newCleanupCommand(flags, std),
+		newImportCommand(flags, std),
 	)
 	return root
 }

@@ -1,0 +1,189 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/loadline-dev/loadline/internal/migrate"
+)
+
+// importable are the workloads that others size.
+var importable = []schema.GroupVersionKind{
+	{Group: "apps", Version: "v1", Kind: "Deployment"}, {Group: "apps", Version: "v1", Kind: "StatefulSet"}, {Group: "apps", Version: "v1", Kind: "DaemonSet"},
+}
+
+func newImportCommand(flags *clusterFlags, std streams) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "import",
+		Short: "Say in Loadline's words what the objects of other autoscalers say",
+		Long: "Read the objects of another autoscaler, from the cluster or from files, and print the annotations and SizingPolicies that\n" +
+			"mean the same, with a list of what does not translate. Nothing is applied: read it, then apply it yourself.",
+		Example: "  loadline import vpa > loadline.yaml\n  loadline import goldilocks --namespace shop",
+		GroupID: "look",
+		Args:    noArguments,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(
+		newImportFromCommand(flags, std, &cobra.Command{
+			Use:     "vpa",
+			Short:   "Read VerticalPodAutoscalers",
+			Example: "  loadline import vpa --namespace shop\n  kubectl get vpa --all-namespaces -o yaml | loadline import vpa --filename -",
+		}, schema.GroupVersionKind{Group: "autoscaling.k8s.io", Version: "v1", Kind: "VerticalPodAutoscaler"},
+			func(found []unstructured.Unstructured, workloads []migrate.Workload) (migrate.Result, error) {
+				return migrate.VPA(found, workloads)
+			}),
+		newImportFromCommand(flags, std, &cobra.Command{
+			Use:     "goldilocks",
+			Short:   "Read the labels and annotations of Goldilocks on namespaces and workloads",
+			Example: "  loadline import goldilocks\n  kubectl get namespaces,deployments --all-namespaces -o yaml | loadline import goldilocks --filename -",
+		}, corev1.SchemeGroupVersion.WithKind("Namespace"), goldilocks),
+	)
+	return cmd
+}
+
+func goldilocks(found []unstructured.Unstructured, workloads []migrate.Workload) (migrate.Result, error) {
+	namespaces := make([]corev1.Namespace, len(found))
+	for i, object := range found {
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &namespaces[i]); err != nil {
+			return migrate.Result{}, fmt.Errorf("read namespace %s: %w", object.GetName(), err)
+		}
+	}
+	return migrate.Goldilocks(namespaces, workloads)
+}
+
+// translation turns objects of one kind, and the workloads besides, into a result.
+type translation func([]unstructured.Unstructured, []migrate.Workload) (migrate.Result, error)
+
+// newImportFromCommand completes a command that reads objects of one kind.
+func newImportFromCommand(flags *clusterFlags, std streams, cmd *cobra.Command, kind schema.GroupVersionKind, translate translation) *cobra.Command {
+	var file string
+	cmd.Args = noArguments
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		var found []unstructured.Unstructured
+		var workloads []migrate.Workload
+		var err error
+		if file != "" {
+			found, workloads, err = importFromFile(file, std.in, kind)
+		} else {
+			found, workloads, err = importFromCluster(cmd.Context(), flags, kind)
+		}
+		if err != nil {
+			return err
+		}
+		result, err := translate(found, workloads)
+		if err != nil {
+			return err
+		}
+		if len(result.Objects) == 0 && len(result.Notes) == 0 {
+			return notFoundError("there is nothing to import: read %s", result.Source)
+		}
+		text, err := result.YAML(cmd.CommandPath())
+		if err != nil {
+			return err
+		}
+		if _, err := std.out.Write(text); err != nil {
+			return fmt.Errorf("write the result: %w", err)
+		}
+		return nil
+	}
+	cmd.Flags().StringVarP(&file, "filename", "f", "", "file with the objects, instead of the cluster; - reads standard input")
+	return cmd
+}
+
+// importFromCluster lists the objects and the workloads of the namespace that was given, or of all.
+func importFromCluster(ctx context.Context, flags *clusterFlags, kind schema.GroupVersionKind) ([]unstructured.Unstructured, []migrate.Workload, error) {
+	c, err := newClient(flags)
+	if err != nil {
+		return nil, nil, err
+	}
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
+	within := []client.ListOption{client.InNamespace(flags.namespaceFlag())}
+	of := within
+	if kind.Kind == "Namespace" {
+		of = nil
+		if name := flags.namespaceFlag(); name != "" {
+			of = []client.ListOption{client.MatchingFields{"metadata.name": name}}
+		}
+	}
+	if err := c.List(ctx, list, of...); err != nil {
+		if apimeta.IsNoMatchError(err) {
+			return nil, nil, notFoundError("this cluster does not know the kind %s; --filename reads a file instead", kind.Kind)
+		}
+		return nil, nil, fmt.Errorf("list %ss: %w", kind.Kind, err)
+	}
+	var workloads []migrate.Workload
+	for _, k := range importable {
+		metas := &metav1.PartialObjectMetadataList{}
+		metas.SetGroupVersionKind(k.GroupVersion().WithKind(k.Kind + "List"))
+		if err := c.List(ctx, metas, within...); err != nil {
+			return nil, nil, fmt.Errorf("list %ss: %w", k.Kind, err)
+		}
+		for _, m := range metas.Items {
+			workloads = append(workloads, migrate.Workload{
+				Namespace: m.Namespace, APIVersion: k.GroupVersion().String(), Kind: k.Kind, Name: m.Name, Labels: m.Labels, Annotations: m.Annotations,
+			})
+		}
+	}
+	return list.Items, workloads, nil
+}
+
+// importFromFile reads every document of a file, and the items of lists.
+func importFromFile(file string, in io.Reader, kind schema.GroupVersionKind) (found []unstructured.Unstructured, workloads []migrate.Workload, err error) {
+	if file != "-" {
+		opened, err := os.Open(file)
+		if err != nil {
+			return nil, nil, fmt.Errorf("open the objects: %w", err)
+		}
+		defer func() { _ = opened.Close() }()
+		in = opened
+	}
+	take := func(object unstructured.Unstructured) {
+		gvk := object.GroupVersionKind()
+		if gvk.GroupKind() == kind.GroupKind() {
+			found = append(found, object)
+			return
+		}
+		for _, k := range importable {
+			if gvk == k {
+				workloads = append(workloads, migrate.Workload{
+					Namespace: object.GetNamespace(), APIVersion: object.GetAPIVersion(), Kind: k.Kind, Name: object.GetName(),
+					Labels: object.GetLabels(), Annotations: object.GetAnnotations(),
+				})
+			}
+		}
+	}
+	decoder := yaml.NewYAMLOrJSONDecoder(in, 4096)
+	for {
+		var object unstructured.Unstructured
+		switch err := decoder.Decode(&object.Object); {
+		case errors.Is(err, io.EOF):
+			return found, workloads, nil
+		case err != nil:
+			return nil, nil, fmt.Errorf("read the objects: %w", err)
+		case object.IsList():
+			list, err := object.ToList()
+			if err != nil {
+				return nil, nil, fmt.Errorf("read a list: %w", err)
+			}
+			for _, item := range list.Items {
+				take(item)
+			}
+		case len(object.Object) > 0:
+			take(object)
+		}
+	}
+}

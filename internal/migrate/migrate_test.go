@@ -1,0 +1,230 @@
+package migrate_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/yaml"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/internal/migrate"
+)
+
+// vpa is a VerticalPodAutoscaler of a Deployment in the namespace shop.
+func vpa(t *testing.T, deployment, spec string) unstructured.Unstructured {
+	t.Helper()
+	text := "metadata: {namespace: shop, name: " + deployment + "}\nspec:\n  targetRef: {apiVersion: apps/v1, kind: Deployment, name: " + deployment + "}\n"
+	for line := range strings.Lines(spec) {
+		text += "  " + line
+	}
+	var object unstructured.Unstructured
+	if err := yaml.Unmarshal([]byte(text), &object.Object); err != nil {
+		t.Fatal(err)
+	}
+	return object
+}
+
+func deployment(name string) migrate.Workload {
+	return migrate.Workload{Namespace: "shop", APIVersion: "apps/v1", Kind: "Deployment", Name: name}
+}
+
+// written is a result as it is applied, object by object, by kind and name.
+func written(t *testing.T, r migrate.Result) map[string]map[string]any {
+	t.Helper()
+	text, err := r.YAML("loadline import")
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects := map[string]map[string]any{}
+	for document := range strings.SplitSeq(string(text), "\n---\n") {
+		var object struct {
+			Kind     string
+			Metadata struct {
+				Name        string
+				Annotations map[string]any
+			}
+			Spec map[string]any
+		}
+		if err := yaml.Unmarshal([]byte(document), &object); err != nil {
+			t.Fatal(err)
+		}
+		if object.Kind == "" {
+			continue
+		}
+		content := object.Metadata.Annotations
+		if object.Kind == "SizingPolicy" {
+			content = object.Spec
+		}
+		objects[object.Kind+" "+object.Metadata.Name] = content
+	}
+	return objects
+}
+
+func TestAVPAMeansTheSameInLoadlinesWords(t *testing.T) {
+	for mode, want := range map[string]map[string]map[string]any{
+		`"Off"`:             {"Namespace shop": {"loadline.dev/mode": "dry-run"}},
+		"Initial":           {"Namespace shop": {"loadline.dev/mode": "initial"}},
+		"Recreate":          {"Namespace shop": {"loadline.dev/mode": "auto"}, "Deployment checkout": {"loadline.dev/updater": "evict"}},
+		"Auto":              {"Namespace shop": {"loadline.dev/mode": "auto"}, "Deployment checkout": {"loadline.dev/updater": "evict"}},
+		"InPlaceOrRecreate": {"Namespace shop": {"loadline.dev/mode": "auto"}},
+		"InPlace":           {"Namespace shop": {"loadline.dev/mode": "auto"}, "Deployment checkout": {"loadline.dev/updater": "in-place"}},
+	} {
+		r, err := migrate.VPA([]unstructured.Unstructured{vpa(t, "checkout", "updatePolicy: {updateMode: "+mode+"}")}, []migrate.Workload{deployment("checkout")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want["Namespace shop"]["loadline.dev/policy"] = "imported"
+		want["SizingPolicy imported"] = map[string]any{"cpu": map[string]any{"limit": "Ratio"}, "memory": map[string]any{"limit": "Ratio"}}
+		if diff := cmp.Diff(want, written(t, r)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", mode, diff)
+		}
+		if len(r.Notes) > 0 {
+			t.Errorf("%s: notes %q", mode, r.Notes)
+		}
+	}
+}
+
+func TestBoundsAndExcludedContainersBecomeAPolicy(t *testing.T) {
+	r, err := migrate.VPA([]unstructured.Unstructured{vpa(t, "checkout", `
+updatePolicy: {updateMode: Initial, minReplicas: 3}
+resourcePolicy:
+  containerPolicies:
+    - {containerName: istio-proxy, mode: "Off"}
+    - {containerName: "*", minAllowed: {cpu: 100m, memory: 128Mi}, maxAllowed: {memory: 4Gi}, controlledValues: RequestsOnly}
+`)}, []migrate.Workload{deployment("checkout")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]map[string]any{
+		"SizingPolicy imported": {
+			"cpu":        map[string]any{"min": "100m", "limit": "Keep"},
+			"memory":     map[string]any{"min": "128Mi", "max": "4Gi", "limit": "Keep"},
+			"disruption": map[string]any{"minReplicas": float64(3)},
+		},
+		"Deployment checkout": {"loadline.dev/exclude-containers": "istio-proxy"},
+		"Namespace shop":      {"loadline.dev/mode": "initial", "loadline.dev/policy": "imported"},
+	}, written(t, r)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// What is written must mean the same when it is read: no workload gets a wider mode than it had, and each its own policy.
+func TestWorkloadsOfOneNamespaceKeepTheirDifferences(t *testing.T) {
+	r, err := migrate.VPA([]unstructured.Unstructured{
+		vpa(t, "checkout", "updatePolicy: {updateMode: InPlaceOrRecreate}"),
+		vpa(t, "cart", `updatePolicy: {updateMode: "Off"}`),
+		vpa(t, "search", "updatePolicy: {updateMode: InPlaceOrRecreate}\nresourcePolicy: {containerPolicies: [{containerName: \"*\", minAllowed: {cpu: 1}}]}"),
+	}, []migrate.Workload{deployment("cart"), deployment("checkout"), deployment("search"), deployment("nobody")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects := written(t, r)
+	namespace, _ := v1alpha1.ParseAnnotations(texts(objects["Namespace shop"]))
+	for name, want := range map[string]v1alpha1.Effective{
+		"checkout": {Mode: v1alpha1.ModeAuto, Policy: "imported"},
+		"cart":     {Mode: v1alpha1.ModeDryRun, Policy: "imported"},
+		"search":   {Mode: v1alpha1.ModeAuto, Policy: "imported-deployment-search"},
+		"nobody":   {Mode: v1alpha1.ModeOff, Policy: "imported"},
+	} {
+		workload, refused := v1alpha1.ParseAnnotations(texts(objects["Deployment "+name]))
+		if len(refused) > 0 {
+			t.Errorf("%s: refused %v", name, refused)
+		}
+		overrides := objects["SizingPolicy imported"]["allowOverrides"] == true
+		got := v1alpha1.Resolve(namespace, workload, nil, nil, overrides)
+		if got.Mode != want.Mode || got.Policy != want.Policy || len(got.Ignored) > 0 {
+			t.Errorf("%s: mode %s, policy %s, ignored %v; want %s, %s", name, got.Mode, got.Policy, got.Ignored, want.Mode, want.Policy)
+		}
+	}
+	if last, err := r.YAML("x"); err != nil || !strings.HasSuffix(strings.TrimSpace(string(last)), "name: shop") {
+		t.Errorf("the namespace is not last, so that workloads get more than they should in between:\n%s", last)
+	}
+}
+
+func texts(of map[string]any) map[string]string {
+	all := map[string]string{}
+	for key, value := range of {
+		all[key], _ = value.(string)
+	}
+	return all
+}
+
+func TestWhatDoesNotTranslateIsListedWithItsWorkload(t *testing.T) {
+	r, err := migrate.VPA([]unstructured.Unstructured{
+		vpa(t, "checkout", `
+updatePolicy: {updateMode: Recreate, evictionRequirements: [{resources: [cpu], changeRequirement: TargetHigherThanRequests}], evictAfterOOMSeconds: 60}
+recommenders: [{name: mine}]
+startupBoost: {cpu: {type: Factor, factor: 2}}
+resourcePolicy:
+  containerPolicies:
+    - {containerName: app, controlledResources: [memory], minAllowed: {memory: 1Gi}, oomBumpUpRatio: 2}
+    - {containerName: sidecar, controlledValues: RequestsOnly, maxAllowed: {memory: 1Gi}, startupBoost: {cpu: {type: Factor, factor: 3}}}
+    - {containerName: "*", mode: "Off"}
+`),
+		vpa(t, "checkout", "updatePolicy: {updateMode: Initial}"),
+		vpa(t, "odd", "updatePolicy: {updateMode: Sometimes}"),
+		{Object: map[string]any{
+			"metadata": map[string]any{"namespace": "shop", "name": "custom"},
+			"spec":     map[string]any{"targetRef": map[string]any{"apiVersion": "example.com/v1", "kind": "Ship", "name": "boat"}},
+		}},
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	notes := strings.Join(r.Notes, "\n")
+	for _, want := range []string{
+		"shop deployment/checkout: evictionRequirements", "shop deployment/checkout: evictAfterOOMSeconds", "shop deployment/checkout: recommenders",
+		"shop deployment/checkout: startupBoost", "shop deployment/checkout: mode Off of all containers", "container app: its bounds are merged",
+		"container app: controlledResources [memory]", "container app: oomBumpUpRatio", "by the larger of 20 % and", "container sidecar: controlledValues RequestsOnly",
+		"container sidecar: startupBoost", "shop deployment/checkout: more than one object", `shop deployment/odd: updateMode "Sometimes"`,
+		"shop ship/boat: Loadline sizes", "namespace shop: its other workloads",
+	} {
+		if !strings.Contains(notes, want) {
+			t.Errorf("no note %q in:\n%s", want, notes)
+		}
+	}
+	if len(r.Before) != 3 || !strings.Contains(r.Before[0], `kubectl --namespace shop patch verticalpodautoscaler checkout`) {
+		t.Errorf("before: %q", r.Before)
+	}
+}
+
+func TestGoldilocksMeansTheSameInLoadlinesWords(t *testing.T) {
+	namespace := corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+		Name:        "shop",
+		Labels:      map[string]string{"goldilocks.fairwinds.com/enabled": "true", "goldilocks.fairwinds.com/vpa-update-mode": "initial"},
+		Annotations: map[string]string{"goldilocks.fairwinds.com/vpa-resource-policy": `{"containerPolicies": [{"containerName": "*", "minAllowed": {"memory": "1Gi"}}]}`},
+	}}
+	other := corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "other"}}
+	narrow := deployment("cart")
+	narrow.Labels = map[string]string{"goldilocks.fairwinds.com/vpa-update-mode": "off"}
+	policy := map[string]any{"cpu": map[string]any{"limit": "Ratio"}, "memory": map[string]any{"limit": "Ratio", "min": "1Gi"}}
+	granted := map[string]any{"loadline.dev/mode": "initial", "loadline.dev/policy": "imported"}
+	for name, test := range map[string]struct {
+		workloads []migrate.Workload
+		want      map[string]map[string]any
+	}{
+		"workloads that are known": {
+			[]migrate.Workload{narrow, deployment("checkout")},
+			map[string]map[string]any{"Namespace shop": granted, "SizingPolicy imported": policy, "Deployment cart": {"loadline.dev/mode": "dry-run"}},
+		},
+		"the namespace alone": {nil, map[string]map[string]any{"Namespace shop": granted, "SizingPolicy imported": policy}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, err := migrate.Goldilocks([]corev1.Namespace{namespace, other}, test.workloads)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, written(t, r)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+	namespace.Annotations["goldilocks.fairwinds.com/vpa-resource-policy"] = "{"
+	if _, err := migrate.Goldilocks([]corev1.Namespace{namespace}, nil); err == nil || !strings.Contains(err.Error(), "namespace shop: read goldilocks.fairwinds.com/vpa-resource-policy") {
+		t.Errorf("error %v", err)
+	}
+}
