@@ -161,8 +161,8 @@ type Webhook struct {
 	// Port to listen on.
 	Port int `json:"port"`
 
-	// CertMode says where the certificate comes from: made, kept in a Secret and renewed by the webhook itself (self-signed), or put
-	// into CertDir by somebody else, such as cert-manager (files).
+	// CertMode says where the certificate comes from: the webhook makes, keeps and renews it itself (self-signed), somebody else such
+	// as cert-manager keeps it in CertSecret (secret), or it lies in CertDir (files).
 	CertMode CertMode `json:"certMode"`
 	// CertDir holds tls.crt and tls.key.
 	CertDir string `json:"certDir"`

@@ -119,6 +119,25 @@ func (p *probe) try(ctx context.Context, now time.Time) (reason string, err erro
 	return "", nil
 }
 
+// Admission is what one look at admission from outside the updater found.
+type Admission struct {
+	// Took is the duration of the round trip.
+	Took time.Duration
+	// Wrong says what is wrong with the pod that came back; empty means nothing.
+	Wrong string
+}
+
+// TryAdmission sends the probe's pod through the API server once, as a dry run, and writes nothing. It rests on what a running
+// updater has prepared in the namespace.
+func TryAdmission(ctx context.Context, c client.Client, namespace string, clock clock.PassiveClock) (Admission, error) {
+	pod := probePod(namespace)
+	begun := clock.Now()
+	if err := c.Create(ctx, pod, client.DryRunAll); err != nil {
+		return Admission{}, fmt.Errorf("create a pod in namespace %s, as a dry run: %w", namespace, err)
+	}
+	return Admission{Took: clock.Since(begun), Wrong: checkProbe(pod)}, nil
+}
+
 // checkProbe says what is wrong with the pod that came back; empty means nothing.
 func checkProbe(pod *corev1.Pod) string {
 	values := probeValues()

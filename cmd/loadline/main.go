@@ -87,7 +87,7 @@ func newRootCommand(std streams) *cobra.Command {
 		newForecastCommand(std), newReplayCommand(flags, std), newAdviseCommand(std), newPolicyCommand(flags, std),
 		newRoleCommand(flags, std, roleRecommender), newRoleCommand(flags, std, roleWebhook),
 		newRoleCommand(flags, std, roleUpdater), newRoleCommand(flags, std, roleAll),
-		newCleanupCommand(flags, std),
+		newCleanupCommand(flags, std), newDoctorCommand(flags, std), newManifestsCommand(std),
 		newImportCommand(flags, std),
 	)
 	return root

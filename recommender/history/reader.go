@@ -205,6 +205,15 @@ func (r *Reader) expand(template, namespace, pods string) string {
 	).Replace(template)
 }
 
+// Queries returns the queries by which the history of a namespace is read, by their names in the configuration.
+func (r *Reader) Queries(namespace string) map[string]string {
+	queries := make(map[string]string, len(r.templates))
+	for name, template := range r.templates {
+		queries[string(name)] = r.expand(template, namespace, "")
+	}
+	return queries
+}
+
 // quote writes a PromQL string.
 func quote(s string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(s) + `"`

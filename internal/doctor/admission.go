@@ -1,0 +1,58 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/loadline-dev/loadline/updater"
+)
+
+// admission sends a trial pod through the API server, as the updater does, and looks at what comes back.
+func (e examiner) admission(ctx context.Context) []Finding {
+	const check = "admission"
+	u := e.Config.Updater
+	f := Finding{Check: check, Where: "namespace/" + u.ProbeNamespace}
+	got, err := updater.TryAdmission(ctx, e.client, u.ProbeNamespace, e.Clock)
+	switch took := got.Took.Round(time.Millisecond); {
+	case apierrors.IsNotFound(err):
+		f.Severity, f.What, f.Fix = Error, "the namespace in which admission is tried does not exist", e.install("rbac")
+	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), "cannot create"):
+		f.Severity, f.What = Unseen, "you may not create the pod with which admission is tried, not even as a dry run"
+	case err != nil:
+		f.Severity, f.What = Error, err.Error()
+	case got.Wrong != "":
+		f.Severity, f.What, f.Fix = Error, got.Wrong, e.restart("webhook")
+	case took > u.ProbeMaxLatency.Duration:
+		f.Severity, f.What, f.Fix = Error, fmt.Sprintf("a pod takes %s through admission, and the updater stops at %s", took, u.ProbeMaxLatency.Duration), e.restart("webhook")
+	default:
+		f.Severity, f.What = OK, fmt.Sprintf("a trial pod came back with its sizes in %s", took)
+	}
+	return []Finding{f}
+}
+
+// halts tells what stops the updater.
+func (e examiner) halts(ctx context.Context) []Finding {
+	const check = "updater"
+	halts, err := updater.Halts(ctx, e.client, e.Config)
+	if err != nil {
+		return []Finding{unseen(check, "what stops the updater", err)}
+	}
+	if len(halts) == 0 {
+		return []Finding{{Check: check, Severity: OK, What: "neither the kill switch nor the circuit breaker stops it"}}
+	}
+	var found []Finding
+	for _, halt := range halts {
+		f := Finding{Check: check, Severity: Warning, What: halt, Where: "configmap/" + e.Config.Updater.RecordConfigMap}
+		f.Fix = fmt.Sprintf("kubectl --namespace %s get configmap %s -o yaml", e.Config.Namespace, e.Config.Updater.RecordConfigMap)
+		if strings.HasPrefix(halt, "ConfigMap ") {
+			f.Where = "configmap/" + e.Config.Updater.KillSwitchConfigMap
+			f.Fix = fmt.Sprintf("kubectl --namespace %s delete configmap %s", e.Config.Namespace, e.Config.Updater.KillSwitchConfigMap)
+		}
+		found = append(found, f)
+	}
+	return found
+}

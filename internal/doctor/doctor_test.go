@@ -1,0 +1,264 @@
+package doctor_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	promv1 "github.com/prometheus/client_golang/api/prometheus/v1"
+	"github.com/prometheus/common/model"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/version"
+	fakediscovery "k8s.io/client-go/discovery/fake"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	clienttesting "k8s.io/client-go/testing"
+	clocktesting "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/config"
+	"github.com/loadline-dev/loadline/internal/doctor"
+)
+
+var now = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+
+// world is a cluster that a test describes.
+type world struct {
+	options doctor.Options
+	objects []client.Object
+	funcs   interceptor.Funcs
+}
+
+func newWorld(gitVersion string, resources ...string) *world {
+	var served []metav1.APIResource
+	for _, r := range resources {
+		served = append(served, metav1.APIResource{Name: r})
+	}
+	return &world{options: doctor.Options{
+		REST: &rest.Config{Host: "http://127.0.0.1:1"}, Config: config.Default(), Clock: clocktesting.NewFakePassiveClock(now),
+		Discovery: &fakediscovery.FakeDiscovery{
+			Fake:               &clienttesting.Fake{Resources: []*metav1.APIResourceList{{GroupVersion: "v1", APIResources: served}}},
+			FakedServerVersion: &version.Info{GitVersion: gitVersion},
+		},
+	}}
+}
+
+// found runs the doctor and returns the findings of one check.
+func (w *world) found(t *testing.T, check string) []doctor.Finding {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), apiextensionsv1.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
+		t.Fatal(err)
+	}
+	w.options.Client = fake.NewClientBuilder().WithScheme(scheme).WithObjects(w.objects...).WithInterceptorFuncs(w.funcs).Build()
+	var found []doctor.Finding
+	for _, f := range doctor.Examine(t.Context(), w.options).Findings {
+		if f.Check == check {
+			found = append(found, f)
+		}
+	}
+	return found
+}
+
+// one is the only finding of a check.
+func (w *world) one(t *testing.T, check string) doctor.Finding {
+	t.Helper()
+	found := w.found(t, check)
+	if len(found) != 1 {
+		t.Fatalf("%s: %+v, want one finding", check, found)
+	}
+	return found[0]
+}
+
+func TestAnOldClusterIsAnErrorAndOneWithoutResizeAWarning(t *testing.T) {
+	for gitVersion, want := range map[string]doctor.Severity{"v1.29.9": doctor.Error, "v1.30.0": doctor.OK, "v1.37.1-gke.5": doctor.OK, "dunno": doctor.Warning} {
+		if f := newWorld(gitVersion).one(t, "cluster"); f.Severity != want {
+			t.Errorf("%s: %+v, want %s", gitVersion, f, want)
+		}
+	}
+	if f := newWorld("v1.30.0", "pods").one(t, "in-place resize"); f.Severity != doctor.Warning {
+		t.Errorf("%+v", f)
+	}
+	if f := newWorld("v1.35.0", "pods", "pods/resize").one(t, "in-place resize"); f.Severity != doctor.OK {
+		t.Errorf("%+v", f)
+	}
+}
+
+func TestALeaderThatIsSilentIsFound(t *testing.T) {
+	for name, c := range map[string]struct {
+		spec coordinationv1.LeaseSpec
+		want string
+	}{
+		"renewed a moment ago": {coordinationv1.LeaseSpec{HolderIdentity: new("a"), RenewTime: new(metav1.NewMicroTime(now.Add(-5 * time.Second)))}, "the recommender works: a leads"},
+		"silent":               {coordinationv1.LeaseSpec{HolderIdentity: new("a"), RenewTime: new(metav1.NewMicroTime(now.Add(-5 * time.Minute)))}, "no recommender leads: a was last heard of 5m0s ago"},
+		"given up":             {coordinationv1.LeaseSpec{HolderIdentity: new(""), RenewTime: new(metav1.NewMicroTime(now))}, "no recommender leads: the last one has stopped"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld("v1.35.0")
+			w.objects = []client.Object{&coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: "loadline-system", Name: "loadline-recommender"}, Spec: c.spec}}
+			if f := w.found(t, "leader")[0]; f.What != c.want {
+				t.Errorf("got %+v, want %q", f, c.want)
+			}
+		})
+	}
+}
+
+func TestWhatIsForbiddenIsNotSeenAndNoError(t *testing.T) {
+	w := newWorld("v1.35.0")
+	forbidden := func(resource string) error {
+		return apierrors.NewForbidden(schema.GroupResource{Resource: resource}, "", errors.New("no"))
+	}
+	w.funcs = interceptor.Funcs{
+		Get: func(context.Context, client.WithWatch, client.ObjectKey, client.Object, ...client.GetOption) error {
+			return forbidden("things")
+		},
+		List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error {
+			return forbidden("things")
+		},
+		Create: func(_ context.Context, _ client.WithWatch, o client.Object, _ ...client.CreateOption) error {
+			return apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, "", errors.New("you cannot create resource pods"))
+		},
+	}
+	for _, check := range []string{"kinds", "webhooks", "certificate", "rights", "admission", "updater", "opt-in", "autoscalers"} {
+		for _, f := range w.found(t, check) {
+			if f.Severity != doctor.Unseen {
+				t.Errorf("%+v, want unseen", f)
+			}
+		}
+	}
+}
+
+// prometheus answers each query that contains a key with that many series.
+type prometheus map[string]int
+
+func (p prometheus) Query(_ context.Context, query string, _ time.Time, _ ...promv1.Option) (model.Value, promv1.Warnings, promv1.Infos, error) {
+	if query == "time()" {
+		return &model.Scalar{Value: model.SampleValue(now.Unix())}, nil, nil, nil
+	}
+	for part, n := range p {
+		if strings.Contains(query, part) {
+			return model.Vector{{Value: model.SampleValue(n)}}, nil, nil, nil
+		}
+	}
+	return model.Vector{}, nil, nil, nil
+}
+
+func TestSeriesThatAreMissingAreToldFromThoseWithOtherLabels(t *testing.T) {
+	for name, c := range map[string]struct {
+		prometheus prometheus
+		want       string
+	}{
+		"all is there":     {prometheus{"": 3}, "there are series with the right labels for cpu"},
+		"nothing is":       {prometheus{}, "Prometheus has no series cpu_seconds at all: it has to scrape the kubelets' cAdvisor (/metrics/cadvisor)"},
+		"another label":    {prometheus{"count(cpu_seconds)": 9, `namespace!=""`: 9}, "no series of cpu_seconds has the label pod: name the right one in prometheus.labels"},
+		"other namespaces": {prometheus{"count(cpu_seconds)": 9, `!=""`: 9}, `cpu_seconds has series, and none of this namespace; prometheus.extraMatchers are ""`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld("v1.35.0")
+			w.options.Prometheus = c.prometheus
+			w.options.Queries = func(string) map[string]string { return map[string]string{"cpu": "rate(cpu_seconds{x}[5m])", "rss": ""} }
+			w.objects = []client.Object{
+				&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop", Annotations: map[string]string{"loadline.dev/mode": "dry-run"}}},
+				&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "other"}},
+				&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "a", CreationTimestamp: metav1.NewTime(now.Add(-time.Hour))}, Status: corev1.PodStatus{Phase: corev1.PodRunning}},
+				&corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "other", Name: "b", CreationTimestamp: metav1.NewTime(now.Add(-time.Hour))}, Status: corev1.PodStatus{Phase: corev1.PodRunning}},
+			}
+			if f := w.one(t, "series"); f.What != c.want || f.Where != "namespace/shop" {
+				t.Errorf("got %+v, want %q", f, c.want)
+			}
+		})
+	}
+}
+
+// deaf does not answer.
+type deaf struct{}
+
+func (deaf) Query(context.Context, string, time.Time, ...promv1.Option) (model.Value, promv1.Warnings, promv1.Infos, error) {
+	return nil, nil, nil, errors.New("no such host")
+}
+
+func TestAnAddressOfTheClusterIsNoErrorFromOutside(t *testing.T) {
+	w := newWorld("v1.35.0")
+	w.options.Prometheus = deaf{}
+	f := w.one(t, "prometheus")
+	if f.Severity != doctor.Unseen || f.Fix != "kubectl --namespace monitoring port-forward service/prometheus-operated 9090:9090 & loadline doctor --prometheus http://localhost:9090" {
+		t.Errorf("%+v", f)
+	}
+	w.options.Config.Prometheus.URL = "http://prometheus.example.com"
+	if f := w.one(t, "prometheus"); f.Severity != doctor.Error || !strings.Contains(f.What, "no such host") {
+		t.Errorf("%+v", f)
+	}
+}
+
+func TestNamespacesThatSayWhatTheyDoNotMeanAreFound(t *testing.T) {
+	namespace := func(name, mode string, labels map[string]string) *corev1.Namespace {
+		return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels, Annotations: map[string]string{"loadline.dev/mode": mode}}}
+	}
+	w := newWorld("v1.35.0")
+	w.objects = []client.Object{
+		namespace("good", "auto", map[string]string{"loadline.dev/admission": "enabled"}), namespace("calm", "dry-run", nil),
+		namespace("typo", "on", nil), namespace("unlabelled", "initial", nil),
+	}
+	var lines []string
+	for _, f := range w.found(t, "opt-in") {
+		lines = append(lines, string(f.Severity)+" "+f.Where+" "+f.Fix)
+	}
+	want := []string{
+		"warning namespace/typo kubectl edit namespace typo",
+		"error namespace/unlabelled kubectl label namespace unlabelled loadline.dev/admission=enabled --overwrite",
+		"ok  ",
+	}
+	if diff := cmp.Diff(want, lines); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestStaleRecommendationsAreNamedOldestFirst(t *testing.T) {
+	rec := func(name string, age time.Duration) *v1alpha1.Recommendation {
+		return &v1alpha1.Recommendation{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name},
+			Status:     v1alpha1.RecommendationStatus{Mode: v1alpha1.ModeAuto, ObservedTime: new(metav1.NewTime(now.Add(-age)))},
+		}
+	}
+	w := newWorld("v1.35.0")
+	w.objects = []client.Object{
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop", Annotations: map[string]string{"loadline.dev/mode": "dry-run"}}},
+		rec("deployment-a", 30*time.Hour), rec("deployment-b", 60*time.Hour), rec("deployment-c", time.Hour),
+	}
+	f := w.one(t, "recommendations")
+	if f.Severity != doctor.Warning || f.Where != "shop/deployment-b, shop/deployment-a" || !strings.HasPrefix(f.What, "2 were not confirmed") {
+		t.Errorf("%+v", f)
+	}
+}
+
+func TestTheListEndsWithWhatIsWrongAndIsColouredOnlyWhereAskedFor(t *testing.T) {
+	r := doctor.Report{Findings: []doctor.Finding{
+		{Check: "kinds", Severity: doctor.Error, What: "gone", Where: "crd/x", Fix: "kubectl apply"}, {Check: "clock", Severity: doctor.OK, What: "agrees"},
+	}}
+	var plain, coloured strings.Builder
+	if err := errors.Join(r.Write(&plain, false), r.Write(&coloured, true)); err != nil {
+		t.Fatal(err)
+	}
+	want := "ok       clock                  agrees\n" +
+		"error    kinds                  crd/x: gone\n" +
+		"                                try: kubectl apply\n" +
+		"\n1 ok, 0 not seen, 0 warnings, 1 errors\n"
+	if diff := cmp.Diff(want, plain.String()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if !strings.Contains(coloured.String(), "\x1b[31merror") || strings.Contains(plain.String(), "\x1b") {
+		t.Errorf("%q", coloured.String())
+	}
+}

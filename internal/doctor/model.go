@@ -1,0 +1,31 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/loadline-dev/loadline/config"
+	"github.com/loadline-dev/loadline/recommender/llm"
+)
+
+// model looks whether the language model is there, where one is configured.
+func (e examiner) model(ctx context.Context) []Finding {
+	const check = "model"
+	a := e.Config.Advisor
+	if e.Model == nil {
+		return []Finding{{Check: check, Severity: OK, What: "none is configured: typed events and rules decide alone"}}
+	}
+	err := e.Model(ctx)
+	if err == nil {
+		return []Finding{{Check: check, Severity: OK, What: "the server has " + a.Model, Where: a.URL}}
+	}
+	f := Finding{Check: check, Severity: Warning, What: fmt.Sprintf("%s cannot be asked: %v", a.Model, err), Where: a.URL}
+	forward, inCluster := inside(a.URL)
+	switch outcome := llm.OutcomeOf(err); {
+	case outcome == llm.NotFound && a.API == config.AdvisorOllama:
+		f.Fix = fmt.Sprintf(`curl --fail %s/api/pull --data '{"model": "%s"}'`, a.URL, a.Model)
+	case outcome == llm.Unreachable && inCluster:
+		f.Severity, f.What, f.Fix = Unseen, "its address is known inside the cluster only", forward
+	}
+	return []Finding{f}
+}

@@ -1,0 +1,114 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/loadline-dev/loadline/config"
+)
+
+// partNames are the parts of Loadline; "all" is all of them in one process.
+var partNames = []string{"recommender", "webhook", "updater"}
+
+// parts are what is deployed.
+type parts struct {
+	examiner
+	// accounts are the service accounts of the parts that are deployed, by part.
+	accounts map[string]string
+	found    []Finding
+}
+
+// parts finds the Deployments of Loadline. Where none can be seen, every part is taken to run under the account that ships.
+func (e examiner) parts(ctx context.Context) parts {
+	const check = "parts"
+	p := parts{examiner: e, accounts: map[string]string{}}
+	list := &appsv1.DeploymentList{}
+	err := e.client.List(ctx, list, client.InNamespace(e.Config.Namespace), client.MatchingLabels{"app.kubernetes.io/part-of": "loadline"})
+	if err != nil {
+		p.found = append(p.found, unseen(check, "the Deployments in namespace "+e.Config.Namespace, err))
+	}
+	for i := range list.Items {
+		p.add(&list.Items[i])
+	}
+	if len(p.accounts) > 0 {
+		return p
+	}
+	if err == nil {
+		p.found = append(p.found, Finding{
+			Check: check, Severity: Warning, What: "no part of Loadline is deployed here", Where: "namespace/" + e.Config.Namespace,
+			Fix: "kubectl get deployments --all-namespaces --selector app.kubernetes.io/part-of=loadline",
+		})
+	}
+	for _, part := range partNames {
+		p.accounts[part] = "loadline-" + part
+	}
+	return p
+}
+
+// add notes the parts of one Deployment, and whether it runs.
+func (p *parts) add(d *appsv1.Deployment) {
+	for _, c := range d.Spec.Template.Spec.Containers {
+		if len(c.Args) == 0 {
+			continue
+		}
+		runs := []string{c.Args[0]}
+		if c.Args[0] == "all" {
+			runs = partNames
+		}
+		for _, part := range runs {
+			if slices.Contains(partNames, part) {
+				p.accounts[part] = d.Spec.Template.Spec.ServiceAccountName
+			}
+		}
+	}
+	f := Finding{Check: "parts", Severity: OK, Where: "deployment/" + d.Name, What: fmt.Sprintf("%d of its replicas are available", d.Status.AvailableReplicas)}
+	switch {
+	case d.Spec.Replicas != nil && *d.Spec.Replicas == 0:
+		f.Severity, f.What = Warning, "it is scaled to zero"
+		f.Fix = fmt.Sprintf("kubectl --namespace %s scale deployment/%s --replicas=1", d.Namespace, d.Name)
+	case d.Status.AvailableReplicas == 0:
+		f.Severity, f.What = Error, "none of its replicas is available"
+		f.Fix = fmt.Sprintf("kubectl --namespace %s describe pods --selector app.kubernetes.io/name=%s", d.Namespace, d.Name)
+	}
+	p.found = append(p.found, f)
+}
+
+// findings are those about Deployments, and whether the parts of which one has to lead have a leader.
+func (p *parts) findings(ctx context.Context) []Finding {
+	elections := map[string]config.LeaderElection{"recommender": p.Config.Recommender.LeaderElection, "updater": p.Config.Updater.LeaderElection}
+	found := slices.Clone(p.found)
+	for _, part := range partNames {
+		election, elects := elections[part]
+		if _, deployed := p.accounts[part]; deployed && elects && election.Enabled {
+			found = append(found, p.leader(ctx, part, election))
+		}
+	}
+	return found
+}
+
+func (p *parts) leader(ctx context.Context, part string, election config.LeaderElection) Finding {
+	f := Finding{Check: "leader", Severity: Error, Where: "lease/" + election.LeaseName, Fix: p.restart(part)}
+	lease := &coordinationv1.Lease{}
+	err := p.client.Get(ctx, client.ObjectKey{Namespace: p.Config.Namespace, Name: election.LeaseName}, lease)
+	held := lease.Spec
+	switch {
+	case apierrors.IsNotFound(err):
+		f.What = fmt.Sprintf("no %s has ever run", part)
+	case err != nil:
+		return unseen(f.Check, f.Where, err)
+	case held.HolderIdentity == nil || *held.HolderIdentity == "" || held.RenewTime == nil:
+		f.What = fmt.Sprintf("no %s leads: the last one has stopped", part)
+	case p.Clock.Since(held.RenewTime.Time) > 2*election.LeaseDuration.Duration:
+		f.What = fmt.Sprintf("no %s leads: %s was last heard of %s ago", part, *held.HolderIdentity, p.Clock.Since(held.RenewTime.Time).Round(time.Second))
+	default:
+		return Finding{Check: f.Check, Severity: OK, Where: f.Where, What: fmt.Sprintf("the %s works: %s leads", part, *held.HolderIdentity)}
+	}
+	return f
+}

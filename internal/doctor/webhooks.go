@@ -1,0 +1,150 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/loadline-dev/loadline/config"
+)
+
+// hook is an entry of a webhook configuration of either kind.
+type hook struct {
+	name   string
+	policy *admissionv1.FailurePolicyType
+	config admissionv1.WebhookClientConfig
+}
+
+// hooks are a webhook configuration of either kind.
+type hooks struct {
+	resource, name string
+	entries        []hook
+}
+
+func (h hooks) String() string { return h.resource + "/" + h.name }
+
+func mutating(c *admissionv1.MutatingWebhookConfiguration) hooks {
+	h := hooks{resource: "mutatingwebhookconfiguration", name: c.Name}
+	for _, w := range c.Webhooks {
+		h.entries = append(h.entries, hook{w.Name, w.FailurePolicy, w.ClientConfig})
+	}
+	return h
+}
+
+func validating(c *admissionv1.ValidatingWebhookConfiguration) hooks {
+	h := hooks{resource: "validatingwebhookconfiguration", name: c.Name}
+	for _, w := range c.Webhooks {
+		h.entries = append(h.entries, hook{w.Name, w.FailurePolicy, w.ClientConfig})
+	}
+	return h
+}
+
+// webhooks looks whether the API server asks Loadline about everything that it should, and whether it goes on without an answer.
+func (e examiner) webhooks(ctx context.Context) []Finding {
+	const check = "webhooks"
+	shipped, err := shippedHooks(e.Config.Namespace)
+	if err != nil {
+		return []Finding{unseen(check, "the webhook configurations in this program", err)}
+	}
+	var found []Finding
+	for _, live := range e.liveHooks(ctx) {
+		f := Finding{Check: check, Severity: OK, Where: live.String(), What: fmt.Sprintf("all %d entries are there, and fail open", len(live.entries))}
+		switch {
+		case apierrors.IsNotFound(live.err):
+			f.Severity, f.What, f.Fix = Error, "there is none: the API server does not ask Loadline", e.install("webhook")
+		case live.err != nil:
+			f = unseen(check, live.String(), live.err)
+		default:
+			if wrong := compareHooks(shipped[live.resource], live.hooks); len(wrong) > 0 {
+				f.Severity, f.What, f.Fix = Error, strings.Join(wrong, "; "), e.install("webhook")
+			}
+		}
+		found = append(found, f)
+	}
+	return found
+}
+
+// live is what the cluster has of a configuration, or why that cannot be told.
+type live struct {
+	hooks
+	err error
+}
+
+func (e examiner) liveHooks(ctx context.Context) []live {
+	m, v := &admissionv1.MutatingWebhookConfiguration{}, &admissionv1.ValidatingWebhookConfiguration{}
+	errM := e.client.Get(ctx, client.ObjectKey{Name: e.Config.Webhook.MutatingName}, m)
+	errV := e.client.Get(ctx, client.ObjectKey{Name: e.Config.Webhook.ValidatingName}, v)
+	m.Name, v.Name = e.Config.Webhook.MutatingName, e.Config.Webhook.ValidatingName
+	return []live{{mutating(m), errM}, {validating(v), errV}}
+}
+
+func compareHooks(want, got hooks) []string {
+	byName := map[string]hook{}
+	for _, h := range got.entries {
+		byName[h.name] = h
+	}
+	var wrong []string
+	for _, w := range want.entries {
+		h, there := byName[w.name]
+		switch {
+		case !there:
+			wrong = append(wrong, fmt.Sprintf("entry %s is missing", w.name))
+		case h.policy == nil || *h.policy != admissionv1.Ignore:
+			wrong = append(wrong, fmt.Sprintf("entry %s does not fail open: while Loadline is away, objects are refused", w.name))
+		}
+	}
+	return wrong
+}
+
+// shippedHooks returns the configurations that ship, by resource.
+func shippedHooks(namespace string) (map[string]hooks, error) {
+	documents, err := config.Manifests("webhook", namespace)
+	if err != nil {
+		return nil, err
+	}
+	shipped := map[string]hooks{}
+	for _, document := range documents {
+		var meta metav1.TypeMeta
+		if err := yaml.Unmarshal([]byte(document), &meta); err != nil {
+			return nil, fmt.Errorf("decode a shipped webhook configuration: %w", err)
+		}
+		var h hooks
+		switch meta.Kind {
+		case "MutatingWebhookConfiguration":
+			var c admissionv1.MutatingWebhookConfiguration
+			err = yaml.Unmarshal([]byte(document), &c)
+			h = mutating(&c)
+		case "ValidatingWebhookConfiguration":
+			var c admissionv1.ValidatingWebhookConfiguration
+			err = yaml.Unmarshal([]byte(document), &c)
+			h = validating(&c)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("decode a shipped webhook configuration: %w", err)
+		}
+		shipped[h.resource] = h
+	}
+	return shipped, nil
+}
+
+// host is the name that the API server expects in the certificate of an entry.
+func (h hook) host() string {
+	if s := h.config.Service; s != nil {
+		return s.Name + "." + s.Namespace + ".svc"
+	}
+	if h.config.URL == nil {
+		return ""
+	}
+	u, err := url.Parse(*h.config.URL)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
+}
