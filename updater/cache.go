@@ -66,10 +66,15 @@ func stripping[T client.Object](strip func(T)) func(any) (any, error) {
 }
 
 func stripRecommendation(rec *v1alpha1.Recommendation) {
+	memory := rec.Status.Memory
 	rec.Status = v1alpha1.RecommendationStatus{
 		Mode: rec.Status.Mode, Conditions: rec.Status.Conditions, ObservedTime: rec.Status.ObservedTime,
 		Applicable: rec.Status.Applicable, Outcomes: rec.Status.Outcomes, Replicas: rec.Status.Replicas,
 		OOMFloor: rec.Status.OOMFloor, Rollback: rec.Status.Rollback, Health: rec.Status.Health,
+		Trial: rec.Status.Trial,
+	}
+	if memory != nil {
+		rec.Status.Memory = &v1alpha1.DecisionMemory{LastGood: memory.LastGood}
 	}
 }
 

@@ -169,7 +169,9 @@ func TestHarmToNewPodsIsSeenInModeInitialToo(t *testing.T) {
 	w := newWorld(t, objects...)
 	w.annotate(map[string]string{v1alpha1.AnnotationMode: "initial"})
 	pod := w.pod("checkout-0")
-	pod.Annotations = map[string]string{v1alpha1.AnnotationRevision: w.recommendation().Status.Applicable.Revision}
+	pod.Annotations = map[string]string{
+		v1alpha1.AnnotationRevision: w.recommendation().Status.Applicable.Revision, v1alpha1.AnnotationOriginal: `{"app":{"requests":{"cpu":"2"}}}`,
+	}
 	pod.CreationTimestamp = metav1.NewTime(start)
 	if err := w.client.Update(t.Context(), pod); err != nil {
 		t.Fatal(err)
@@ -178,6 +180,61 @@ func TestHarmToNewPodsIsSeenInModeInitialToo(t *testing.T) {
 	w.round()
 	if c := w.condition(v1alpha1.ConditionHealthy); c.Reason != v1alpha1.ReasonHarmed {
 		t.Errorf("Healthy = %+v, want harm", c)
+	}
+}
+
+func TestABadDeploymentIsNotBlamedOnSizesThatWereTriedBefore(t *testing.T) {
+	objects := shop(500)
+	revision := objects[2].(*v1alpha1.Recommendation).Status.Applicable.Revision
+	admitted := func(pod *corev1.Pod, template string, created time.Time) *corev1.Pod {
+		pod.Annotations = map[string]string{
+			v1alpha1.AnnotationRevision: revision, v1alpha1.AnnotationOriginal: `{"app":{"requests":{"cpu":"2","memory":"512Mi"}}}`,
+		}
+		pod.Labels["pod-template-hash"], pod.OwnerReferences[0].Name = template, "checkout-"+template
+		pod.CreationTimestamp = metav1.NewTime(created)
+		return pod
+	}
+	admitted(objects[3].(*corev1.Pod), "f00d", start)
+	w := newWorld(t, objects...)
+	w.rounds(11 * time.Minute)
+
+	// The old pod is gone before the new one comes, as with the strategy Recreate, and so is all that the updater knew.
+	if err := w.client.Delete(t.Context(), w.pod("checkout-0")); err != nil {
+		t.Fatal(err)
+	}
+	bad := admitted(podOf("checkout-bad", 500), "bad", w.clock.Now())
+	bad.Status.ContainerStatuses[0].RestartCount = 3
+	bad.Status.ContainerStatuses[0].State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}}
+	bad.Status.ContainerStatuses[0].LastTerminationState.Terminated = &corev1.ContainerStateTerminated{
+		ExitCode: 1, FinishedAt: metav1.NewTime(w.clock.Now().Add(time.Minute)),
+	}
+	if err := w.client.Create(t.Context(), bad); err != nil {
+		t.Fatal(err)
+	}
+	w.restart()
+	w.rounds(5 * time.Minute)
+	if c := w.condition(v1alpha1.ConditionHealthy); c.Status != metav1.ConditionTrue {
+		t.Errorf("Healthy = %+v: the new version crashes, and the sizes were good for the old one", c)
+	}
+	if trial := w.recommendation().Status.Trial; trial == nil || trial.Template != "f00d" || trial.Revision != revision {
+		t.Errorf("trial = %+v, want that of the old version", trial)
+	}
+
+	// Sizes that were never tried on any pod are not above suspicion.
+	w.publish(450, nil)
+	revision = w.recommendation().Status.Applicable.Revision
+	if err := w.client.Delete(t.Context(), w.pod("checkout-bad")); err != nil {
+		t.Fatal(err)
+	}
+	bad = admitted(bad.DeepCopy(), "bad", w.clock.Now())
+	bad.Name, bad.UID, bad.ResourceVersion = "checkout-next", "uid-next", ""
+	bad.Status.ContainerStatuses[0].LastTerminationState.Terminated.FinishedAt = metav1.NewTime(w.clock.Now().Add(time.Minute))
+	if err := w.client.Create(t.Context(), bad); err != nil {
+		t.Fatal(err)
+	}
+	w.rounds(5 * time.Minute)
+	if c := w.condition(v1alpha1.ConditionHealthy); c.Reason != v1alpha1.ReasonHarmed {
+		t.Errorf("Healthy = %+v, want new sizes suspected", c)
 	}
 }
 

@@ -185,12 +185,15 @@ func (c *controller) observe(now time.Time, v view) {
 // watch notes what became of the changes to one workload.
 func (c *controller) watch(now time.Time, s *subject) {
 	if s.Harm == "" {
-		if pod, evidence, found := plan.Harm(now, s.Workload); found {
-			s.Harm = evidence
-			failed := outcome(now, s.Workload, s.Pods[pod], v1alpha1.OutcomeFailed, evidence)
-			failed.Revision = s.Pods[pod].TouchedBy
+		if harm, found := plan.Harm(now, s.Workload); found {
+			s.Harm = harm.Evidence
+			failed := outcome(now, s.Workload, s.Pods[harm.Pod], v1alpha1.OutcomeFailed, harm.Evidence)
+			failed.Revision = harm.Revision
 			c.ledger.note(s.Key, failed)
 		}
+	}
+	if trial, passed := plan.Passed(now, s.Workload); passed && s.Harm == "" && trial != s.Trial {
+		s.Trial, s.trialTime = trial, storedTime(now)
 	}
 	if s.Mode != v1alpha1.ModeAuto {
 		return
@@ -308,7 +311,7 @@ func (c *controller) remember(action plan.Action, got answer, message string) {
 		return
 	}
 	c.ledger.note(action.Workload, v1alpha1.Outcome{
-		Time: storedTime(now), Pod: action.Pod, PodUID: action.UID, Revision: action.Revision, Result: result,
+		Time: storedTime(now), Pod: action.Pod, PodUID: action.UID, Revision: action.Revision, Result: result, Lowers: action.Lowers,
 		Message: shorten(message, maxOutcomeMessage),
 	})
 }

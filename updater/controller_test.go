@@ -41,8 +41,8 @@ func TestDriftedPodsAreResizedAndThenNothingMoves(t *testing.T) {
 		t.Errorf("later rounds: resized %v, evicted %v; want no more", w.resized, w.evicted)
 	}
 	rec := w.recommendation()
-	if w.statusWrites != 2 {
-		t.Errorf("the status was written %d times, want 2: after the resizes, and once they show", w.statusWrites)
+	if w.statusWrites != 3 {
+		t.Errorf("the status was written %d times, want 3: after the resizes, once they show, and once they were watched", w.statusWrites)
 	}
 	if c := meta.FindStatusCondition(rec.Status.Conditions, v1alpha1.ConditionApplied); c == nil || c.Reason != v1alpha1.ReasonUpToDate {
 		t.Errorf("Applied = %+v, want %s", c, v1alpha1.ReasonUpToDate)

@@ -1,12 +1,15 @@
 package updater
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/loadline-dev/loadline/apply"
+	"github.com/loadline-dev/loadline/internal/owner"
 	"github.com/loadline-dev/loadline/updater/plan"
 )
 
@@ -134,6 +137,16 @@ func lostReadiness(pod *corev1.Pod) (time.Time, bool) {
 		}
 	}
 	return time.Time{}, false
+}
+
+// templateOf is the hash of the template that the pod was made from; empty if its controller does not tell.
+func templateOf(pod *corev1.Pod, kinds owner.Kinds) string {
+	for _, k := range kinds {
+		if hash := pod.Labels[k.HashLabel]; hash != "" {
+			return hash
+		}
+	}
+	return cmp.Or(pod.Labels[appsv1.DefaultDeploymentUniqueLabelKey], pod.Labels[appsv1.ControllerRevisionHashLabelKey])
 }
 
 // pinned names the annotation by which the pod asks not to be evicted.

@@ -79,11 +79,16 @@ type status struct {
 	// gist is what a person would notice about applied.
 	gist     string
 	outcomes []v1alpha1.Outcome
+	trial    *v1alpha1.Trial
 }
 
 func statusOf(now time.Time, s subject, drifted int, skips []plan.Skip, outcomes []v1alpha1.Outcome) status {
 	applied := appliedCondition(s, drifted, skips)
-	return status{applied: applied, gist: gist(applied, skips), healthy: healthyCondition(now, s), outcomes: outcomes}
+	all := status{applied: applied, gist: gist(applied, skips), healthy: healthyCondition(now, s), outcomes: outcomes}
+	if s.Trial.Revision != "" {
+		all.trial = &v1alpha1.Trial{Revision: s.Trial.Revision, Template: s.Trial.Template, Time: s.trialTime}
+	}
+	return all
 }
 
 // gist is the reason of the condition Applied, and what is waited for; of a gate or a breaker also why it is closed or open.
@@ -185,13 +190,17 @@ func (r reporter) write(ctx context.Context, now time.Time, s subject, want stat
 	if !detail {
 		r.told[s.Key] = telling{gist: want.gist, at: now}
 	}
-	if (!appliedChanged || detail) && !healthyChanged && apiequality.Semantic.DeepEqual(rec.Status.Outcomes, want.outcomes) {
+	if (!appliedChanged || detail) && !healthyChanged && apiequality.Semantic.DeepEqual(rec.Status.Outcomes, want.outcomes) &&
+		apiequality.Semantic.DeepEqual(rec.Status.Trial, want.trial) {
 		return nil
 	}
 	configuration := loadlineac.RecommendationStatus().WithConditions(applied, healthy)
 	for _, o := range want.outcomes {
 		configuration.WithOutcomes(loadlineac.Outcome().WithTime(o.Time).WithPod(o.Pod).WithPodUID(o.PodUID).
-			WithRevision(o.Revision).WithResult(o.Result).WithMessage(o.Message))
+			WithRevision(o.Revision).WithResult(o.Result).WithLowers(o.Lowers).WithMessage(o.Message))
+	}
+	if t := want.trial; t != nil {
+		configuration.WithTrial(loadlineac.Trial().WithRevision(t.Revision).WithTemplate(t.Template).WithTime(t.Time))
 	}
 	err := r.client.Status().Apply(ctx, loadlineac.Recommendation(rec.Name, rec.Namespace).WithStatus(configuration),
 		client.FieldOwner(v1alpha1.FieldManagerUpdater), client.ForceOwnership)

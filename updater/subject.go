@@ -8,6 +8,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -70,10 +71,17 @@ func (g *gatherer) subject(now time.Time, ns *namespace, rec *v1alpha1.Recommend
 	if rollback := rec.Status.Rollback; rollback != nil {
 		w.Answered = rollback.HarmTime.Time
 	}
+	var tried metav1.Time
+	if memory := rec.Status.Memory; memory != nil && memory.LastGood != nil {
+		w.Good = apply.FromAPI(memory.LastGood)
+	}
+	if trial := rec.Status.Trial; trial != nil {
+		w.Trial, tried = plan.Trial{Revision: trial.Revision, Template: trial.Template}, trial.Time
+	}
 	w.Unstuck = unstuck(w.Revision, past.outcomes)
 	w.Health = health(past, policy.Signals, rec.Status.Health)
 	w.OOMFloorBytes = oomFloors(rec.Status.OOMFloor)
-	return subject{Workload: w, recommendation: rec, object: object, labelled: ns.admission, putOff: putOff}, true
+	return subject{Workload: w, recommendation: rec, object: object, trialTime: tried, labelled: ns.admission, putOff: putOff}, true
 }
 
 // stale reports whether the sizes are not confirmed, by the recommender's own word or because it has been silent for long.
@@ -178,6 +186,7 @@ func (g *gatherer) pod(now time.Time, ns *namespace, pod *corev1.Pod, past histo
 		Troubles:         troubles(pod),
 		Mark:             markOf(pod),
 		Created:          pod.CreationTimestamp.Time,
+		Template:         templateOf(pod, ns.kinds),
 		Started:          started(pod),
 		Restarts:         restarts(pod),
 		NotBefore:        past.memory.backOffs[pod.UID].until,

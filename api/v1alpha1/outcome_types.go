@@ -43,6 +43,10 @@ type Outcome struct {
 	// result of the attempt.
 	Result OutcomeResult `json:"result"`
 
+	// lowers is true where the change took something away from the pod.
+	// +optional
+	Lowers bool `json:"lowers,omitempty"`
+
 	// message of the API server, or what Loadline found.
 	// +optional
 	// +kubebuilder:validation:MaxLength=300

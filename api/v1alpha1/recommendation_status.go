@@ -125,6 +125,10 @@ type RecommendationStatus struct {
 	// +kubebuilder:validation:MaxItems=10
 	Outcomes []Outcome `json:"outcomes,omitempty"`
 
+	// trial is the last revision that pods were well with for as long as changes are watched. Written by the updater.
+	// +optional
+	Trial *Trial `json:"trial,omitempty"`
+
 	// rollback is the last change that did harm and was taken back. It stays here after its time is over, because the next one
 	// lasts longer.
 	// +optional

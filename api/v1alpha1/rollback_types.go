@@ -38,6 +38,21 @@ func (r *Rollback) Holds(now time.Time) bool { return r != nil && now.Before(r.U
 // Answers reports whether harm of that time led to this rollback or to one before it.
 func (r *Rollback) Answers(harm time.Time) bool { return r != nil && !harm.After(r.HarmTime.Time) }
 
+// Trial is the last time that pods came through the watch after a change. Pods of another template that get into trouble later are
+// not held against the revision.
+type Trial struct {
+	// revision that the pods had.
+	// +kubebuilder:validation:MaxLength=64
+	Revision string `json:"revision"`
+
+	// template of the pods, as the hash that their controller gives it.
+	// +kubebuilder:validation:MaxLength=63
+	Template string `json:"template"`
+
+	// time at which it was passed.
+	Time metav1.Time `json:"time"`
+}
+
 // HealthCheck is a comparison of health signals after a change with those before it that found them no worse.
 type HealthCheck struct {
 	// revision that was changed to.

@@ -98,7 +98,7 @@ func notYetWell(now time.Time, w Workload, pod Pod) *Refused {
 func needsTrial(w Workload, pod Pod, action Action) bool {
 	switch action.Kind {
 	case Resize:
-		return lowers(pod.Present, action.Containers)
+		return action.Lowers
 	case Evict:
 		return !action.Raise || !endangered(w, pod)
 	default:
@@ -118,7 +118,7 @@ func (p *planner) raiseOnly(c candidate) (candidate, bool) {
 	if c.Kind != Resize || len(raised) == 0 || apply.WouldChangeQOS(c.pod.Present, raised) {
 		return c, false
 	}
-	c.Containers, c.Mark = raised, p.mark(c.workload, c.pod, raised)
+	c.Containers, c.Lowers, c.Mark = raised, false, p.mark(c.workload, c.pod, raised)
 	return c, true
 }
 
@@ -134,10 +134,16 @@ func endangered(w Workload, pod Pod) bool {
 // lowers reports whether any amount goes down.
 func lowers(from, to map[string]apply.Resources) bool {
 	for name, want := range to {
-		have := from[name]
-		if want.Requests != larger(want.Requests, have.Requests) || want.Limits != larger(want.Limits, have.Limits) {
+		if have, known := from[name]; known && less(have, want) {
 			return true
 		}
 	}
 	return false
+}
+
+// less reports whether a container gets less of anything. A limit where there was none takes something away, and none is the most.
+func less(from, to apply.Resources) bool {
+	limit := func(from, to int64) bool { return to > 0 && (from == 0 || to < from) }
+	return to.Requests != larger(to.Requests, from.Requests) ||
+		limit(from.Limits.CPUMillis, to.Limits.CPUMillis) || limit(from.Limits.MemoryBytes, to.Limits.MemoryBytes)
 }

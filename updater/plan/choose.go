@@ -62,7 +62,7 @@ func (p *planner) choose(w Workload, pod Pod, drifts []apply.Drift) (Action, *Re
 	switch {
 	case obstacle == nil:
 		action.Kind, action.Containers, action.Mark = Resize, changed, p.mark(w, pod, changed)
-		action.again = pod.InVain(w.Revision) > 0
+		action.again, action.Lowers = pod.InVain(w.Revision) > 0, action.Mark.Lowers
 		return action, nil
 	case obstacle.Reason == SkipResizeInProgress || obstacle.Reason == SkipResizeDeferred || obstacle.Reason == SkipStartingUp:
 		return Action{}, obstacle
@@ -119,7 +119,24 @@ func (p *planner) mark(w Workload, pod Pod, changed map[string]apply.Resources) 
 	return &Mark{
 		UID: pod.UID, Revision: w.Revision, At: p.now, Asked: Digest(asked), Restarts: pod.Restarts, InVain: pod.InVain(w.Revision),
 		Troubled: !pod.Ready || slices.ContainsFunc(pod.Troubles, recent), Lowers: lowers(pod.Present, changed),
+		Before: p.stillWatched(w, pod.Mark),
 	}
+}
+
+// stillWatched is the last resize that took something away, without what came before it, if the pod is still watched for it.
+func (p *planner) stillWatched(w Workload, last *Mark) *Mark {
+	switch {
+	case last == nil:
+		return nil
+	case !last.Lowers:
+		last = last.Before
+	}
+	if last == nil || p.now.Sub(last.At) > w.Disruption.Observe {
+		return nil
+	}
+	kept := *last
+	kept.Before = nil
+	return &kept
 }
 
 func (p *planner) evict(w Workload, pod Pod, action Action) (Action, *Refused) {
@@ -128,6 +145,7 @@ func (p *planner) evict(w Workload, pod Pod, action Action) (Action, *Refused) {
 		return Action{}, refused
 	}
 	action.Kind = Evict
+	action.Lowers = lowers(pod.Present, apply.Desired(w.Values, pod.Original, apply.ForNewPod))
 	return action, nil
 }
 

@@ -12,47 +12,129 @@ import (
 // business.
 const unreadyFor = 30 * time.Second
 
-// Harm finds the first trouble that the last change did to a pod of the workload. It returns the pod's index and the trouble in
-// words, or false. The change need not be to the present revision: a kill makes the recommender raise the memory at once, so that
-// there may be other sizes by the time the harm is seen.
+// Harmed is a pod that came to harm by a change.
+type Harmed struct {
+	// Pod is its index.
+	Pod int
+	// Revision that did it, and what happened in words.
+	Revision, Evidence string
+}
+
+// touch is a change to a pod that may still do harm.
+type touch struct {
+	at time.Time
+	by string
+	// fresh is true where the pod was new, restarts how often its containers may have been started again without harm.
+	fresh    bool
+	restarts int32
+	// excused is true where nothing that happens to the pod is the doing of the change.
+	excused bool
+}
+
+// Harm finds the first trouble that a change did to a pod of the workload, or says false. The change need not be to the present
+// revision: a kill makes the recommender raise the memory at once, so that there may be other sizes by the time the harm is seen, and
+// pods that a rollout brought may still have the sizes before them.
 //
-// A trouble counts if it came while the pod was watched after the change, and if the change can be to blame for it: not if
-// the pod was in trouble before, if it was only given more, or if a pod without the revision has the same trouble.
-func Harm(now time.Time, w Workload) (pod int, evidence string, found bool) {
+// A trouble counts if it came while the pod was watched after the change, and if the change can be to blame for it: not if the pod was
+// in trouble before, if it was only given more, if a pod without the revision has the same trouble, or if it is that of another
+// version of the workload.
+func Harm(now time.Time, w Workload) (Harmed, bool) {
 	for i, p := range w.Pods {
-		if p.Touched.IsZero() || excused(p) {
-			continue
-		}
-		for _, t := range p.Troubles {
-			if t.At.After(p.Touched) && t.At.After(w.Answered) && t.At.Sub(p.Touched) <= w.Disruption.Observe && counts(now, p, t) && !common(w, p, t) {
-				return i, describeHarm(p, t), true
+		for _, c := range touches(w, p) {
+			for _, t := range p.Troubles {
+				if c.watches(w, t) && counts(now, p, c, t) && !common(w, c, t) && !otherVersion(w, p, c, t) {
+					return Harmed{Pod: i, Revision: c.by, Evidence: describeHarm(p, c, t)}, true
+				}
 			}
 		}
 	}
-	return 0, "", false
+	return Harmed{}, false
 }
 
-// excused reports whether nothing that happens to the pod is the doing of what it was resized to.
-func excused(p Pod) bool { return p.Mark != nil && (p.Mark.Troubled || !p.Mark.Lowers) }
+// touches lists the changes to a pod that are known, the last one first.
+func touches(w Workload, p Pod) []touch {
+	admission := func(at time.Time, by string) touch {
+		return touch{at: at, by: by, fresh: true, restarts: 1, excused: !admittedWithLess(w, p)}
+	}
+	resize := func(m Mark) touch {
+		return touch{at: m.At, by: m.Revision, restarts: m.Restarts, excused: m.Troubled || !m.Lowers}
+	}
+	var all []touch
+	switch {
+	case p.Touched.IsZero(): // It has something else by now.
+	case p.Mark == nil:
+		all = append(all, admission(p.Touched, p.TouchedBy))
+	default:
+		all = append(all, resize(*p.Mark))
+	}
+	if p.Mark != nil && p.Mark.Before != nil {
+		all = append(all, resize(*p.Mark.Before))
+	}
+	if p.Mark != nil && p.InjectedRevision != "" {
+		all = append(all, admission(p.Created, p.InjectedRevision))
+	}
+	return all
+}
+
+// admittedWithLess reports whether admission gave the pod less than its template asks for, or than what was good before.
+func admittedWithLess(w Workload, p Pod) bool {
+	return lowers(p.Original, p.Present) || lowers(apply.Desired(w.Good, p.Original, apply.ForNewPod), p.Present)
+}
+
+// watches reports whether the trouble came within the watch after the change, and was not answered.
+func (c touch) watches(w Workload, t Trouble) bool {
+	return !c.excused && t.At.After(c.at) && t.At.After(w.Answered) && t.At.Sub(c.at) <= w.Disruption.Observe
+}
+
+// otherVersion reports whether the trouble is that of a new version of the workload: pods of another template came through the watch
+// with the same revision. A kill for lack of memory is ours all the same where the pod has less than its template asks for.
+func otherVersion(w Workload, p Pod, c touch, t Trouble) bool {
+	if !c.fresh || w.Trial.Revision != c.by || p.Template == "" || p.Template == w.Trial.Template {
+		return false
+	}
+	return t.What != TroubleOOM || !lowersMemory(p.Original[t.Container], p.Present[t.Container])
+}
+
+func lowersMemory(from, to apply.Resources) bool {
+	from.Requests.CPUMillis, from.Limits.CPUMillis = to.Requests.CPUMillis, to.Limits.CPUMillis
+	return less(from, to)
+}
+
+// Passed returns the revision and the template of the newest pod that came through the watch with the present revision, and false if
+// there is none.
+func Passed(now time.Time, w Workload) (Trial, bool) {
+	var newest *Pod
+	for i, p := range w.Pods {
+		well := p.Ready && !p.Terminating && p.Resize.State == ResizeNone && !slices.ContainsFunc(p.Troubles, func(t Trouble) bool { return t.At.After(p.Touched) })
+		watched := !p.Touched.IsZero() && p.TouchedBy == w.Revision && now.Sub(p.Touched) >= w.Disruption.Observe
+		if well && watched && p.Template != "" && (newest == nil || p.Created.After(newest.Created)) {
+			newest = &w.Pods[i]
+		}
+	}
+	if newest == nil || w.Revision == "" {
+		return Trial{}, false
+	}
+	return Trial{Revision: w.Revision, Template: newest.Template}, true
+}
 
 // counts reports whether the trouble is more than a pause, or the start of a new pod: many containers end once or twice until what
 // they need is there.
-func counts(now time.Time, p Pod, t Trouble) bool {
+func counts(now time.Time, p Pod, c touch, t Trouble) bool {
 	switch t.What {
 	case TroubleNotReady:
 		return now.Sub(t.At) >= unreadyFor
 	case TroubleRestart:
-		resized := p.Mark != nil
-		return resized && p.Restarts > p.Mark.Restarts || !resized && p.Restarts > 1
+		return p.Restarts > c.restarts
 	default:
 		return true
 	}
 }
 
-// common reports whether a pod that does not have the revision had the same kind of trouble at about that time.
-func common(w Workload, changed Pod, t Trouble) bool {
+// common reports whether a pod that never got the revision had the same kind of trouble at about that time.
+func common(w Workload, c touch, t Trouble) bool {
 	return slices.ContainsFunc(w.Pods, func(other Pod) bool {
-		return other.TouchedBy != changed.TouchedBy && slices.ContainsFunc(other.Troubles, func(o Trouble) bool {
+		got := slices.ContainsFunc(touches(w, other), func(o touch) bool { return o.by == c.by })
+		return !got && slices.ContainsFunc(other.Troubles, func(o Trouble) bool {
 			return alike(o.What, t.What) && o.At.After(t.At.Add(-w.Disruption.Observe-time.Hour))
 		})
 	})
@@ -64,14 +146,14 @@ func alike(a, b TroubleKind) bool {
 	return a == b || crash(a) && crash(b)
 }
 
-func describeHarm(p Pod, t Trouble) string {
-	after := t.At.Sub(p.Touched).Round(time.Second)
+func describeHarm(p Pod, c touch, t Trouble) string {
+	after := t.At.Sub(c.at).Round(time.Second)
 	if t.Container == "" {
-		return fmt.Sprintf("pod %s: %s %s after it got revision %s", p.Name, t.What, after, p.TouchedBy)
+		return fmt.Sprintf("pod %s: %s %s after it got revision %s", p.Name, t.What, after, c.by)
 	}
 	has := p.Present[t.Container]
 	return fmt.Sprintf("container %s of pod %s: %s %s after it got revision %s, with %s CPU and %s memory requested and a memory limit of %s",
-		t.Container, p.Name, t.What, after, p.TouchedBy, apply.FormatCPU(has.Requests.CPUMillis), apply.FormatMemory(has.Requests.MemoryBytes),
+		t.Container, p.Name, t.What, after, c.by, apply.FormatCPU(has.Requests.CPUMillis), apply.FormatMemory(has.Requests.MemoryBytes),
 		limitText(has.Limits.MemoryBytes))
 }
 

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/loadline-dev/loadline/apply"
 	"github.com/loadline-dev/loadline/updater/plan"
 )
 
@@ -17,6 +18,13 @@ func lowered(name string) plan.Pod {
 	return p
 }
 
+// raisedAfter resizes the pod once more, to another revision that only raises.
+func raisedAfter(p *plan.Pod, later time.Duration) {
+	last := p.Mark
+	p.Touched, p.TouchedBy = now.Add(later), "raised"
+	p.Mark = &plan.Mark{UID: p.UID, Revision: "raised", At: p.Touched, Asked: plan.Digest(p.Present), Before: last}
+}
+
 func TestTroubleIsHarmOnlyWhereTheChangeCanBeToBlame(t *testing.T) {
 	trouble := func(what plan.TroubleKind, after time.Duration) plan.Trouble {
 		container := "app"
@@ -25,31 +33,54 @@ func TestTroubleIsHarmOnlyWhereTheChangeCanBeToBlame(t *testing.T) {
 		}
 		return plan.Trouble{Container: container, What: what, At: now.Add(after)}
 	}
-	admitted := func(p *plan.Pod) { p.Mark, p.Created, p.Restarts = nil, now, 1 }
+	admitted := func(p *plan.Pod) { p.Mark, p.Created, p.Restarts, p.Original = nil, now, 1, large }
+	newVersion := func(p *plan.Pod) { admitted(p); p.Original, p.Template, p.Restarts = requests(2000, 1024), "broken", 2 }
 	unchanged := pod("sibling", fits)
+	limited := requests(500, 512)
+	limited["app"] = apply.Resources{Requests: limited["app"].Requests, Limits: apply.Amounts{MemoryBytes: 600 * apply.MiB}}
 	cases := map[string]struct {
 		change  func(changed, sibling *plan.Pod)
 		trouble plan.Trouble
 		later   time.Duration
-		want    bool
+		// tried is the template that the present revision was tried with, good the CPU in millicores that was good before it.
+		tried string
+		good  int64
+		want  bool
 	}{
-		"a kill after the change":                      {trouble: trouble(plan.TroubleOOM, time.Minute), want: true},
-		"a kill at the end of the watch":               {trouble: trouble(plan.TroubleOOM, 10*time.Minute), want: true},
-		"a kill after the watch":                       {trouble: trouble(plan.TroubleOOM, 11*time.Minute)},
-		"a kill before the change":                     {trouble: trouble(plan.TroubleOOM, -time.Minute)},
-		"a kill of a pod that was not changed":         {trouble: trouble(plan.TroubleOOM, time.Minute), change: func(p, _ *plan.Pod) { p.Touched = time.Time{} }},
-		"a kill of a pod that was only given more":     {trouble: trouble(plan.TroubleOOM, time.Minute), change: func(p, _ *plan.Pod) { p.Mark.Lowers = false }},
-		"a kill of a pod that was in trouble before":   {trouble: trouble(plan.TroubleOOM, time.Minute), change: func(p, _ *plan.Pod) { p.Mark.Troubled = true }},
-		"a kill of a new pod":                          {trouble: trouble(plan.TroubleOOM, time.Minute), change: func(p, _ *plan.Pod) { admitted(p) }, want: true},
-		"a kill while pods without it are killed, too": {trouble: trouble(plan.TroubleOOM, time.Minute), change: func(_, s *plan.Pod) { s.Troubles = []plan.Trouble{trouble(plan.TroubleOOM, -time.Minute)} }},
-		"a kill while pods without it crash":           {trouble: trouble(plan.TroubleOOM, time.Minute), change: func(_, s *plan.Pod) { s.Troubles = []plan.Trouble{trouble(plan.TroubleRestart, 0)} }, want: true},
-		"a crash loop":                                 {trouble: trouble(plan.TroubleCrashLoop, time.Minute), want: true},
-		"a crash loop that pods without it began":      {trouble: trouble(plan.TroubleCrashLoop, time.Minute), change: func(_, s *plan.Pod) { s.Troubles = []plan.Trouble{trouble(plan.TroubleRestart, 0)} }},
-		"a restart of a running pod":                   {trouble: trouble(plan.TroubleRestart, time.Minute), change: func(p, _ *plan.Pod) { p.Restarts = 1 }, want: true},
-		"the first restart of a new pod":               {trouble: trouble(plan.TroubleRestart, time.Minute), change: func(p, _ *plan.Pod) { admitted(p) }},
-		"the second restart of a new pod":              {trouble: trouble(plan.TroubleRestart, time.Minute), change: func(p, _ *plan.Pod) { admitted(p); p.Restarts = 2 }, want: true},
-		"readiness lost for ten seconds":               {trouble: trouble(plan.TroubleNotReady, time.Minute), later: 70 * time.Second},
-		"readiness lost for half a minute":             {trouble: trouble(plan.TroubleNotReady, time.Minute), later: 90 * time.Second, want: true},
+		"a kill after the change":                                 {trouble: trouble(plan.TroubleOOM, time.Minute), want: true},
+		"a kill at the end of the watch":                          {trouble: trouble(plan.TroubleOOM, 10*time.Minute), want: true},
+		"a kill after the watch":                                  {trouble: trouble(plan.TroubleOOM, 11*time.Minute)},
+		"a kill before the change":                                {trouble: trouble(plan.TroubleOOM, -time.Minute)},
+		"a kill of a pod that was not changed":                    {trouble: trouble(plan.TroubleOOM, time.Minute), change: func(p, _ *plan.Pod) { p.Touched = time.Time{} }},
+		"a kill of a pod that was only given more":                {trouble: trouble(plan.TroubleOOM, time.Minute), change: func(p, _ *plan.Pod) { p.Mark.Lowers = false }},
+		"a kill of a pod that was in trouble before":              {trouble: trouble(plan.TroubleOOM, time.Minute), change: func(p, _ *plan.Pod) { p.Mark.Troubled = true }},
+		"a kill of a new pod":                                     {trouble: trouble(plan.TroubleOOM, time.Minute), change: func(p, _ *plan.Pod) { admitted(p) }, want: true},
+		"a kill while pods without it are killed, too":            {trouble: trouble(plan.TroubleOOM, time.Minute), change: func(_, s *plan.Pod) { s.Troubles = []plan.Trouble{trouble(plan.TroubleOOM, -time.Minute)} }},
+		"a kill while pods without it crash":                      {trouble: trouble(plan.TroubleOOM, time.Minute), change: func(_, s *plan.Pod) { s.Troubles = []plan.Trouble{trouble(plan.TroubleRestart, 0)} }, want: true},
+		"a crash loop":                                            {trouble: trouble(plan.TroubleCrashLoop, time.Minute), want: true},
+		"a crash loop that pods without it began":                 {trouble: trouble(plan.TroubleCrashLoop, time.Minute), change: func(_, s *plan.Pod) { s.Troubles = []plan.Trouble{trouble(plan.TroubleRestart, 0)} }},
+		"a restart of a running pod":                              {trouble: trouble(plan.TroubleRestart, time.Minute), change: func(p, _ *plan.Pod) { p.Restarts = 1 }, want: true},
+		"the first restart of a new pod":                          {trouble: trouble(plan.TroubleRestart, time.Minute), change: func(p, _ *plan.Pod) { admitted(p) }},
+		"the second restart of a new pod":                         {trouble: trouble(plan.TroubleRestart, time.Minute), change: func(p, _ *plan.Pod) { admitted(p); p.Restarts = 2 }, want: true},
+		"a crash loop of a new pod that was only given more":      {trouble: trouble(plan.TroubleCrashLoop, time.Minute), change: func(p, _ *plan.Pod) { admitted(p); p.Original = requests(100, 128) }},
+		"a crash loop of a new pod that got a limit":              {trouble: trouble(plan.TroubleCrashLoop, time.Minute), change: func(p, _ *plan.Pod) { admitted(p); p.Original = requests(100, 128); p.Present = limited }, want: true},
+		"a crash loop of a new pod that got less than was good":   {trouble: trouble(plan.TroubleCrashLoop, time.Minute), change: func(p, _ *plan.Pod) { admitted(p); p.Original = requests(100, 128) }, good: 800, want: true},
+		"a crash loop of a new version after the trial":           {trouble: trouble(plan.TroubleCrashLoop, time.Minute), change: func(p, _ *plan.Pod) { newVersion(p) }, tried: "works"},
+		"a crash loop of a new version after another trial":       {trouble: trouble(plan.TroubleCrashLoop, time.Minute), change: func(p, _ *plan.Pod) { newVersion(p) }, want: true},
+		"a crash loop of a new pod of the version that was tried": {trouble: trouble(plan.TroubleCrashLoop, time.Minute), change: func(p, _ *plan.Pod) { newVersion(p) }, tried: "broken", want: true},
+		"a kill of a new version that got less than it asks for":  {trouble: trouble(plan.TroubleOOM, time.Minute), change: func(p, _ *plan.Pod) { newVersion(p) }, tried: "works", want: true},
+		"a kill of a new version that got the memory it asks for": {trouble: trouble(plan.TroubleOOM, time.Minute), change: func(p, _ *plan.Pod) { newVersion(p); p.Original = requests(2000, 512) }, tried: "works"},
+		"a new version that is lowered while it runs and crashes": {trouble: trouble(plan.TroubleCrashLoop, time.Minute), change: func(p, _ *plan.Pod) { p.Template = "new" }, tried: "works", want: true},
+		"a kill after a raise that followed the lowering":         {trouble: trouble(plan.TroubleOOM, 6*time.Minute), change: func(p, _ *plan.Pod) { raisedAfter(p, 5*time.Minute) }, want: true},
+		"a kill long after a lowering that a raise followed":      {trouble: trouble(plan.TroubleOOM, 12*time.Minute), change: func(p, _ *plan.Pod) { raisedAfter(p, 5*time.Minute) }},
+		"a kill after a new pod was raised": {trouble: trouble(plan.TroubleOOM, 6*time.Minute), change: func(p, _ *plan.Pod) {
+			admitted(p)
+			p.InjectedRevision = revision
+			raisedAfter(p, 5*time.Minute)
+			p.Mark.Before = nil
+		}, want: true},
+		"readiness lost for ten seconds":   {trouble: trouble(plan.TroubleNotReady, time.Minute), later: 70 * time.Second},
+		"readiness lost for half a minute": {trouble: trouble(plan.TroubleNotReady, time.Minute), later: 90 * time.Second, want: true},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -60,9 +91,16 @@ func TestTroubleIsHarmOnlyWhereTheChangeCanBeToBlame(t *testing.T) {
 			changed.Troubles = []plan.Trouble{c.trouble}
 			w := checkout(sibling, changed)
 			w.Disruption.Observe = 10 * time.Minute
-			_, evidence, found := plan.Harm(now.Add(max(c.later, c.trouble.At.Sub(now))), w)
+			w.Trial = plan.Trial{Revision: revision, Template: c.tried}
+			if c.tried == "" {
+				w.Trial = plan.Trial{Revision: "another", Template: "works"}
+			}
+			if c.good > 0 {
+				w.Good.Containers = []apply.Container{{Name: "app", Target: apply.Amounts{CPUMillis: c.good}}}
+			}
+			harm, found := plan.Harm(now.Add(max(c.later, c.trouble.At.Sub(now))), w)
 			if found != c.want {
-				t.Errorf("harm = %v (%s), want %v", found, evidence, c.want)
+				t.Errorf("harm = %v (%s), want %v", found, harm.Evidence, c.want)
 			}
 		})
 	}
@@ -73,10 +111,10 @@ func TestEvidenceOfHarmNamesPodContainerTimeAndNumbers(t *testing.T) {
 	changed.Troubles = []plan.Trouble{{Container: "app", What: plan.TroubleOOM, At: now.Add(90 * time.Second)}}
 	w := checkout(changed)
 	w.Disruption.Observe = 10 * time.Minute
-	_, evidence, _ := plan.Harm(now.Add(2*time.Minute), w)
+	harm, _ := plan.Harm(now.Add(2*time.Minute), w)
 	for _, want := range []string{"container app", "pod canary", "OOMKilled", "1m30s after", revision, "500m CPU", "512Mi"} {
-		if !strings.Contains(evidence, want) {
-			t.Errorf("evidence = %q, want %q in it", evidence, want)
+		if !strings.Contains(harm.Evidence, want) {
+			t.Errorf("evidence = %q, want %q in it", harm.Evidence, want)
 		}
 	}
 }
@@ -86,7 +124,7 @@ func TestHarmThatWasAnsweredIsNotFoundAgain(t *testing.T) {
 	changed.Troubles = []plan.Trouble{{Container: "app", What: plan.TroubleOOM, At: now.Add(time.Minute)}}
 	w := checkout(changed)
 	w.Disruption.Observe, w.Answered = 10*time.Minute, now.Add(2*time.Minute)
-	if _, evidence, found := plan.Harm(now.Add(3*time.Minute), w); found {
-		t.Errorf("found %q, which was answered", evidence)
+	if harm, found := plan.Harm(now.Add(3*time.Minute), w); found {
+		t.Errorf("found %q, which was answered", harm.Evidence)
 	}
 }

@@ -57,8 +57,8 @@ type Action struct {
 	// Autoscaler whose minimum changes, and the minimum before the first raise, to be kept on it, for Minimum.
 	Autoscaler string
 	Before     int32
-	// Raise is true where something grows.
-	Raise bool
+	// Raise is true where something grows, Lowers where a pod loses something.
+	Raise, Lowers bool
 	// Reason in words.
 	Reason string
 	// shortage is how many times the present amount is needed, at least 1 for a raise; the largest goes first.

@@ -61,6 +61,10 @@ type Workload struct {
 	Stale bool
 	// Harm is what the present revision did to a pod, in words; empty means none.
 	Harm string
+	// Good are the sizes that were good before the present ones; zero if none are known.
+	Good apply.Values
+	// Trial is the last revision that pods came through the watch with; zero if none is known.
+	Trial Trial
 	// Answered is when harm was last answered by taking sizes back; what was before it counts no more.
 	Answered time.Time
 	// OOMFloorBytes is the memory that a container needs at least, by name, as out-of-memory kills taught.
@@ -118,6 +122,9 @@ type Health struct {
 	Checked time.Time
 }
 
+// Trial is a revision that pods came through the watch with, and the template of these pods.
+type Trial struct{ Revision, Template string }
+
 // Unstuck counts how often pods did not have, or did not keep, the sizes of the present revision.
 type Unstuck struct {
 	Times int
@@ -140,6 +147,8 @@ type Pod struct {
 	Fixed map[string]Fixed
 	// Unschedulable is true while the scheduler finds no node for the pod.
 	Unschedulable bool
+	// Template is the hash of the pod's template, as its controller wrote it; empty if that is not known.
+	Template string
 	// InjectedRevision is the revision that admission wrote on the pod.
 	InjectedRevision string
 	// AdmittedWithout is true where the pod came without the present revision although it was created after another pod had
@@ -230,6 +239,8 @@ type Mark struct {
 	// Troubled is true where the pod was in trouble already, Lowers where the resize took something away.
 	Troubled bool `json:"troubled,omitempty"`
 	Lowers   bool `json:"lowers,omitempty"`
+	// Before is the resize before this one, if the pod was still watched for what that took away. What came before that is gone.
+	Before *Mark `json:"before,omitempty"`
 }
 
 // InVain counts how often in a row the pod was asked to be resized to a revision and kept what it had: refused by the API server,

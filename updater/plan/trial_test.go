@@ -110,8 +110,8 @@ func TestNoMorePodsThanTheCanaryAreChangedBeforeItWasWatchedAndNoneAfterHarm(t *
 			default:
 			}
 			r.at = r.at.Add(time.Duration(rapid.IntRange(10, 400).Draw(t, "seconds")) * time.Second)
-			if _, evidence, found := plan.Harm(r.at, r.w); found {
-				r.w.Harm, harmed = evidence, true // as the updater does before it plans
+			if harm, found := plan.Harm(r.at, r.w); found {
+				r.w.Harm, harmed = harm.Evidence, true // as the updater does before it plans
 			}
 			r.round()
 			if harmed && len(r.changes) > before {

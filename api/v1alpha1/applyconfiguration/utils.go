@@ -102,6 +102,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.TargetReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("TemplateMemory"):
 		return &apiv1alpha1.TemplateMemoryApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Trial"):
+		return &apiv1alpha1.TrialApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("UnschedulableMemory"):
 		return &apiv1alpha1.UnschedulableMemoryApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Window"):

@@ -463,6 +463,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.loadline-dev.loadline.api.v1alpha1.Outcome
   map:
     fields:
+    - name: lowers
+      type:
+        scalar: boolean
     - name: message
       type:
         scalar: string
@@ -622,6 +625,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: atomic
+    - name: trial
+      type:
+        namedType: com.github.loadline-dev.loadline.api.v1alpha1.Trial
     - name: updater
       type:
         namedType: com.github.loadline-dev.loadline.api.v1alpha1.UpdaterMode
@@ -862,6 +868,18 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
     - name: since
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+- name: com.github.loadline-dev.loadline.api.v1alpha1.Trial
+  map:
+    fields:
+    - name: revision
+      type:
+        scalar: string
+    - name: template
+      type:
+        scalar: string
+    - name: time
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
 - name: com.github.loadline-dev.loadline.api.v1alpha1.UnschedulableMemory

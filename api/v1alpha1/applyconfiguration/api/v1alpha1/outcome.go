@@ -23,6 +23,8 @@ type OutcomeApplyConfiguration struct {
 	Revision *string `json:"revision,omitempty"`
 	// result of the attempt.
 	Result *apiv1alpha1.OutcomeResult `json:"result,omitempty"`
+	// lowers is true where the change took something away from the pod.
+	Lowers *bool `json:"lowers,omitempty"`
 	// message of the API server, or what Loadline found.
 	Message *string `json:"message,omitempty"`
 }
@@ -70,6 +72,14 @@ func (b *OutcomeApplyConfiguration) WithRevision(value string) *OutcomeApplyConf
 // If called multiple times, the Result field is set to the value of the last call.
 func (b *OutcomeApplyConfiguration) WithResult(value apiv1alpha1.OutcomeResult) *OutcomeApplyConfiguration {
 	b.Result = &value
+	return b
+}
+
+// WithLowers sets the Lowers field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Lowers field is set to the value of the last call.
+func (b *OutcomeApplyConfiguration) WithLowers(value bool) *OutcomeApplyConfiguration {
+	b.Lowers = &value
 	return b
 }
 

@@ -70,6 +70,8 @@ type RecommendationStatusApplyConfiguration struct {
 	Savings *SavingsApplyConfiguration `json:"savings,omitempty"`
 	// outcomes are the latest changes to pods and how they went, newest first. Written by the updater.
 	Outcomes []OutcomeApplyConfiguration `json:"outcomes,omitempty"`
+	// trial is the last revision that pods were well with for as long as changes are watched. Written by the updater.
+	Trial *TrialApplyConfiguration `json:"trial,omitempty"`
 	// rollback is the last change that did harm and was taken back. It stays here after its time is over, because the next one
 	// lasts longer.
 	Rollback *RollbackApplyConfiguration `json:"rollback,omitempty"`
@@ -277,6 +279,14 @@ func (b *RecommendationStatusApplyConfiguration) WithOutcomes(values ...*Outcome
 		}
 		b.Outcomes = append(b.Outcomes, *values[i])
 	}
+	return b
+}
+
+// WithTrial sets the Trial field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Trial field is set to the value of the last call.
+func (b *RecommendationStatusApplyConfiguration) WithTrial(value *TrialApplyConfiguration) *RecommendationStatusApplyConfiguration {
+	b.Trial = value
 	return b
 }
 
