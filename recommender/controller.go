@@ -76,6 +76,7 @@ func (r *Reconciler) reconcile(ctx context.Context, target Target) (reconcile.Re
 	in.Spec = current.Spec
 	before := MemoryOf(current.Status)
 	in.Outcomes, in.Applied = current.Status.Outcomes, apimeta.IsStatusConditionTrue(current.Status.Conditions, v1alpha1.ConditionApplied)
+	in.Trial = current.Status.Trial
 	in.Health = r.Engine.health(ctx, in, before, now)
 	in = r.Engine.consult(in, before, now)
 	decision, memory := Decide(now, in, before)

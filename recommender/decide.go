@@ -252,8 +252,8 @@ func (p pass) remember(verdict guard.Decision) Memory {
 		DeclaredReplicas: cmp.Or(p.in.Declared, p.mem.DeclaredReplicas), Scaling: p.scaling,
 		Template: p.mem.Template.seen(p.now, p.in.Template),
 	}
-	if p.in.Health.Passed && p.mem.Applicable != nil {
-		mem.HealthCheck = &v1alpha1.HealthCheck{Revision: p.mem.Applicable.Revision, Time: metav1.NewTime(p.now)}
+	if p.in.Health.Passed {
+		mem.HealthCheck = &v1alpha1.HealthCheck{Revision: p.in.Health.Revision, Time: metav1.NewTime(p.now)}
 	}
 	if p.counsel.Source == advice.SourceModel {
 		mem.Advice = p.in.ModelAdvice

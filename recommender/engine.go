@@ -25,7 +25,7 @@ type Engine struct {
 	// Advisor asks a model, and Signals reads what only a model can use; both are nil where no model is configured.
 	Advisor Advisor
 	Signals *Signals
-	// Querier reads the health signals of policies; nil means that they are not read, and what waits for them goes on waiting.
+	// Querier reads the health signals of policies; nil means that they are not read, which is a finding where a policy names some.
 	Querier history.Querier
 	Cadence Cadence
 	// YieldFor is how long a number of pods that somebody else set is left alone.

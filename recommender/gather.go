@@ -230,6 +230,9 @@ func (e *Engine) gatherPods(ctx context.Context, in *Input, now time.Time) error
 			}
 		}
 		in.PendingRaises = earliest(in.PendingRaises, pendingRaises(&pods.Items[i]))
+		if admission, ok := admissionOf(&pods.Items[i], now); ok {
+			in.Admissions = append(in.Admissions, admission)
+		}
 		in.Unmeasured.add(*in, &pods.Items[i], now)
 		if w, ok := waitsForNode(&pods.Items[i], now.Add(-e.Cadence.Unschedulable)); ok {
 			in.Waiting = append(in.Waiting, w)

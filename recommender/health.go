@@ -1,31 +1,25 @@
 package recommender
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
 	"strings"
 	"time"
 
-	promv1 "github.com/prometheus/client_golang/api/prometheus/v1"
-	"github.com/prometheus/common/model"
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/apply"
 	"github.com/loadline-dev/loadline/forecast"
-)
-
-// How health signals are compared, see docs/design/0009: minutes of the hour before the first change with those after it, without
-// the two in which rates still hold both.
-const (
-	healthBefore, healthSettle, healthStep = time.Hour, 2 * time.Minute, time.Minute
-	healthLeastBefore, healthLeastAfter    = 10, 5
-	healthQuantile, healthRise             = 0.95, 1.2
 )
 
 // Health is what was found out about the time after a change.
 type Health struct {
+	// Revision that pods got last, of those that are looked at.
+	Revision string
 	// Worse says what is worse than before; empty if nothing is.
 	Worse string
 	// Passed is true where the change was watched for long enough and every signal is no worse.
@@ -34,104 +28,129 @@ type Health struct {
 	Problems []string
 }
 
-// health compares the policy's health signals, and CPU throttling, after the last change with before it.
+// health compares the policy's health signals, and CPU throttling, after pods lost something with before it.
 func (e *Engine) health(ctx context.Context, in Input, mem Memory, now time.Time) Health {
-	change := firstChange(in, mem)
-	if change.IsZero() || mem.Rollback.Holds(now) {
-		return Health{}
-	}
-	h := Health{Worse: throttledMore(in, mem, change)}
+	var h Health
 	signals := slices.DeleteFunc(slices.Clone(in.Policy.Signals), func(s v1alpha1.Signal) bool { return s.Role != v1alpha1.SignalHealth })
-	if len(signals) == 0 || e.Querier == nil || now.Sub(change) < healthSettle+healthLeastAfter*healthStep {
+	signals = signals[:min(len(signals), maxSignals)]
+	if len(signals) > 0 && e.Querier == nil {
+		h.Problems = []string{"health signals are not compared: no Prometheus is configured"}
+	}
+	change, lowered := unchecked(in, mem)
+	if !lowered || mem.Rollback.Holds(now) {
 		return h
 	}
-	compared, observe, fill := 0, in.Policy.Disruption.Canary.Observe.Duration, strings.NewReplacer("$namespace", in.Target.Namespace, "$workload", in.Target.Name)
-	for _, s := range signals[:min(len(signals), maxSignals)] {
-		before, after, err := e.healthValues(ctx, fill.Replace(s.PromQL), watched{change, observe, now})
-		switch {
-		case err != nil:
-			h.Problems = append(h.Problems, fmt.Sprintf("health signal %s is not compared: %v", s.Name, err))
-		case worse(before, after):
-			h.Worse = fmt.Sprintf("health signal %s: median %.4g since pods were changed at %s, %.4g in the hour before", s.Name,
-				quantile(after, 0.5), change.UTC().Format(time.RFC3339), quantile(before, 0.5))
-		default:
-			compared++
-		}
+	h.Revision, h.Worse = change.revision, throttledMore(in, mem, change.first)
+	if len(signals) == 0 || e.Querier == nil || now.Sub(change.first) < healthSettle+healthLeastAfter*healthStep {
+		return h
 	}
-	h.Passed = h.Worse == "" && compared == len(signals) && now.Sub(change) >= observe
+	w := watched{change: change.first, observe: in.Policy.Disruption.Canary.Observe.Duration, now: now}
+	e.compareAll(ctx, in.Target, signals, w, &h)
+	if now.Sub(change.last) >= w.observe && h.unsuspected() {
+		w.over = true
+		e.compareAll(ctx, in.Target, signals, w, &h)
+		h.Passed = h.unsuspected()
+	}
 	return h
 }
 
-// watched is the time since a change, and how long changes are watched.
-type watched struct {
-	change  time.Time
-	observe time.Duration
-	now     time.Time
-}
+func (h *Health) unsuspected() bool { return h.Worse == "" && len(h.Problems) == 0 }
 
-// after is when the values after the change begin. They are of the time of a watch at most: Prometheus answers 11,000 minutes at once,
-// and a signal that could not be read for a week may be readable again.
-func (w watched) after() time.Time {
-	begin, latest := w.change.Add(healthSettle), w.now.Add(-max(healthBefore, w.observe))
-	if latest.After(begin) {
-		return latest
-	}
-	return begin
-}
-
-// healthValues reads one signal by the minute, before and after a change.
-func (e *Engine) healthValues(ctx context.Context, query string, w watched) (before, after []float64, err error) {
-	ctx, cancel := context.WithTimeout(ctx, signalsTime)
-	defer cancel()
-	if before, err = e.minutes(ctx, query, w.change.Add(-healthBefore), w.change.Add(-healthStep)); err != nil {
-		return nil, nil, err
-	}
-	if after, err = e.minutes(ctx, query, w.after(), w.now); err != nil {
-		return nil, nil, err
-	}
-	if len(before) < healthLeastBefore || len(after) < healthLeastAfter {
-		return nil, nil, fmt.Errorf("it has %d values before the change and %d after it, and at least %d and %d are needed",
-			len(before), len(after), healthLeastBefore, healthLeastAfter)
-	}
-	return before, after, nil
-}
-
-// minutes reads the values of one signal by the minute, both ends included, without those that are no number.
-func (e *Engine) minutes(ctx context.Context, query string, start, end time.Time) ([]float64, error) {
-	r := promv1.Range{Start: start, End: end, Step: healthStep}
-	answer, _, _, err := e.Querier.QueryRange(ctx, query, r, promv1.WithLimit(2), promv1.WithTimeout(signalsTime))
-	if err != nil {
-		return nil, err
-	}
-	matrix, ok := answer.(model.Matrix)
-	switch {
-	case !ok:
-		return nil, errors.New("it gives no series")
-	case len(matrix) > 1:
-		return nil, fmt.Errorf("it gives %d series, and one is wanted; wrap it in sum() or max()", len(matrix))
-	}
-	var values []float64
-	for _, stream := range matrix {
-		for _, sample := range stream.Values {
-			if value := float64(sample.Value); !math.IsNaN(value) && !math.IsInf(value, 0) {
-				values = append(values, value)
-			}
+// compareAll compares each of the signals, and tells which cannot be.
+func (e *Engine) compareAll(ctx context.Context, target Target, signals []v1alpha1.Signal, w watched, h *Health) {
+	fill := strings.NewReplacer("$namespace", target.Namespace, "$workload", target.Name)
+	for _, s := range signals {
+		switch worse, err := e.compare(ctx, fill.Replace(s.PromQL), w); {
+		case err != nil:
+			h.Problems = append(h.Problems, fmt.Sprintf("health signal %s is not compared: %v", s.Name, err))
+		case worse != "":
+			h.Worse = fmt.Sprintf("health signal %s: %s", s.Name, worse)
 		}
 	}
-	return values, nil
 }
 
-// worse reports whether the median after a change is above what almost all values before were, and clearly above their median.
-// Neither side may be empty.
-func worse(before, after []float64) bool {
-	median := quantile(after, 0.5)
-	return median > quantile(before, healthQuantile) && median > healthRise*quantile(before, 0.5)
+// lowering is when pods lost something.
+type lowering struct {
+	// first time at all, and the first time by the revision that came last.
+	first, last time.Time
+	// revision that came last.
+	revision string
 }
 
-// quantile is the smallest value that at least the share q of the values do not exceed.
-func quantile(values []float64, q float64) float64 {
-	sorted := slices.Sorted(slices.Values(values))
-	return sorted[min(max(int(math.Ceil(q*float64(len(sorted))))-1, 0), len(sorted)-1)]
+// unchecked is when pods lost something since the signals were last compared, and false if they did not. Which revision took it does
+// not matter: one that is replaced after five minutes may have done the harm.
+func unchecked(in Input, mem Memory) (lowering, bool) {
+	if mem.Applicable == nil {
+		return lowering{}, false
+	}
+	var since time.Time
+	if mem.Rollback != nil {
+		since = mem.Rollback.HarmTime.Time
+	}
+	if check := mem.HealthCheck; check != nil && check.Time.After(since) {
+		since = check.Time.Time
+	}
+	firsts := map[string]time.Time{}
+	see := func(revision string, at time.Time) {
+		if before, known := firsts[revision]; at.After(since) && (!known || at.Before(before)) {
+			firsts[revision] = at
+		}
+	}
+	for _, o := range in.Outcomes {
+		if o.Changed() && o.Lowers {
+			see(o.Revision, o.Time.Time)
+		}
+	}
+	for _, a := range in.Admissions {
+		compared := mem.HealthCheck != nil && mem.HealthCheck.Revision == a.Revision
+		tried := in.Trial != nil && in.Trial.Revision == a.Revision && in.Trial.Time.Time.Before(a.Time)
+		if !compared && !tried && a.lowers(mem) {
+			see(a.Revision, a.Time)
+		}
+	}
+	return lastOf(firsts), len(firsts) > 0
+}
+
+// lastOf puts together when the revisions first took something.
+func lastOf(firsts map[string]time.Time) lowering {
+	var l lowering
+	for revision, at := range firsts {
+		if l.first.IsZero() || at.Before(l.first) {
+			l.first = at
+		}
+		if cmp.Or(at.Compare(l.last), cmp.Compare(revision, l.revision)) > 0 {
+			l.last, l.revision = at, revision
+		}
+	}
+	return l
+}
+
+// Admission is a pod that came with sizes by itself, in a rollout for instance: what it asked for and what it has.
+type Admission struct {
+	Revision          string
+	Time              time.Time
+	Original, Present map[string]apply.Resources
+}
+
+// admissionsFor is how long a pod counts as having come just now.
+const admissionsFor = 2 * time.Hour
+
+// admissionOf reads off a pod what admission gave it, and false if it came long ago or without sizes.
+func admissionOf(pod *corev1.Pod, now time.Time) (Admission, bool) {
+	revision := pod.Annotations[v1alpha1.AnnotationRevision]
+	if revision == "" || now.Sub(pod.CreationTimestamp.Time) > admissionsFor {
+		return Admission{}, false
+	}
+	original, err := apply.Original(pod)
+	return Admission{Revision: revision, Time: pod.CreationTimestamp.Time, Original: original, Present: apply.Present(pod)}, err == nil
+}
+
+// lowers reports whether the pod got less than it asked for, or less than was good last.
+func (a Admission) lowers(mem Memory) bool {
+	if apply.Lowers(a.Original, a.Present) {
+		return true
+	}
+	return mem.LastGood != nil && apply.Lowers(apply.Desired(mem.LastGood.Values, a.Original, apply.ForNewPod), a.Present)
 }
 
 // How much more throttling is worse: at least a tenth of the time more than in the hour before, and twice as much. Two values of five
@@ -143,12 +162,8 @@ const (
 
 // throttledMore says which container is held back clearly more than before a change that lowered its CPU; empty if none is.
 func throttledMore(in Input, mem Memory, change time.Time) string {
-	if mem.LastGood == nil {
-		return ""
-	}
 	for _, c := range mem.Applicable.Values.Containers {
-		good, known := mem.LastGood.Values.Container(c.Name)
-		if !known || c.InPlace.CPUMillis >= good.InPlace.CPUMillis && c.Target.CPUMillis >= good.Target.CPUMillis {
+		if !lowersCPU(in, mem, c) {
 			continue
 		}
 		before, after := around(in.History.Containers[c.Name].Throttled.Recent, change)
@@ -161,6 +176,18 @@ func throttledMore(in Input, mem Memory, change time.Time) string {
 		}
 	}
 	return ""
+}
+
+// lowersCPU reports whether a container gets less CPU than was good last; where nothing is known, than the template asks for.
+func lowersCPU(in Input, mem Memory, c apply.Container) bool {
+	if mem.LastGood != nil {
+		good, known := mem.LastGood.Values.Container(c.Name)
+		return known && (c.InPlace.CPUMillis < good.InPlace.CPUMillis || c.Target.CPUMillis < good.Target.CPUMillis)
+	}
+	return slices.ContainsFunc(in.Containers, func(template corev1.Container) bool {
+		asked := apply.ResourcesOf(template.Resources).Requests.CPUMillis
+		return template.Name == c.Name && (c.InPlace.CPUMillis < asked || c.Target.CPUMillis < asked)
+	})
 }
 
 // around returns the known values of the hour before a change, and those of the hour after it.

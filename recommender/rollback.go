@@ -1,9 +1,7 @@
 package recommender
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -62,7 +60,7 @@ func harm(now time.Time, in Input, mem Memory) (done v1alpha1.Outcome, found boo
 			return o, true
 		}
 	}
-	worse := v1alpha1.Outcome{Time: metav1.NewTime(now), Revision: mem.Applicable.Revision, Message: in.Health.Worse}
+	worse := v1alpha1.Outcome{Time: metav1.NewTime(now), Revision: in.Health.Revision, Message: in.Health.Worse}
 	return worse, in.Health.Worse != ""
 }
 
@@ -131,25 +129,4 @@ func rollbackFinding(now time.Time, r *v1alpha1.Rollback) []v1alpha1.Finding {
 		Message: shorten(fmt.Sprintf("revision %s was taken back until %s (time %d in a row): %s", r.Revision,
 			r.Until.UTC().Format(time.RFC3339), r.Count, r.Evidence), maxSentence),
 	}}
-}
-
-// firstChange is when a pod was first changed to what is in force, since the signals were last compared; zero if none was.
-func firstChange(in Input, mem Memory) time.Time {
-	if mem.Applicable == nil {
-		return time.Time{}
-	}
-	var since time.Time
-	if mem.Rollback != nil {
-		since = mem.Rollback.HarmTime.Time
-	}
-	if check := mem.HealthCheck; check != nil && check.Revision == mem.Applicable.Revision && check.Time.After(since) {
-		since = check.Time.Time
-	}
-	changes := slices.DeleteFunc(slices.Clone(in.Outcomes), func(o v1alpha1.Outcome) bool {
-		return !o.Changed() || o.Revision != mem.Applicable.Revision || !o.Time.After(since)
-	})
-	if len(changes) == 0 {
-		return time.Time{}
-	}
-	return slices.MinFunc(changes, func(a, b v1alpha1.Outcome) int { return cmp.Compare(a.Time.Unix(), b.Time.Unix()) }).Time.Time
 }

@@ -168,7 +168,7 @@ func TestAHealthSignalIsWorseWhenItsMedianIsAboveAlmostAllThatWasBefore(t *testi
 		"less than before":                     {steady(2, 60), steady(1, 8), false},
 		"as bad as a tenth of the time before": {append(steady(1, 54), steady(4, 6)...), steady(3, 8), false},
 	} {
-		if got := worse(c.before, c.after); got != c.want {
+		if got := above(c.before, c.after); got != c.want {
 			t.Errorf("%s: worse = %v, want %v", name, got, c.want)
 		}
 	}
@@ -199,7 +199,7 @@ func TestHealthSignalsPassOrTakeBack(t *testing.T) {
 	}{"as before": {0.2, true, false}, "three times as slow": {0.6, false, true}} {
 		t.Run(name, func(t *testing.T) {
 			l, good, bad := harmed(t)
-			l.in.Outcomes = []v1alpha1.Outcome{{Time: metav1.NewTime(l.now), Pod: "checkout-1", Revision: bad.Revision, Result: v1alpha1.OutcomeResized}}
+			l.in.Outcomes = []v1alpha1.Outcome{{Time: metav1.NewTime(l.now), Pod: "checkout-1", Revision: bad.Revision, Result: v1alpha1.OutcomeResized, Lowers: true}}
 			l.in.Policy.Signals = []v1alpha1.Signal{{Name: "latency", PromQL: "latency", Role: v1alpha1.SignalHealth}}
 			e := &Engine{Querier: latency{l.now, 0.2, c.after}}
 			l.after(10 * time.Minute)
@@ -223,7 +223,7 @@ func TestThrottlingAfterCPUWasLoweredTakesItBack(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			l, _, bad := harmed(t)
 			change := l.now
-			l.in.Outcomes = []v1alpha1.Outcome{{Time: metav1.NewTime(change), Pod: "checkout-1", Revision: bad.Revision, Result: v1alpha1.OutcomeResized}}
+			l.in.Outcomes = []v1alpha1.Outcome{{Time: metav1.NewTime(change), Pod: "checkout-1", Revision: bad.Revision, Result: v1alpha1.OutcomeResized, Lowers: true}}
 			past := l.in.History.Containers["app"]
 			past.Throttled.Recent = forecast.Series{Start: change.Add(-time.Hour), Step: 5 * time.Minute, Values: make([]float32, 15)}
 			for i := range past.Throttled.Recent.Values {
@@ -253,7 +253,7 @@ func (p bounded) QueryRange(ctx context.Context, query string, r promv1.Range, o
 
 func TestSignalsThatCouldNotBeReadForWeeksAreComparedWhenTheyCan(t *testing.T) {
 	l, _, bad := harmed(t)
-	l.in.Outcomes = []v1alpha1.Outcome{{Time: metav1.NewTime(l.now), Pod: "checkout-1", Revision: bad.Revision, Result: v1alpha1.OutcomeResized}}
+	l.in.Outcomes = []v1alpha1.Outcome{{Time: metav1.NewTime(l.now), Pod: "checkout-1", Revision: bad.Revision, Result: v1alpha1.OutcomeResized, Lowers: true}}
 	l.in.Policy.Signals = []v1alpha1.Signal{{Name: "latency", PromQL: "latency", Role: v1alpha1.SignalHealth}}
 	e := &Engine{Querier: bounded{latency{l.now, 0.2, 0.2}}}
 	if h := e.health(t.Context(), l.in, MemoryOf(l.rec.Status), l.now.Add(14*day)); !h.Passed {

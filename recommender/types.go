@@ -121,6 +121,9 @@ type Input struct {
 	// applicable.
 	Outcomes []v1alpha1.Outcome
 	Applied  bool
+	// Admissions are the pods that came with sizes of late; Trial is the last revision that pods came through the watch with.
+	Admissions []Admission
+	Trial      *v1alpha1.Trial
 	// Health is what the health signals say about the last change.
 	Health Health
 	// Cadence says how far to look and how often to confirm.

@@ -141,15 +141,21 @@ func (l *ledger) toStore(key plan.Key) []v1alpha1.Outcome {
 	if len(all) <= maxOutcomes {
 		return all
 	}
+	first := -1 // The oldest: health signals are compared with the time before it.
+	for i, o := range all {
+		if o.Changed() && o.Lowers && o.Revision == all[0].Revision {
+			first = i
+		}
+	}
 	room := maxOutcomes
-	for _, o := range all {
-		if needed(o, all[0]) {
+	for i, o := range all {
+		if i == first || needed(o, all[0]) {
 			room--
 		}
 	}
 	var kept []v1alpha1.Outcome
-	for _, o := range all {
-		isNeeded := needed(o, all[0])
+	for i, o := range all {
+		isNeeded := i == first || needed(o, all[0])
 		if !isNeeded {
 			room--
 		}

@@ -40,6 +40,20 @@ func TestTheOldestOutcomeGoesUnlessALaterDecisionNeedsIt(t *testing.T) {
 	}
 }
 
+func TestTheFirstLoweringOfARevisionIsKept(t *testing.T) {
+	l := newLedger(config.Default().Updater)
+	first := at(3*time.Hour, v1alpha1.OutcomeResized, "new")
+	first.Lowers = true
+	l.note(checkout, first)
+	for range 20 {
+		l.note(checkout, at(0, v1alpha1.OutcomeResized, "new"))
+	}
+	got := l.toStore(checkout)
+	if len(got) != maxOutcomes || got[9] != first {
+		t.Errorf("kept %+v, want the lowering that health signals are compared with", got)
+	}
+}
+
 func TestEvictionsAloneNeverFillMoreThanTheList(t *testing.T) {
 	l := newLedger(config.Default().Updater)
 	for range 30 {

@@ -34,12 +34,12 @@ func unstuck(revision string, outcomes []v1alpha1.Outcome) plan.Unstuck {
 	return u
 }
 
-// health tells whether the policy's health signals have to be compared for the revision, and when they last were since it has been
-// applicable.
+// health tells whether the policy's health signals have to be compared for the revision, because a pod lost something by it, and when
+// they last were since it has been applicable.
 func health(past history, signals []v1alpha1.Signal, check *v1alpha1.HealthCheck) plan.Health {
 	var h plan.Health
-	changed := slices.ContainsFunc(past.outcomes, func(o v1alpha1.Outcome) bool { return o.Revision == past.revision && o.Changed() })
-	h.Wanted = changed && slices.ContainsFunc(signals, func(s v1alpha1.Signal) bool { return s.Role == v1alpha1.SignalHealth })
+	lowered := slices.ContainsFunc(past.outcomes, func(o v1alpha1.Outcome) bool { return o.Revision == past.revision && o.Changed() && o.Lowers })
+	h.Wanted = lowered && slices.ContainsFunc(signals, func(s v1alpha1.Signal) bool { return s.Role == v1alpha1.SignalHealth })
 	if check != nil && check.Revision == past.revision && !check.Time.Time.Before(past.since.Truncate(time.Second)) {
 		h.Checked = check.Time.Time
 	}

@@ -17,6 +17,19 @@ type trial struct {
 	room int
 	// waiting says what is waited for.
 	waiting *Refused
+	// watched means that enough pods were well, and only the health signals are missing; late, that they are missing for so long
+	// that there may be none.
+	watched, late bool
+}
+
+// signalsLate is how long after the watch health signals are waited for before something is raised without them: those that have
+// values are compared within minutes.
+const signalsLate = 30 * time.Minute
+
+// enoughFor reports whether an eviction that raises something goes ahead without the health signals, which may never have a value. One
+// that lowers something else waits for them for a while.
+func (t trial) enoughFor(a Action) bool {
+	return a.Kind == Evict && a.Raise && (t.watched && !a.Lowers || t.late)
 }
 
 // trialOf derives the state of the trial from the pods alone, so that a restart changes nothing:
@@ -30,7 +43,7 @@ func (p *planner) trialOf(w Workload) trial {
 	if w.Disruption.CanaryPods <= 0 {
 		return trial{passed: true}
 	}
-	var present, changed, well int
+	var present, changed, well, watched, late int
 	var waiting *Refused
 	for _, pod := range w.Pods {
 		if pod.Terminating || p.account.evicted[pod.UID] {
@@ -41,11 +54,19 @@ func (p *planner) trialOf(w Workload) trial {
 			continue
 		}
 		changed++
-		if not := notYetWell(p.now, w, pod); not == nil {
-			well++
-		} else {
+		if not := notYetWell(p.now, w, pod); not != nil {
 			waiting = not
+			continue
 		}
+		watched++
+		if w.Health.Wanted && !w.Health.Checked.After(w.Answered) {
+			waiting = refuse(SkipWatching, "revision %s is tried on pod %s first, and the health signals have not been compared yet", w.Revision, pod.Name)
+			if p.now.Sub(pod.Change) >= w.Disruption.Observe+signalsLate {
+				late++
+			}
+			continue
+		}
+		well++
 	}
 	needed := min(int(w.Disruption.CanaryPods), max(present, 1))
 	if well >= needed {
@@ -55,7 +76,7 @@ func (p *planner) trialOf(w Workload) trial {
 		changed += missing
 		waiting = cmp.Or(waiting, refuse(SkipWatching, "revision %s is tried on few pods first, and %d pods are missing", w.Revision, missing))
 	}
-	return trial{room: needed - changed, waiting: waiting}
+	return trial{room: needed - changed, waiting: waiting, watched: watched >= needed, late: well+late >= needed}
 }
 
 // mayHaveEvicted reports whether a pod of the workload that is missing may have been evicted.
@@ -75,7 +96,7 @@ func tries(w Workload, pod Pod) bool {
 	return len(drifted(w, pod)) == 0
 }
 
-// notYetWell says what a pod that tries the revision still has to show.
+// notYetWell says what a pod that tries the revision still has to show, health signals aside.
 func notYetWell(now time.Time, w Workload, pod Pod) *Refused {
 	until := pod.Change.Add(w.Disruption.Observe)
 	switch {
@@ -85,8 +106,6 @@ func notYetWell(now time.Time, w Workload, pod Pod) *Refused {
 		return refuse(SkipWatching, "revision %s is tried on pod %s first, which is not ready", w.Revision, pod.Name)
 	case pod.Resize.State != ResizeNone:
 		return refuse(SkipWatching, "revision %s is tried on pod %s first, which the node has not resized", w.Revision, pod.Name)
-	case w.Health.Wanted && !w.Health.Checked.After(w.Answered):
-		return refuse(SkipWatching, "revision %s is tried on pod %s first, and the health signals have not been compared yet", w.Revision, pod.Name)
 	default:
 		return nil
 	}
@@ -129,21 +148,4 @@ func endangered(w Workload, pod Pod) bool {
 		have, runs := pod.Actual[c.Name]
 		return runs && cmp.Or(have.Limits.MemoryBytes, have.Requests.MemoryBytes) < w.OOMFloorBytes[c.Name]
 	})
-}
-
-// lowers reports whether any amount goes down.
-func lowers(from, to map[string]apply.Resources) bool {
-	for name, want := range to {
-		if have, known := from[name]; known && less(have, want) {
-			return true
-		}
-	}
-	return false
-}
-
-// less reports whether a container gets less of anything. A limit where there was none takes something away, and none is the most.
-func less(from, to apply.Resources) bool {
-	limit := func(from, to int64) bool { return to > 0 && (from == 0 || to < from) }
-	return to.Requests != larger(to.Requests, from.Requests) ||
-		limit(from.Limits.CPUMillis, to.Limits.CPUMillis) || limit(from.Limits.MemoryBytes, to.Limits.MemoryBytes)
 }

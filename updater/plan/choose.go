@@ -118,7 +118,7 @@ func (p *planner) mark(w Workload, pod Pod, changed map[string]apply.Resources) 
 	recent := func(t Trouble) bool { return p.now.Sub(t.At) <= w.Disruption.Observe }
 	return &Mark{
 		UID: pod.UID, Revision: w.Revision, At: p.now, Asked: Digest(asked), Restarts: pod.Restarts, InVain: pod.InVain(w.Revision),
-		Troubled: !pod.Ready || slices.ContainsFunc(pod.Troubles, recent), Lowers: lowers(pod.Present, changed),
+		Troubled: !pod.Ready || slices.ContainsFunc(pod.Troubles, recent), Lowers: apply.Lowers(pod.Present, changed),
 		Before: p.stillWatched(w, pod.Mark),
 	}
 }
@@ -145,7 +145,7 @@ func (p *planner) evict(w Workload, pod Pod, action Action) (Action, *Refused) {
 		return Action{}, refused
 	}
 	action.Kind = Evict
-	action.Lowers = lowers(pod.Present, apply.Desired(w.Values, pod.Original, apply.ForNewPod))
+	action.Lowers = apply.Lowers(pod.Present, apply.Desired(w.Values, pod.Original, apply.ForNewPod))
 	return action, nil
 }
 

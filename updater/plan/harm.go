@@ -78,7 +78,7 @@ func touches(w Workload, p Pod) []touch {
 
 // admittedWithLess reports whether admission gave the pod less than its template asks for, or than what was good before.
 func admittedWithLess(w Workload, p Pod) bool {
-	return lowers(p.Original, p.Present) || lowers(apply.Desired(w.Good, p.Original, apply.ForNewPod), p.Present)
+	return apply.Lowers(p.Original, p.Present) || apply.Lowers(apply.Desired(w.Good, p.Original, apply.ForNewPod), p.Present)
 }
 
 // watches reports whether the trouble came within the watch after the change, and was not answered.
@@ -97,7 +97,7 @@ func otherVersion(w Workload, p Pod, c touch, t Trouble) bool {
 
 func lowersMemory(from, to apply.Resources) bool {
 	from.Requests.CPUMillis, from.Limits.CPUMillis = to.Requests.CPUMillis, to.Limits.CPUMillis
-	return less(from, to)
+	return from.Lowers(to)
 }
 
 // Passed returns the revision and the template of the newest pod that came through the watch with the present revision, and false if

@@ -218,7 +218,7 @@ func cures(p Pod, a Action) bool {
 // returns the part of the action that does not need any.
 func (p *planner) spend(c candidate) (Action, *Refused) {
 	trial := p.trials[c.Workload]
-	if trial.passed || !needsTrial(c.workload, c.pod, c.Action) {
+	if trial.passed || trial.enoughFor(c.Action) || !needsTrial(c.workload, c.pod, c.Action) {
 		return c.Action, p.spendBudget(c)
 	}
 	if trial.room <= 0 {

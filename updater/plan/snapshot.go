@@ -115,7 +115,7 @@ type Disruption struct {
 
 // Health tells of the policy's health signals, which the recommender compares.
 type Health struct {
-	// Wanted is true where there are any, and a pod was changed to the present revision.
+	// Wanted is true where there are any, and a pod lost something by the present revision.
 	Wanted bool
 	// Checked is when they were last found no worse, a whole watch after a pod got the present revision; zero if never. It counts for
 	// all pods: the one that it rests on may be gone by now, and its successor was changed later.

@@ -174,6 +174,35 @@ func TestAPodWhoseNodeCannotResizeItIsNoCanary(t *testing.T) {
 	}
 }
 
+func TestARaiseDoesNotWaitForHealthSignalsThatHaveNoValue(t *testing.T) {
+	cramped := func(name string, has map[string]apply.Resources) plan.Pod {
+		p := pod(name, has)
+		p.ResizeSupported = false
+		return p
+	}
+	tried := pod("tried", fits)
+	tried.InjectedRevision, tried.Change, tried.Touched, tried.TouchedBy = revision, now, now, revision
+	onlyShort, mixed := requests(500, 128), requests(2000, 128)
+	for name, c := range map[string]struct {
+		has   map[string]apply.Resources
+		after time.Duration
+		want  int
+	}{
+		"within the watch, only too little":        {onlyShort, 9 * time.Minute, 0},
+		"after the watch, only too little":         {onlyShort, 11 * time.Minute, 1},
+		"after the watch, also too much":           {mixed, 11 * time.Minute, 0},
+		"half an hour later, also too much":        {mixed, 41 * time.Minute, 1},
+		"half an hour later, nothing but too much": {requests(2000, 512), 41 * time.Minute, 0},
+	} {
+		w := checkout(tried, cramped("a", c.has), cramped("b", fits))
+		w.Disruption.CanaryPods, w.Disruption.Observe = 1, 10*time.Minute
+		w.Updater, w.Health.Wanted = v1alpha1.UpdaterEvict, true
+		if got := plan.Plan(now.Add(c.after), open(w), plenty).Actions; len(got) != c.want {
+			t.Errorf("%s: actions %+v, want %d evictions", name, got, c.want)
+		}
+	}
+}
+
 func TestAnEvictionWaitsForTheCanaryUnlessAKillIsToBeFeared(t *testing.T) {
 	cramped := func(name string) plan.Pod {
 		p := pod(name, requests(500, 128))
