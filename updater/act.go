@@ -61,7 +61,7 @@ func (a actor) resize(ctx context.Context, action plan.Action) (answer, error) {
 		return resizeAnswer(err), err
 	}
 	_, kept := pod.Annotations[v1alpha1.AnnotationOriginal]
-	patch, err := annotate(action, kept)
+	patch, err := annotate(action, kept && !action.Disbelieved)
 	if err != nil {
 		return answerRefused, err
 	}

@@ -1,9 +1,11 @@
 package updater
 
 import (
+	"maps"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -17,6 +19,39 @@ func resizeOf(pod *corev1.Pod) plan.Action {
 	return plan.Action{
 		Kind: plan.Resize, Workload: checkout, Pod: pod.Name, UID: pod.UID, Revision: "new", Original: apply.Present(pod),
 		Containers: map[string]apply.Resources{"app": {Requests: apply.Amounts{CPUMillis: 500, MemoryBytes: 512 * apply.MiB}}},
+	}
+}
+
+func TestWhatSomebodyPastedIntoATemplateIsNotBelieved(t *testing.T) {
+	objects := shop(2000, 2000)
+	revision := objects[2].(*v1alpha1.Recommendation).Status.Applicable.Revision
+	pasted := map[string]string{
+		v1alpha1.AnnotationOriginal: `{"app":{"requests":{"cpu":"9","memory":"9Gi"},"limits":{"memory":"9Gi"}}}`, v1alpha1.AnnotationRevision: revision,
+	}
+	deployment := objects[1].(*appsv1.Deployment)
+	deployment.Spec.Template.Annotations = pasted
+	objects[3].(*corev1.Pod).Annotations = maps.Clone(pasted)
+	admitted := maps.Clone(pasted) // by a webhook that found what the pod asked for itself
+	admitted[v1alpha1.AnnotationOriginal], admitted[v1alpha1.AnnotationRevision] = `{"app":{"requests":{"cpu":"3","memory":"512Mi"}}}`, "older"
+	objects[4].(*corev1.Pod).Annotations = admitted
+	w := newWorld(t, append(objects, disrupting(withoutCanary()))...)
+	w.round()
+	if diff := cmp.Diff([]string{"checkout-0", "checkout-1"}, w.resized); diff != "" {
+		t.Fatalf("resized (-want +got):\n%s", diff)
+	}
+	for name, want := range map[string]string{
+		"checkout-0": `{"app":{"requests":{"cpu":"2","memory":"512Mi"}}}`, "checkout-1": admitted[v1alpha1.AnnotationOriginal],
+	} {
+		if got := w.pod(name).Annotations[v1alpha1.AnnotationOriginal]; got != want {
+			t.Errorf("%s: original = %s, want %s", name, got, want)
+		}
+		if limits := w.pod(name).Spec.Containers[0].Resources.Limits; len(limits) > 0 {
+			t.Errorf("%s: limits %v, which it never had", name, limits)
+		}
+	}
+	w.round()
+	if got := w.recommendation().Status.Outcomes; len(got) != 2 {
+		t.Errorf("outcomes = %+v, want the two resizes and nobody blamed", got)
 	}
 }
 

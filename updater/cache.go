@@ -136,10 +136,15 @@ func keeping[T client.Object](keep func(metav1.Object), strip func(T)) func(any)
 	}
 }
 
-func stripDeployment(d *appsv1.Deployment) { d.Spec.Template = corev1.PodTemplateSpec{} }
+func stripDeployment(d *appsv1.Deployment) { d.Spec.Template = stripTemplate(d.Spec.Template) }
 
-func stripStatefulSet(s *appsv1.StatefulSet) {
-	s.Spec.Template, s.Spec.VolumeClaimTemplates = corev1.PodTemplateSpec{}, nil
+// stripTemplate keeps nothing but what somebody noted under Loadline's name.
+func stripTemplate(t corev1.PodTemplateSpec) corev1.PodTemplateSpec {
+	return corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Annotations: ownAnnotations(t.Annotations)}}
 }
 
-func stripDaemonSet(d *appsv1.DaemonSet) { d.Spec.Template = corev1.PodTemplateSpec{} }
+func stripStatefulSet(s *appsv1.StatefulSet) {
+	s.Spec.Template, s.Spec.VolumeClaimTemplates = stripTemplate(s.Spec.Template), nil
+}
+
+func stripDaemonSet(d *appsv1.DaemonSet) { d.Spec.Template = stripTemplate(d.Spec.Template) }

@@ -2,9 +2,14 @@ package updater
 
 import (
 	"encoding/json"
+	"maps"
+	"strings"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/updater/plan"
@@ -21,6 +26,58 @@ func markOf(pod *corev1.Pod) *plan.Mark {
 		return nil
 	}
 	return mark
+}
+
+// copied reports whether what is noted on a pod comes from its template, into which somebody pasted it, and not from admission. Only a
+// resize of this very pod can have left it in force since.
+func copied(pod *corev1.Pod, template map[string]string) bool {
+	same := func(key string) bool { return pod.Annotations[key] == template[key] }
+	pasted := template[v1alpha1.AnnotationOriginal] != "" || template[v1alpha1.AnnotationRevision] != ""
+	return pasted && same(v1alpha1.AnnotationOriginal) && same(v1alpha1.AnnotationRevision) && markOf(pod) == nil
+}
+
+// asAdmitted is the pod without notes that admission did not write: whoever believed them would compute from numbers that
+// never were.
+func asAdmitted(pod *corev1.Pod, template map[string]string) *corev1.Pod {
+	if !copied(pod, template) {
+		return pod
+	}
+	bare := *pod
+	bare.Annotations = maps.Clone(pod.Annotations)
+	delete(bare.Annotations, v1alpha1.AnnotationOriginal)
+	delete(bare.Annotations, v1alpha1.AnnotationRevision)
+	return &bare
+}
+
+// templateNotes are the annotations under Loadline's name in the pod template of a workload.
+func templateNotes(workload client.Object) map[string]string {
+	switch o := workload.(type) {
+	case *appsv1.Deployment:
+		return ownAnnotations(o.Spec.Template.Annotations)
+	case *appsv1.StatefulSet:
+		return ownAnnotations(o.Spec.Template.Annotations)
+	case *appsv1.DaemonSet:
+		return ownAnnotations(o.Spec.Template.Annotations)
+	case *unstructured.Unstructured:
+		notes, _, _ := unstructured.NestedStringMap(o.Object, "spec", "template", "metadata", "annotations")
+		return ownAnnotations(notes)
+	default:
+		return nil
+	}
+}
+
+// ownAnnotations are those under Loadline's name; nil if there are none.
+func ownAnnotations(all map[string]string) map[string]string {
+	var own map[string]string
+	for key, value := range all {
+		if strings.HasPrefix(key, v1alpha1.Group+"/") {
+			if own == nil {
+				own = map[string]string{}
+			}
+			own[key] = value
+		}
+	}
+	return own
 }
 
 func encodeMark(mark *plan.Mark) (string, error) {

@@ -59,9 +59,10 @@ func (g *gatherer) subject(now time.Time, ns *namespace, rec *v1alpha1.Recommend
 		w.Yields = s.String()
 	}
 	past.outcomes = memory.learn(w.Key, rec.Status.Outcomes)
-	putOff := map[int]*corev1.Pod{}
+	putOff, notes := map[int]*corev1.Pod{}, templateNotes(object)
 	for _, pod := range ns.pods[ref] {
-		p := g.pod(now, ns, pod, past)
+		p := g.pod(now, ns, asAdmitted(pod, notes), past)
+		p.Disbelieved = p.Disbelieved || copied(pod, notes)
 		if p.PutOff(now) {
 			putOff[len(w.Pods)] = pod
 		}
@@ -186,6 +187,7 @@ func (g *gatherer) pod(now time.Time, ns *namespace, pod *corev1.Pod, past histo
 		Troubles:         troubles(pod),
 		Mark:             markOf(pod),
 		Created:          pod.CreationTimestamp.Time,
+		Disbelieved:      err != nil,
 		Template:         templateOf(pod, ns.kinds),
 		Started:          started(pod),
 		Restarts:         restarts(pod),

@@ -46,7 +46,7 @@ func (v *adviser) workload(ctx context.Context, req *admissionv1.AdmissionReques
 		if err != nil || why != "" {
 			return nil, err
 		}
-		warnings := v.templateWarnings(ctx, req, w)
+		warnings := append(pastedNotes(w.Spec.Template.Metadata.Annotations), v.templateWarnings(ctx, req, w)...)
 		if effective.Updater == v1alpha1.UpdaterEvict && effective.Mode == v1alpha1.ModeAuto {
 			evicting, err := v.evictionWarnings(ctx, req, w)
 			if err != nil {
@@ -65,6 +65,17 @@ func (v *adviser) workload(ctx context.Context, req *admissionv1.AdmissionReques
 		}
 		return warnings, nil
 	})
+}
+
+// pastedNotes tells of annotations that Loadline writes on pods and somebody copied into a template.
+func pastedNotes(template map[string]string) []string {
+	var warnings []string
+	for _, key := range []string{v1alpha1.AnnotationOriginal, v1alpha1.AnnotationRevision, v1alpha1.AnnotationResized} {
+		if _, pasted := template[key]; pasted {
+			warnings = append(warnings, fmt.Sprintf("spec.template.metadata.annotations: %s is what Loadline notes on a pod; in a template it is not believed, remove it", key))
+		}
+	}
+	return warnings
 }
 
 func replicasOfAutoscaler(name string) string {

@@ -72,6 +72,10 @@ func TestWhatIsLegalAndUnwiseGivesAWarning(t *testing.T) {
 			path: PathAdviseWorkloads, req: create(strings.Replace(written(2, "1Gi"), `"containers"`, `"resources":{"limits":{"cpu":"2"}},"containers"`, 1)),
 			want: "spec.template.spec.resources is set",
 		},
+		"a template with what is noted on pods": {
+			path: PathAdviseWorkloads, want: "loadline.dev/original is what Loadline notes on a pod; in a template it is not believed, remove it",
+			req: create(strings.Replace(written(2, "1Gi"), `"labels":{"app":"checkout"}`, `"labels":{"app":"checkout"},"annotations":{"loadline.dev/original":"{}"}`, 1)),
+		},
 		"eviction of the only pod":                 {path: PathAdviseWorkloads, req: create(written(1, "1Gi", evict)), want: "the only pod of a workload is not evicted by default"},
 		"eviction without a disruption budget":     {path: PathAdviseWorkloads, req: create(written(2, "1Gi", evict)), want: "no PodDisruptionBudget selects these pods"},
 		"eviction with a disruption budget":        {path: PathAdviseWorkloads, req: create(written(2, "1Gi", evict)), change: func(w *world) { w.budgets = []policyv1.PodDisruptionBudget{budget} }},

@@ -52,7 +52,7 @@ func (p *planner) choose(w Workload, pod Pod, drifts []apply.Drift) (Action, *Re
 		return Action{}, refused
 	}
 	action := Action{
-		Workload: w.Key, Revision: w.Revision, Pod: pod.Name, UID: pod.UID, Original: pod.Original,
+		Workload: w.Key, Revision: w.Revision, Pod: pod.Name, UID: pod.UID, Original: pod.Original, Disbelieved: pod.Disbelieved,
 		Raise: slices.ContainsFunc(drifts, isUp), Reason: describe(drifts), shortage: shortage(drifts),
 	}
 	if w.Updater == v1alpha1.UpdaterEvict {

@@ -50,6 +50,8 @@ type Action struct {
 	Containers map[string]apply.Resources
 	// Original is what the pod had before Loadline changed it, to be kept on the pod.
 	Original map[string]apply.Resources
+	// Disbelieved is that of the pod: Original replaces what is noted on it.
+	Disbelieved bool
 	// Mark is how the pod is before a resize, to be kept on the pod as well.
 	Mark *Mark
 	// From and To are the numbers of pods, for Scale, and the minimum, for Minimum.

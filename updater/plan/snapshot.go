@@ -143,6 +143,8 @@ type Pod struct {
 	// Original is what the containers had before Loadline changed them, Present what the spec asks for, Actual what they run
 	// with: by container name, init containers included.
 	Original, Present, Actual map[string]apply.Resources
+	// Disbelieved is true where what is noted on the pod as its original is not believed, and Original is what the spec asks for.
+	Disbelieved bool
 	// Fixed names the resources that cannot be resized without restarting or at all, by container name.
 	Fixed map[string]Fixed
 	// Unschedulable is true while the scheduler finds no node for the pod.
