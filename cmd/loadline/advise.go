@@ -24,6 +24,7 @@ func newAdviseCommand(std streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "advise",
 		Short:   "Try how well a language model reads events and business context",
+		Example: "  loadline advise eval --rules",
 		GroupID: "data",
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },

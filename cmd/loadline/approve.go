@@ -23,6 +23,8 @@ func newApproveCommand(flags *clusterFlags, std streams) *cobra.Command {
 		Example: "  loadline approve deployment/checkout --namespace shop --revision 3f1c0a9b2d4e5f60",
 		GroupID: "look",
 		Args:    exactlyOneWorkload,
+
+		ValidArgsFunction: completeWorkloads(flags),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := newClient(flags)
 			if err != nil {

@@ -13,7 +13,7 @@ import (
 
 func newExplainCommand(flags *clusterFlags, std streams) *cobra.Command {
 	model := &modelFlags{}
-	var question string
+	var question, output string
 	cmd := &cobra.Command{
 		Use:   "explain KIND/NAME",
 		Short: "Tell how the sizes of one workload came about",
@@ -24,6 +24,8 @@ func newExplainCommand(flags *clusterFlags, std streams) *cobra.Command {
 			"  loadline explain deployment/checkout --namespace shop --ask \"why did it go up?\" --url http://127.0.0.1:11434",
 		GroupID: "look",
 		Args:    exactlyOneWorkload,
+
+		ValidArgsFunction: completeWorkloads(flags),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := newClient(flags)
 			if err != nil {
@@ -40,13 +42,11 @@ func newExplainCommand(flags *clusterFlags, std streams) *cobra.Command {
 			if cmd.Flags().Changed("ask") {
 				return answer(cmd.Context(), model, question, rec, std)
 			}
-			if err := report.Explain(std.out, rec); err != nil {
-				return fmt.Errorf("write the explanation: %w", err)
-			}
-			return nil
+			return writeAs(std.out, output, rec, func() error { return report.Explain(std.out, rec) })
 		},
 	}
 	model.bind(cmd)
+	cmd.Flags().StringVarP(&output, "output", "o", "", "json or yaml: the Recommendation itself; without it sentences for people")
 	cmd.Flags().StringVar(&question, "ask", "", "a question about the sizes, which a language model answers from the stored reasoning")
 	return cmd
 }

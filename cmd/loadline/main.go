@@ -40,6 +40,9 @@ func run(ctx context.Context, args []string, std streams) int {
 		return exitOK
 	}
 	_, _ = fmt.Fprintln(std.err, "loadline:", err) // nowhere left to report a failure to
+	if advice := hint(err); advice != "" {
+		_, _ = fmt.Fprintln(std.err, "hint:", advice) // as above
+	}
 	if coded, ok := errors.AsType[codedError](err); ok {
 		return coded.code
 	}
@@ -70,6 +73,7 @@ func newRootCommand(std streams) *cobra.Command {
 		Long: "Loadline forecasts the demand of workloads, recommends requests, limits and replicas with the reasons behind each\n" +
 			"number, and applies them where a namespace opted in.\n\n" +
 			"Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found.",
+		Example:       "  loadline report\n  loadline explain deployment/checkout --namespace shop\n  loadline doctor",
 		Args:          noArguments,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		SilenceUsage:  true,

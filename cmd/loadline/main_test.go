@@ -44,7 +44,7 @@ func TestAWrongCallSaysWhatIsWrongAndWhatIsRight(t *testing.T) {
 		"report --nonsense":             "unknown flag: --nonsense",
 		"explain":                       "name exactly one workload, such as deployment/checkout; got 0 arguments",
 		"explain checkout":              `workload "checkout": write kind/name, such as deployment/checkout`,
-		"approve cronjob/report":        "kinds are deployment, statefulset and daemonset",
+		"approve pod/report":            "kinds are deployment, statefulset, daemonset and cronjob",
 		"approve deployment/a deploy/b": "got 2 arguments",
 		"recommender fast":              `loadline recommender knows no "fast"`,
 	} {
@@ -243,6 +243,10 @@ func fakeCluster(t *testing.T, funcs interceptor.Funcs, objects ...client.Object
 	return fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).WithInterceptorFuncs(funcs).Build()
 }
 
+func optedIn(name, mode string) *corev1.Namespace {
+	return &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Annotations: map[string]string{v1alpha1.AnnotationMode: mode}}}
+}
+
 func TestApproveWritesTheRevisionThatThePersonSaw(t *testing.T) {
 	c := fakeCluster(t, interceptor.Funcs{}, sized("shop", "checkout"))
 	a := approval{namespace: "shop", workload: "deployment/checkout", revision: "3f1c0a9b2d4e5f60"}
@@ -270,7 +274,9 @@ func TestNothingIsApprovedThatThePersonDidNotSee(t *testing.T) {
 		"another candidate": {fakeCluster(t, interceptor.Funcs{}, sized("shop", "checkout")), "0000000000000000", "is revision 3f1c0a9b2d4e5f60 by now, not 0000000000000000"},
 		"no candidate":      {fakeCluster(t, interceptor.Funcs{}, waiting), "", "no sizes to approve for deployment/checkout yet: 2 hours of history so far"},
 		"a race":            {fakeCluster(t, conflict, sized("shop", "checkout")), "", "changed meanwhile and nothing was approved; look again with: loadline explain deployment/checkout --namespace shop"},
-		"no recommendation": {fakeCluster(t, interceptor.Funcs{}), "", "there is no recommendation for deployment/checkout in namespace shop"},
+		"no recommendation": {fakeCluster(t, interceptor.Funcs{}, optedIn("shop", "dry-run")), "", "there is no recommendation for deployment/checkout in namespace shop, which has opted in"},
+		"not opted in":      {fakeCluster(t, interceptor.Funcs{}, optedIn("shop", "off")), "", "has not opted in; begin with: kubectl annotate namespace shop loadline.dev/mode=dry-run"},
+		"no namespace":      {fakeCluster(t, interceptor.Funcs{}), "", "there is no namespace shop; see: kubectl get namespaces"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := approve(t.Context(), c.client, approval{namespace: "shop", workload: "deployment/checkout", revision: c.asked})

@@ -78,6 +78,7 @@ func newRoleCommand(flags *clusterFlags, std streams, r role) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     r.name,
 		Short:   r.short,
+		Example: fmt.Sprintf("  loadline %s --config /etc/loadline/config.yaml", r.name),
 		GroupID: "run",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -29,6 +29,7 @@ func newPolicyCommand(flags *clusterFlags, std streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "policy",
 		Short:   "Draft a SizingPolicy from a wish in words",
+		Example: `  loadline policy compile "never more than 20 pods" --url http://127.0.0.1:11434`,
 		GroupID: "look",
 		Args:    noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },

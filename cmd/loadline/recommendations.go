@@ -24,14 +24,18 @@ var kinds = map[string]string{
 	"deployment": "Deployment", "deployments": "Deployment", "deploy": "Deployment",
 	"statefulset": "StatefulSet", "statefulsets": "StatefulSet", "sts": "StatefulSet",
 	"daemonset": "DaemonSet", "daemonsets": "DaemonSet", "ds": "DaemonSet",
+	"cronjob": "CronJob", "cronjobs": "CronJob", "cj": "CronJob",
 }
+
+// typed is a kind as people type it.
+func typed(kind string) string { return strings.ToLower(kind) }
 
 // parseWorkload reads "deployment/checkout".
 func parseWorkload(argument string) (kind, name string, err error) {
-	typed, name, found := strings.Cut(argument, "/")
-	kind = kinds[strings.ToLower(typed)]
+	given, name, found := strings.Cut(argument, "/")
+	kind = kinds[strings.ToLower(given)]
 	if !found || kind == "" || name == "" {
-		return "", "", usageError("workload %q: write kind/name, such as deployment/checkout; kinds are deployment, statefulset and daemonset", argument)
+		return "", "", usageError("workload %q: write kind/name, such as deployment/checkout; kinds are deployment, statefulset, daemonset and cronjob", argument)
 	}
 	return kind, name, nil
 }
@@ -64,8 +68,7 @@ func findRecommendation(ctx context.Context, c client.Client, namespace, argumen
 	case err == nil:
 		return rec, nil
 	case apierrors.IsNotFound(err):
-		return nil, notFoundError("there is no recommendation for %s in namespace %s; is the namespace annotated with %s, and does the workload exist?",
-			argument, namespace, v1alpha1.AnnotationMode)
+		return nil, missing(ctx, c, namespace, argument)
 	default:
 		return nil, explainReadError(err)
 	}
@@ -74,7 +77,7 @@ func findRecommendation(ctx context.Context, c client.Client, namespace, argumen
 // explainReadError adds what a person can do to errors of a cluster without Loadline.
 func explainReadError(err error) error {
 	if apimeta.IsNoMatchError(err) {
-		return fmt.Errorf("this cluster does not know Recommendations; install Loadline's kinds first (kubectl apply -k config/crd): %w", err)
+		return fmt.Errorf("this cluster does not know Recommendations; install Loadline's kinds first (loadline manifests crd | kubectl apply --server-side -f -): %w", err)
 	}
 	return fmt.Errorf("read recommendations: %w", err)
 }

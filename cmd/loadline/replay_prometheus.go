@@ -117,6 +117,9 @@ func (p *promReader) targets(ctx context.Context) ([]history.Target, error) {
 		if err != nil {
 			return nil, err
 		}
+		if kind == "CronJob" {
+			return nil, usageError("workload %q: runs of a CronJob cannot be replayed; kinds are deployment, statefulset and daemonset", argument)
+		}
 		targets = append(targets, history.Target{Kind: kind, Name: name})
 	}
 	if len(targets) > 0 {

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// walk visits every command that people see.
+func walk(cmd *cobra.Command, visit func(*cobra.Command)) {
+	visit(cmd)
+	for _, inner := range cmd.Commands() {
+		if inner.IsAvailableCommand() && inner.Name() != "help" && inner.Name() != "completion" {
+			walk(inner, visit)
+		}
+	}
+}
+
+// words splits a command line as a shell does, up to what follows a pipe, a redirection or an ampersand.
+func words(line string) []string {
+	var all []string
+	var word strings.Builder
+	inWord := false
+	quote := rune(0)
+	for _, r := range line + " " {
+		switch {
+		case quote != 0 && r == quote:
+			quote = 0
+		case quote != 0:
+			word.WriteRune(r)
+		case r == '"' || r == '\'':
+			quote, inWord = r, true
+		case r == ' ' && inWord:
+			all = append(all, word.String())
+			word.Reset()
+			inWord = false
+		case r == ' ':
+		default:
+			word.WriteRune(r)
+			inWord = true
+		}
+	}
+	if end := slices.IndexFunc(all, func(w string) bool { return w == "|" || w == ">" || w == "&" }); end >= 0 {
+		all = all[:end]
+	}
+	return all
+}
+
+func TestEveryCommandHasExamplesThatAreRight(t *testing.T) {
+	std := streams{in: strings.NewReader(""), out: io.Discard, err: io.Discard}
+	walk(newRootCommand(std), func(cmd *cobra.Command) {
+		if cmd.Short == "" || cmd.Example == "" {
+			t.Errorf("%s has no example, or says nothing of itself", cmd.CommandPath())
+			return
+		}
+		own := 0
+		text := strings.ReplaceAll(cmd.Example, "\\\n", " ")
+		for line := range strings.Lines(text) {
+			if !strings.HasPrefix(line, "  ") {
+				t.Errorf("%s: the example %q is not indented", cmd.CommandPath(), line)
+			}
+			for segment := range strings.SplitSeq(strings.TrimSpace(line), "| ") {
+				args := words(segment)
+				if len(args) == 0 || args[0] != "loadline" && !strings.HasPrefix(segment, "kubectl loadline") {
+					continue
+				}
+				args = args[slices.Index(args, "loadline")+1:]
+				found, err := parses(std, args)
+				if err != nil {
+					t.Errorf("%s: example %q: %v", cmd.CommandPath(), segment, err)
+				}
+				if strings.HasPrefix(found, cmd.CommandPath()) {
+					own++
+				}
+			}
+		}
+		if own == 0 {
+			t.Errorf("%s: none of its examples is of it:\n%s", cmd.CommandPath(), cmd.Example)
+		}
+	})
+}
+
+// parses reads a command line without running it, and returns the command that it is.
+func parses(std streams, args []string) (string, error) {
+	cmd, rest, err := newRootCommand(std).Find(args)
+	if err != nil {
+		return "", err
+	}
+	if err := cmd.ParseFlags(rest); err != nil {
+		return "", err
+	}
+	if err := cmd.ValidateArgs(cmd.Flags().Args()); err != nil {
+		return "", err
+	}
+	return cmd.CommandPath(), nil
+}
+
+// Whoever knows kubectl types -o without thinking.
+func TestOutputIsChosenAsWithKubectl(t *testing.T) {
+	std := streams{in: strings.NewReader(""), out: io.Discard, err: io.Discard}
+	walk(newRootCommand(std), func(cmd *cobra.Command) {
+		if f := cmd.Flags().Lookup("output"); f != nil && f.Shorthand != "o" {
+			t.Errorf("%s --output has no -o", cmd.CommandPath())
+		}
+		if f := cmd.Flags().Lookup("filename"); f != nil && f.Shorthand != "f" {
+			t.Errorf("%s --filename has no -f", cmd.CommandPath())
+		}
+	})
+}
+
+func TestErrorsComeWithAHint(t *testing.T) {
+	for name, c := range map[string]struct {
+		err  error
+		want string
+	}{
+		"no rights":     {apierrors.NewForbidden(schema.GroupResource{Resource: "recommendations"}, "", errors.New("no")), "kubectl auth can-i"},
+		"not signed in": {apierrors.NewUnauthorized("no"), "sign in again"},
+		"no answer":     {&net.OpError{Op: "dial", Err: errors.New("refused")}, "does not answer"},
+		"a plain error": {errors.New("no"), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := hint(fmt.Errorf("read recommendations: %w", c.err)); !strings.Contains(got, c.want) || (got == "") != (c.want == "") {
+				t.Errorf("hint %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestExplainPrintsTheRecommendationItself(t *testing.T) {
+	kubeconfig := fakeAPI(t, sized("shop", "checkout"))
+	for format, want := range map[string]string{"json": `"approval": "manual"`, "yaml": "approval: manual"} {
+		out, errors, code := call(t, "explain", "deployment/checkout", "--kubeconfig", kubeconfig, "-o", format)
+		if code != exitOK || !strings.Contains(out, want) {
+			t.Errorf("-o %s: exit code %d, error %q, output %q", format, code, errors, out)
+		}
+	}
+	if _, _, code := call(t, "explain", "deployment/checkout", "--kubeconfig", kubeconfig, "-o", "xml"); code != exitUsage {
+		t.Errorf("-o xml: exit code %d", code)
+	}
+}
+
+func TestWorkloadsAreCompleted(t *testing.T) {
+	kubeconfig := fakeAPI(t, sized("shop", "checkout"), sized("shop", "cart"), sized("bank", "ledger"))
+	out, _, code := call(t, "__complete", "explain", "--kubeconfig", kubeconfig, "--namespace", "shop", "")
+	if code != exitOK || !strings.Contains(out, "deployment/checkout\n") || !strings.Contains(out, "deployment/cart\n") || strings.Contains(out, "ledger") {
+		t.Errorf("exit code %d:\n%s", code, out)
+	}
+	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
+		if out, _, code := call(t, "completion", shell); code != exitOK || !strings.Contains(out, "loadline") {
+			t.Errorf("completion %s: exit code %d, %d bytes", shell, code, len(out))
+		}
+	}
+}
+
+// What goes into a file or a pipe has no colour, and on a terminal NO_COLOR switches it off.
+func TestColourIsForTerminalsOnly(t *testing.T) {
+	file, err := os.CreateTemp(t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if inColour(file) || inColour(io.Discard) {
+		t.Error("a file is written in colour")
+	}
+	terminal, err := os.Open("/dev/ptmx")
+	if err != nil {
+		t.Skip("there is no terminal to try it with")
+	}
+	defer terminal.Close()
+	t.Setenv("TERM", "xterm")
+	t.Setenv("NO_COLOR", "")
+	if !inColour(terminal) {
+		t.Error("a terminal is written without colour")
+	}
+	t.Setenv("NO_COLOR", "1")
+	if inColour(terminal) {
+		t.Error("NO_COLOR is not heeded")
+	}
+}
