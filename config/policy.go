@@ -30,6 +30,23 @@ func ResolvePolicy(base, override v1alpha1.SizingPolicySpec) v1alpha1.SizingPoli
 	return *resolved.DeepCopy()
 }
 
+// ForPriority returns the default policy for workloads of a priority: what is more important covers more of its own use of CPU, what
+// is less important less. Quantiles of 99 and 97 percent are the least for critical and high, 90 is the most for low. The result shares
+// everything else with base. A quantile that a SizingPolicy names wins over it, see ResolvePolicy.
+func ForPriority(base v1alpha1.SizingPolicySpec, priority v1alpha1.Priority) v1alpha1.SizingPolicySpec {
+	usual := *base.CPU.QuantilePercent
+	switch priority {
+	case v1alpha1.PriorityCritical:
+		base.CPU.QuantilePercent = new(max(99, usual))
+	case v1alpha1.PriorityHigh:
+		base.CPU.QuantilePercent = new(max(97, usual))
+	case v1alpha1.PriorityLow:
+		base.CPU.QuantilePercent = new(min(90, usual))
+	default: // standard is what the operator says
+	}
+	return base
+}
+
 func resolveCPU(base, override v1alpha1.CPUPolicy) v1alpha1.CPUPolicy {
 	within := resolveBounds(
 		bounds[resource.Quantity]{base.Min, base.Max},

@@ -71,6 +71,26 @@ func TestAFilledBoundGivesWayToAWrittenOne(t *testing.T) {
 	}
 }
 
+func TestWhatIsMoreImportantCoversMoreOfItsUseUnlessAPolicySaysOtherwise(t *testing.T) {
+	for priority, want := range map[v1alpha1.Priority]int32{
+		v1alpha1.PriorityCritical: 99, v1alpha1.PriorityHigh: 97, v1alpha1.PriorityStandard: 95, v1alpha1.PriorityLow: 90,
+	} {
+		base := config.ForPriority(config.Default().Policy, priority)
+		if got := *config.ResolvePolicy(base, v1alpha1.SizingPolicySpec{}).CPU.QuantilePercent; got != want {
+			t.Errorf("%s: p%d, want p%d", priority, got, want)
+		}
+		written := v1alpha1.SizingPolicySpec{CPU: v1alpha1.CPUPolicy{QuantilePercent: new(int32(80))}}
+		if got := *config.ResolvePolicy(base, written).CPU.QuantilePercent; got != 80 {
+			t.Errorf("%s: p%d where the policy says p80", priority, got)
+		}
+	}
+	bold := config.Default().Policy
+	bold.CPU.QuantilePercent = new(int32(80))
+	if got := *config.ForPriority(bold, v1alpha1.PriorityLow).CPU.QuantilePercent; got != 80 {
+		t.Errorf("low became p%d, which is more than the p80 of the others", got)
+	}
+}
+
 func TestAResolvedPolicySharesNothing(t *testing.T) {
 	base := config.Default().Policy
 	got := config.ResolvePolicy(base, v1alpha1.SizingPolicySpec{})

@@ -140,37 +140,37 @@ func (e *Engine) gatherSettings(ctx context.Context, in *Input, found *workload)
 		fromWorkload, workloadErrors = v1alpha1.ParseAnnotations(found.annotations)
 	}
 	name := cmp.Or(fromNamespace.Policy, v1alpha1.DefaultPolicyName)
-	policy, err := e.policy(ctx, in, name, fromNamespace.Policy != "")
+	written, err := e.policy(ctx, in, name, fromNamespace.Policy != "")
 	if err != nil {
 		return err
 	}
 	// The namespace's policy decides on overrides: a workload cannot allow them to itself by naming another.
-	overrides := *policy.AllowOverrides
+	overrides := *cmp.Or(written.AllowOverrides, e.DefaultPolicy.AllowOverrides)
 	if override := fromWorkload.Policy; override != "" && overrides {
-		if policy, err = e.policy(ctx, in, override, true); err != nil {
+		if written, err = e.policy(ctx, in, override, true); err != nil {
 			return err
 		}
 	}
-	in.Policy = policy
 	in.Settings = v1alpha1.Resolve(fromNamespace, fromWorkload, namespaceErrors, workloadErrors, overrides)
+	in.Policy = config.ResolvePolicy(config.ForPriority(e.DefaultPolicy, in.Settings.Priority), written)
 	in.Annotations = annotationEvidence(in.Settings)
 	return nil
 }
 
-// policy returns the named policy with defaults filled in. One that was asked for and does not exist is a problem that a
-// person has to see; the operator's default takes its place meanwhile.
+// policy returns the named policy as it is written, and an empty one if there is none. One that was asked for and does not exist is
+// a problem that a person has to see; the operator's default takes its place meanwhile.
 func (e *Engine) policy(ctx context.Context, in *Input, name string, asked bool) (v1alpha1.SizingPolicySpec, error) {
 	found := &v1alpha1.SizingPolicy{}
 	key := types.NamespacedName{Namespace: in.Target.Namespace, Name: name}
 	err := e.Client.Get(ctx, key, found)
 	switch {
 	case err == nil:
-		return config.ResolvePolicy(e.DefaultPolicy, found.Spec), nil
+		return found.Spec, nil
 	case apierrors.IsNotFound(err):
 		if asked {
 			in.PolicyProblem = fmt.Sprintf("SizingPolicy %s does not exist; the operator's default policy is used, and nothing is lowered", key)
 		}
-		return e.DefaultPolicy, nil
+		return v1alpha1.SizingPolicySpec{}, nil
 	default:
 		return v1alpha1.SizingPolicySpec{}, fmt.Errorf("get SizingPolicy %s: %w", key, err)
 	}

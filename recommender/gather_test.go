@@ -47,6 +47,14 @@ func TestTheNamespacesPolicyDecidesWhetherAWorkloadMayNameAnother(t *testing.T) 
 	}
 }
 
+func TestWhatIsCriticalCoversMoreOfItsUse(t *testing.T) {
+	workload := testkit.Deployment("shop", "checkout", 1).Container("app", "1", "1Gi").Object()
+	namespace := testkit.Namespace("shop", v1alpha1.AnnotationMode, "auto", v1alpha1.AnnotationPriority, "critical")
+	if in := newShop(t, workload, namespace).gather(); *in.Policy.CPU.QuantilePercent != 99 {
+		t.Errorf("a critical workload is sized by p%d", *in.Policy.CPU.QuantilePercent)
+	}
+}
+
 func TestAPolicyThatDoesNotExistIsTold(t *testing.T) {
 	workload := testkit.Deployment("shop", "checkout", 1).Container("app", "1", "1Gi").Object()
 	in := newShop(t, workload, testkit.Namespace("shop", v1alpha1.AnnotationMode, "auto", v1alpha1.AnnotationPolicy, "gold")).gather()
