@@ -1,0 +1,210 @@
+//go:build full
+
+package docs_test
+
+import (
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/config"
+	"github.com/loadline-dev/loadline/e2e/harness"
+	"github.com/loadline-dev/loadline/e2e/install"
+	"github.com/loadline-dev/loadline/e2e/shop"
+)
+
+const (
+	// root is the project's folder.
+	root = "../.."
+	// patience bounds every wait and every block of commands.
+	patience = 3 * time.Minute
+)
+
+// reader has what a person has who follows the documentation: a cluster with a shop and Loadline, and a folder with the
+// project and some recorded usage.
+type reader struct {
+	cluster  *harness.Cluster
+	loadline *install.Installation
+	folder   string
+}
+
+func TestEveryCommandInTheDocumentationRuns(t *testing.T) {
+	ctrl.SetLogger(logr.Discard())
+	found := pages(t)
+	r := newReader(t)
+	for _, page := range order(found) {
+		t.Run(page, func(t *testing.T) {
+			r.reset(t)
+			if strings.HasSuffix(page, "uninstall.md") {
+				r.stop(t)
+			}
+			for _, b := range found[page] {
+				r.run(t, b)
+			}
+		})
+	}
+}
+
+func newReader(t *testing.T) *reader {
+	t.Helper()
+	g, now := NewWithT(t), time.Now().UTC()
+	workloads := shop.InNamespace(shop.Namespace, shop.Workloads(now))
+	cluster, err := harness.Start(t.Context(), harness.Options{Log: t.Output(), ScrapeInterval: 5 * time.Second, History: shop.Past(workloads, now)})
+	g.Expect(err).NotTo(HaveOccurred())
+	t.Cleanup(func() { _ = cluster.Stop() })
+	installed, err := install.Install(t.Context(), install.Options{Cluster: cluster, Configure: func(cfg *config.Config) {
+		cfg.Recommender.SyncInterval.Duration = 3 * time.Second
+	}})
+	g.Expect(err).NotTo(HaveOccurred())
+	r := &reader{cluster, installed, t.TempDir()}
+	r.prepareFolder(t)
+	r.deploy(t)
+	g.Expect(installed.Client.Create(t.Context(), &corev1.Namespace{
+		ObjectMeta: metav1.ObjectMeta{Name: shop.Namespace, Annotations: map[string]string{v1alpha1.AnnotationMode: string(v1alpha1.ModeDryRun)}},
+	})).To(Succeed())
+	for _, w := range workloads {
+		g.Expect(installed.Client.Create(t.Context(), w.Object(now))).To(Succeed())
+	}
+	g.Eventually(func() error {
+		rec, err := installed.Recommendation(t.Context(), shop.Namespace, "Deployment", "checkout")
+		if err == nil && rec.Status.Applicable == nil {
+			err = errors.New("checkout has no sizes yet")
+		}
+		return err
+	}).WithTimeout(patience).WithPolling(200 * time.Millisecond).Should(Succeed())
+	return r
+}
+
+// prepareFolder makes the working directory: the project's files, recorded usage, and the programs.
+func (r *reader) prepareFolder(t *testing.T) {
+	t.Helper()
+	g := NewWithT(t)
+	project, err := filepath.Abs(root)
+	g.Expect(err).NotTo(HaveOccurred())
+	for _, name := range []string{"config", "charts", "docs", "README.md"} {
+		if _, err := os.Stat(filepath.Join(project, name)); err == nil {
+			g.Expect(os.Symlink(filepath.Join(project, name), filepath.Join(r.folder, name))).To(Succeed())
+		}
+	}
+	for _, name := range []string{"cpu.csv", "memory.csv", "usage.csv"} {
+		g.Expect(os.WriteFile(filepath.Join(r.folder, name), recorded(t, name), 0o600)).To(Succeed())
+	}
+	bin := filepath.Join(r.folder, "bin")
+	g.Expect(os.Mkdir(bin, 0o700)).To(Succeed())
+	for name, script := range map[string]string{
+		"loadline":         "exec " + r.loadline.Binary + ` "$@"`,
+		"kubectl-loadline": "exec -a kubectl-loadline " + r.loadline.Binary + ` "$@"`,
+		"make":             "exec /usr/bin/make --no-print-directory --dry-run --directory " + project + ` "$@" >/dev/null # each has its own run in CI`,
+		"kubectl":          kubectl(r.cluster.KubectlPath),
+	} {
+		g.Expect(os.WriteFile(filepath.Join(bin, name), []byte("#!/usr/bin/env bash\n"+script+"\n"), 0o700)).To(Succeed()) //nolint:gosec // programs
+	}
+}
+
+// kubectl is the real one. What asks a node is content with how a simulated node refuses: that the pods exist is shown.
+func kubectl(program string) string {
+	return `out=$(` + program + ` "$@" 2>&1) && status=0 || status=$?
+printf '%s\n' "$out"
+case "$out" in *"Error from server"*containerLogs* | *"Metrics API not available"*) exit 0 ;; esac
+exit "$status"`
+}
+
+// recorded is three weeks of usage of two workloads, in cores or GB.
+func recorded(t *testing.T, name string) []byte {
+	t.Helper()
+	var text strings.Builder
+	w := csv.NewWriter(&text)
+	rows := [][]string{{"web", "batch"}}
+	begin := time.Date(2026, 10, 5, 0, 0, 0, 0, time.UTC)
+	day, flat := shop.Noisy(shop.Diurnal(0.1, 0.8), 0.1), shop.Noisy(shop.Flat(0.5), 0.05)
+	for at := range 21 * 288 {
+		now := begin.Add(time.Duration(at) * 5 * time.Minute)
+		rows = append(rows, []string{strconv.FormatFloat(day(now), 'f', 4, 64), strconv.FormatFloat(flat(now), 'f', 4, 64)})
+	}
+	if err := w.WriteAll(rows); err != nil {
+		t.Fatal(fmt.Errorf("write %s: %w", name, err))
+	}
+	return []byte(text.String())
+}
+
+// deploy applies what an installation has besides what runs here as processes: its Deployments, whose pods are simulated.
+func (r *reader) deploy(t *testing.T) {
+	t.Helper()
+	g := NewWithT(t)
+	all, err := exec.CommandContext(t.Context(), r.cluster.KubectlPath, "kustomize", filepath.Join(root, "config")).Output()
+	g.Expect(err).NotTo(HaveOccurred())
+	objects := slices.DeleteFunc(strings.Split(string(all), "\n---\n"), func(object string) bool {
+		return strings.Contains(object, "WebhookConfiguration\n") // The processes are registered already.
+	})
+	apply := exec.CommandContext(t.Context(), r.cluster.KubectlPath, "--kubeconfig", r.cluster.Kubeconfig, "apply", "--server-side", "--force-conflicts", "-f", "-")
+	apply.Stdin = strings.NewReader(strings.Join(objects, "\n---\n"))
+	output, err := apply.CombinedOutput()
+	g.Expect(err).NotTo(HaveOccurred(), string(output))
+}
+
+// reset takes back what the page before has changed.
+func (r *reader) reset(t *testing.T) {
+	t.Helper()
+	g := NewWithT(t)
+	namespace := &corev1.Namespace{}
+	g.Expect(r.loadline.Client.Get(t.Context(), types.NamespacedName{Name: shop.Namespace}, namespace)).To(Succeed())
+	before := namespace.DeepCopy()
+	for key := range namespace.Annotations {
+		if strings.HasPrefix(key, v1alpha1.Group+"/") {
+			delete(namespace.Annotations, key)
+		}
+	}
+	g.Expect(r.loadline.Client.Patch(t.Context(), namespace, client.MergeFrom(before))).To(Succeed())
+}
+
+// stop ends the processes that stand in for the Deployments, which the page is about to scale to nothing.
+func (r *reader) stop(t *testing.T) {
+	t.Helper()
+	for _, part := range []string{install.Updater, install.Recommender, install.Webhook} {
+		if err := r.loadline.Stop(part); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// run runs a block as one script, in which every command has to succeed.
+func (r *reader) run(t *testing.T, b block) {
+	t.Helper()
+	if b.notRun != "" {
+		t.Logf("%s:%d is not run: %s", b.page, b.line, b.notRun)
+		return
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	commands := strings.NewReplacer("http://localhost:9090", r.cluster.PrometheusURL, "http://127.0.0.1:9090", r.cluster.PrometheusURL).Replace(b.commands)
+	shell := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", commands)
+	shell.Dir, shell.WaitDelay = r.folder, time.Second
+	shell.Env = append(os.Environ(), "KUBECONFIG="+r.cluster.Kubeconfig, "HOME="+r.folder,
+		"PATH="+filepath.Join(r.folder, "bin")+string(os.PathListSeparator)+os.Getenv("PATH"))
+	var stdout, stderr strings.Builder
+	shell.Stdout, shell.Stderr = &stdout, &stderr
+	switch err := shell.Run(); {
+	case err != nil:
+		t.Errorf("%s:%d: %v\n%s\n%s", b.page, b.line, err, b.commands, stdout.String()+stderr.String())
+	case b.language == languageConsole && stdout.String() != b.prints:
+		t.Errorf("%s:%d: the page says that this prints\n%s\nand it prints\n%s", b.page, b.line, b.prints, stdout.String())
+	}
+}
