@@ -272,24 +272,18 @@ func TestARoundEndsWhenTheAPIServerCannotAnswer(t *testing.T) {
 func TestARefusedResizeIsAskedForEverLessOftenAlsoAfterRestarts(t *testing.T) {
 	w := newWorld(t, shop(100, 500, 500)...)
 	w.annotate(map[string]string{v1alpha1.AnnotationUpdater: "in-place"})
-	var asked []time.Duration
+	var asked []int
 	w.resizeError = func(string) error {
-		asked = append(asked, w.clock.Now().Sub(start).Round(time.Minute))
+		asked = append(asked, int(w.clock.Now().Sub(start).Round(time.Minute).Minutes()))
 		return forbidden("exceeded quota: q, requested: requests.cpu=400m")
 	}
 	for range 10 { // 5 hours
 		w.rounds(30 * time.Minute)
 		w.restart()
 	}
-	minutes := func(m ...time.Duration) (all []time.Duration) {
-		for _, m := range m {
-			all = append(all, m*time.Minute)
-		}
-		return all
-	}
-	want := minutes(1, 6, 16, 36, 76, 136, 196, 256) // after 5, 10, 20, 40 and then every 60 minutes
+	want := []int{1, 6, 16, 36, 76, 136, 196, 256} // after 5, 10, 20, 40 and then every 60 minutes
 	if diff := cmp.Diff(want, asked); diff != "" {
-		t.Errorf("asked (-want +got):\n%s", diff)
+		t.Errorf("asked in minute (-want +got):\n%s", diff)
 	}
 	w.publish(600, nil)
 	w.round()

@@ -87,8 +87,8 @@ type admission struct {
 }
 
 // unsized tallies the workloads that have a pod which came from admission without sizes, although others came with some.
-func (c *controller) unsized(now time.Time, v view) breaker.Tally {
-	var tally breaker.Tally
+func (c *controller) unsized(now time.Time, v view) *breaker.Tally {
+	tally := &breaker.Tally{}
 	known := map[plan.Key]admission{}
 	for _, s := range v.subjects {
 		if !s.Mode.Admits() || !s.labelled || s.Revision == "" {
@@ -104,7 +104,7 @@ func (c *controller) unsized(now time.Time, v view) breaker.Tally {
 		if a.sized && slices.ContainsFunc(s.Pods, func(p plan.Pod) bool {
 			return p.Created.After(since) && now.Sub(p.Created) < c.rules.Window && cameUnsized(s.Values, p)
 		}) {
-			tally.Add(s.Namespace, s.Key.String(), true)
+			tally.Add(s.Namespace, s.String(), true)
 		}
 	}
 	c.admitted = known

@@ -40,7 +40,7 @@ func (t *Tally) Add(namespace, workload string, ours bool) {
 //	one namespace                                       at most half of the minimum, rounded up, unless Loadline works in one alone
 //
 // Example: of a minimum of 5 with 40 workloads in one of several namespaces, 3.
-func (t Tally) Count(minimum, namespaces int) int {
+func (t *Tally) Count(minimum, namespaces int) int {
 	most := math.MaxInt
 	if namespaces > 1 {
 		most = (minimum + 1) / 2
