@@ -54,6 +54,15 @@ func TestWhatAPodTells(t *testing.T) {
 				return p.Actual["app"].Requests.CPUMillis == 100 && p.Present["app"].Requests.CPUMillis == 500
 			},
 		},
+		"its node puts a resize off": {resizing(corev1.PodResizePending, corev1.PodReasonDeferred), resizeIs(plan.ResizeDeferred)},
+		"its node calls a resize infeasible": {
+			resizing(corev1.PodResizePending, corev1.PodReasonInfeasible), resizeIs(plan.ResizeInfeasible),
+		},
+		"its node carries a resize out":    {resizing(corev1.PodResizeInProgress, ""), resizeIs(plan.ResizeInProgress)},
+		"its node fails to resize it":      {resizing(corev1.PodResizeInProgress, corev1.PodReasonError), resizeIs(plan.ResizeError)},
+		"more memory would restart it":     {restartsFor(corev1.ResourceMemory), func(p plan.Pod) bool { return p.Fixed["app"] == plan.Fixed{Memory: true} }},
+		"more CPU would restart it":        {restartsFor(corev1.ResourceCPU), func(p plan.Pod) bool { return p.Fixed["app"] == plan.Fixed{CPU: true} }},
+		"nothing that it gets restarts it": {restartsFor(), func(p plan.Pod) bool { return len(p.Fixed) == 0 }},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -63,6 +72,28 @@ func TestWhatAPodTells(t *testing.T) {
 				t.Errorf("seen: %+v", p)
 			}
 		})
+	}
+}
+
+// resizing makes a node say this of a resize.
+func resizing(kind corev1.PodConditionType, reason string) func(*corev1.Pod) {
+	return func(p *corev1.Pod) {
+		p.Status.Conditions = append(p.Status.Conditions, corev1.PodCondition{Type: kind, Status: corev1.ConditionTrue, Reason: reason, Message: "because"})
+	}
+}
+
+func resizeIs(state plan.ResizeState) func(plan.Pod) bool {
+	return func(p plan.Pod) bool { return p.Resize.State == state && p.Resize.Message == "because" }
+}
+
+// restartsFor makes a pod's container restart when one of these resources changes.
+func restartsFor(resources ...corev1.ResourceName) func(*corev1.Pod) {
+	return func(p *corev1.Pod) {
+		policies := []corev1.ContainerResizePolicy{{ResourceName: corev1.ResourceEphemeralStorage, RestartPolicy: corev1.NotRequired}}
+		for _, name := range resources {
+			policies = append(policies, corev1.ContainerResizePolicy{ResourceName: name, RestartPolicy: corev1.RestartContainer})
+		}
+		p.Spec.Containers[0].ResizePolicy = policies
 	}
 }
 
