@@ -106,7 +106,7 @@ type dashboard struct {
 var metric = regexp.MustCompile(`\b(loadline|process|apiserver)_[a-z0-9_]+\b`)
 
 func TestTheDashboardAsksOnlyForWhatThereIs(t *testing.T) {
-	config := as[corev1.ConfigMap](t, rendered(t, variants["monitoring"]), "ConfigMap loadline-dashboards")
+	config := as[corev1.ConfigMap](t, rendered(t, variants["monitoring"]), "ConfigMap loadline-dashboard")
 	if config.Labels["grafana_dashboard"] != "1" || len(config.Data) != 1 {
 		t.Fatalf("labels %v, %d dashboards", config.Labels, len(config.Data))
 	}

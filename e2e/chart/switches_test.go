@@ -30,7 +30,7 @@ var variants = map[string]string{
 	"kinds that go":         "{crds: {keep: false}}",
 	"network policies":      "{networkPolicy: {enabled: true}}",
 	"all in one, confined":  "{allInOne: true, networkPolicy: {enabled: true}, ollama: {enabled: true}}",
-	"monitoring":            "{serviceMonitor: {enabled: true}, prometheusRule: {enabled: true}, dashboards: {enabled: true}}",
+	"monitoring":            "{serviceMonitor: {enabled: true}, prometheusRule: {enabled: true}, grafanaDashboard: {enabled: true}}",
 	"a priority class":      "{priorityClass: {create: true}}",
 	"a model":               "{ollama: {enabled: true, volume: {storageClassName: fast}, runtimeClassName: nvidia}}",
 	"many replicas":         "{recommender: {replicas: 2}, webhook: {replicas: 5}, updater: {replicas: 3}}",
