@@ -1,10 +1,13 @@
 package advice
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/loadline-dev/loadline/recommender/advice/schema"
 )
@@ -41,10 +44,15 @@ type Reply struct {
 }
 
 // AskTrail returns the prompt that asks a person's question about the trail of a recommendation. Where the trail does not fit the
-// budget its entries are shortened; an error says if even that does not help. The first 100 entries are shown.
+// budget its entries are shortened; an error says if even that does not help, or that the question is too long. The first 100
+// entries are shown.
 func AskTrail(question string, trail []string, b Budget) (Question, error) {
-	if Clean(question, maxQuestionRunes) == "" || len(trail) == 0 {
-		return Question{}, fmt.Errorf("there is nothing to ask: a question and a stored trail are needed")
+	clean := Clean(question, len(question))
+	switch n := utf8.RuneCountInString(clean); {
+	case n == 0 || len(trail) == 0:
+		return Question{}, errors.New("there is nothing to ask: a question and a stored trail are needed")
+	case n > maxQuestionRunes: // Half a question has another answer.
+		return Question{}, fmt.Errorf("the question has %d characters, at most %d are legal", n, maxQuestionRunes)
 	}
 	s, err := replySchema(trail)
 	if err != nil {
@@ -55,7 +63,7 @@ func AskTrail(question string, trail []string, b Budget) (Question, error) {
 		return Question{}, fmt.Errorf("write the schema: %w", err)
 	}
 	for most := maxEntryRunes; most >= minEntryRunes; most /= 2 {
-		user, err := askDocument(question, trail, most)
+		user, err := askDocument(clean, trail, most)
 		if err != nil {
 			return Question{}, err
 		}
@@ -74,7 +82,7 @@ func askDocument(question string, trail []string, most int) ([]byte, error) {
 	document := struct {
 		Question string  `json:"question"`
 		Trail    []entry `json:"trail"`
-	}{Question: Clean(question, maxQuestionRunes)}
+	}{Question: question}
 	for i, line := range shown(trail) {
 		document.Trail = append(document.Trail, entry{ID: entryID(i), Text: Clean(line, most)})
 	}
@@ -118,11 +126,8 @@ func ParseReply(data []byte, question string, trail []string) (Reply, error) {
 			r.Cites, source = append(r.Cites, i), append(source, line)
 		}
 	}
-	known := figures(strings.Join(source, "\n"))
-	for _, figure := range figures(text) {
-		if !slices.Contains(known, figure) {
-			return Reply{Why: fmt.Sprintf("the model's answer names the number %s, which no entry that it cites holds, so it is not given out", figure)}, nil
-		}
+	if invented := inventedFigure(text, strings.Join(source, "\n")); invented != "" {
+		return Reply{Why: fmt.Sprintf("the model's answer names the number %s, which no entry that it cites holds, so it is not given out", invented)}, nil
 	}
 	return r, nil
 }
@@ -131,16 +136,48 @@ func shown(trail []string) []string { return trail[:min(len(trail), maxEntries)]
 
 func entryID(index int) string { return fmt.Sprintf("L%d", index+1) }
 
-// figures returns the whole numbers that stand in a text in digits or Han numerals; 1.5 is 1 and 5.
-func figures(text string) []string {
-	var out []string
-	for _, t := range tokens(Clean(text, maxEntries*maxEntryRunes)) {
-		if t.isNumber() || t.figure != "" {
-			out = append(out, t.figure)
+// inventedFigure returns the first number of a text that its source does not hold, or "". A number whose parts all stand in the
+// source by themselves is none: 27.11. may be the 27th of November.
+func inventedFigure(text, source string) string {
+	known := figures(source)
+	unknown := func(figure string) bool { return !slices.Contains(known, figure) }
+	for _, figure := range figures(text) {
+		if !unknown(figure) {
+			continue
 		}
+		whole, rest, joined := strings.Cut(figure, ".")
+		if !joined || unknown(whole) || slices.ContainsFunc(strings.Split(rest, "."), func(part string) bool { return unknown(plain(part)) }) {
+			return figure
+		}
+	}
+	return ""
+}
+
+// figures returns the numbers that stand in a text in digits or Han numerals. Those that a point or a comma joins are one: 0.599
+// and 0,5990 are "0.599", and 599 is no part of it.
+func figures(text string) []string {
+	all := tokens(Clean(text, maxEntries*maxEntryRunes))
+	isFigure := func(i int) bool { return i < len(all) && all[i].figure != "" }
+	var out []string
+	for i := 0; i < len(all); i++ {
+		if !isFigure(i) {
+			continue
+		}
+		figure, parts := plain(all[i].figure), 1
+		for isFigure(i+2) && all[i+1].glued && all[i+2].glued && oneOf(". , ٫", all[i+1].text) {
+			i, parts = i+2, parts+1
+			figure += "." + all[i].figure
+		}
+		if parts == 2 {
+			figure = strings.TrimRight(strings.TrimRight(figure, "0"), ".")
+		}
+		out = append(out, figure)
 	}
 	return out
 }
+
+// plain is a number without leading zeros.
+func plain(digits string) string { return cmp.Or(strings.TrimLeft(digits, "0"), "0") }
 
 // Names reports whether a text names a number, in digits of any script, as a Han numeral, or as a number word that this package
 // knows.

@@ -1,6 +1,7 @@
 package advice_test
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -44,6 +45,9 @@ func TestAQuestionAboutATrailShowsItsEntriesAsData(t *testing.T) {
 	}
 	if _, err := advice.AskTrail(" ", story(), roomy); err == nil {
 		t.Error("no question was asked")
+	}
+	if _, err := advice.AskTrail(strings.Repeat("為", 401), story(), roomy); err == nil || !strings.Contains(err.Error(), "401 characters, at most 400") {
+		t.Errorf("a question that is too long is cut: %v", err)
 	}
 }
 
@@ -93,5 +97,32 @@ func TestAnAnswerAboutATrailCitesItOrIsNotGiven(t *testing.T) {
 	}
 	if _, err := advice.ParseReply([]byte(`{"cites":["L4"],"answerable":true,"answer":"x"}`), "why?", story()); err == nil {
 		t.Error("an entry that does not exist was cited")
+	}
+}
+
+func TestANumberIsHeldToHowItIsWrittenInTheTrail(t *testing.T) {
+	trail := []string{"app: p95 is 0.599 cores per pod, 0.05 more than on 2026-11-07; 2 pods, 1200 requests, 1.5 per core."}
+	for text, invented := range map[string]string{
+		"It needs 0.599 cores.":                           "",
+		"Es braucht 0,599 Kerne.":                         "",
+		"It needs ٠٫٥٩٩ cores, and 0.050 more.":           "",
+		"It has 2.0 pods since 07.11.2026, that is 7.11.": "",
+		"It needs 599 cores.":                             "599",
+		"It needs 5 more.":                                "5",
+		"It needs 0.5 more.":                              "0.5",
+		"It needs 5.1 per core.":                          "5.1",
+		"It needs 2.1200 cores.":                          "2.12",
+	} {
+		answer, err := json.Marshal(map[string]any{"cites": []string{"L1"}, "answerable": true, "answer": text})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := advice.ParseReply(answer, "why?", trail)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Answered != (invented == "") || !got.Answered && !strings.Contains(got.Why, "names the number "+invented+",") {
+			t.Errorf("%q: answered %t, %q, want the invented number to be %q", text, got.Answered, got.Why, invented)
+		}
 	}
 }

@@ -12,7 +12,7 @@ type token struct {
 	text string
 	// number and digits are set for numbers: the value, and of how many digits it was written.
 	number, digits int
-	// figure is a number in ASCII digits, without leading zeros, also where it is too long to be one.
+	// figure is a number in ASCII digits, as they are written, also where it is too long to be one.
 	figure string
 	// glued tells that no white space stands before it.
 	glued bool
@@ -75,7 +75,7 @@ func numberToken(digits []rune) token {
 		figure.WriteByte(byte('0' + digit(r)))
 		number = 10*number + digit(r) // Not used where it overflows.
 	}
-	t := token{figure: strings.TrimLeft(figure.String(), "0")}
+	t := token{figure: figure.String()}
 	if len(digits) > maxDigits {
 		t.text = "#"
 		return t
