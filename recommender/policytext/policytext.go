@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -72,11 +73,14 @@ type Bound struct {
 	Stated bool
 }
 
-// Question returns the prompt that asks for a policy. An error says what room is missing.
+// Question returns the prompt that asks for a policy. An error says what room is missing, or that the wish is empty or too long.
 func Question(wish string, b advice.Budget) (advice.Question, error) {
-	clean := advice.Clean(wish, maxWishRunes)
-	if clean == "" {
+	clean := advice.Clean(wish, len(wish))
+	switch n := utf8.RuneCountInString(clean); {
+	case n == 0:
 		return advice.Question{}, errors.New("the wish is empty")
+	case n > maxWishRunes: // What is cut off would be missing in the draft, and nobody would be told.
+		return advice.Question{}, fmt.Errorf("the wish has %d characters, at most %d are legal", n, maxWishRunes)
 	}
 	s, err := answerSchema()
 	if err != nil {

@@ -108,6 +108,10 @@ func TestAQuestionListsEverySettingOnceAndTheWishAsData(t *testing.T) {
 			t.Errorf("wish %q was asked", text)
 		}
 	}
+	long := strings.Repeat("never fewer than 3 pods, ", 90)
+	if _, err := policytext.Question(long, advice.Budget{ContextTokens: 8192}); err == nil || !strings.Contains(err.Error(), "at most 2000 are legal") {
+		t.Errorf("a wish that is too long is cut, and nobody told of the rest: %v", err)
+	}
 	if _, err := policytext.Question(wish, advice.Budget{ContextTokens: 2048}); err == nil {
 		t.Error("a context that is too small was enough")
 	}
