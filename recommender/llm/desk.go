@@ -106,7 +106,7 @@ func (d *Desk) fresh(hash string, e advice.Evidence, stored advice.Advice) *entr
 	switch {
 	case stored.Source == advice.SourceModel && stored.Model == d.options.Adviser.Model() && advice.SameEvidence(stored.InputHash, hash):
 		return &entry{hash: stored.InputHash, advice: &stored}
-	case !worthAsking(e):
+	case !advice.WorthAsking(e):
 		return &entry{hash: hash, failed: nothingToAsk().Error()}
 	}
 	return &entry{hash: hash}
@@ -122,12 +122,6 @@ func (d *Desk) enqueue(key string, known *entry) {
 	case d.wake <- struct{}{}:
 	default: // It is awake already.
 	}
-}
-
-// worthAsking tells whether there would be a question, however large the context.
-func worthAsking(e advice.Evidence) bool {
-	questions, err := advice.Questions(e, advice.Budget{ContextTokens: 1 << 20, AnswerTokens: 1 << 12})
-	return err != nil || len(questions) > 0
 }
 
 // Forget drops what is known for a key whose workload is gone.
