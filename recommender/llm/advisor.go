@@ -93,7 +93,7 @@ type Advisor struct {
 	pace    pace
 
 	mu            sync.Mutex
-	bytesPerToken float64 // The fewest seen so far; 0 before the first answer.
+	bytesPerToken float64 // See learn; 0 before the first answer.
 }
 
 // NewAdvisor returns an advisor that asks by way of the client.
@@ -242,8 +242,12 @@ func (a *Advisor) estimate() float64 {
 	return a.bytesPerToken
 }
 
-// learn corrects the estimate by what the server counted, and only to the careful side: a server that counts without what
-// it had in its cache counts too little.
+// recovery is the part of the way back to the usual estimate that one answer goes.
+const recovery = 1. / 8
+
+// learn corrects the estimate by what the server counted: at once to the careful side, and slowly back, up to the usual. So one
+// workload whose text takes many tokens does not make the questions of all others small for good. A server that leaves out what
+// it had in its cache counts too little; what then gets too long is refused, and asked in parts.
 func (a *Advisor) learn(q advice.Question, answer Answer) {
 	if answer.PromptTokens <= 0 {
 		return
@@ -254,5 +258,9 @@ func (a *Advisor) learn(q advice.Question, answer Answer) {
 	if a.bytesPerToken == 0 {
 		a.bytesPerToken = usualBytesPerToken
 	}
-	a.bytesPerToken = min(a.bytesPerToken, seen)
+	if seen < a.bytesPerToken {
+		a.bytesPerToken = seen
+		return
+	}
+	a.bytesPerToken += recovery * (min(seen, usualBytesPerToken) - a.bytesPerToken)
 }

@@ -355,6 +355,26 @@ func TestQuestionsGetSmallerWhereTheServerCountsMoreTokens(t *testing.T) {
 	}
 }
 
+func TestOneDenseTextDoesNotMakeTheQuestionsOfOthersSmallForGood(t *testing.T) {
+	dense := raw(200, fmt.Sprintf(`{"message": {"content": %q}, "done": true, "done_reason": "stop", "prompt_eval_count": 3900}`, nothing))
+	b := advisor(t, llm.Options{AnswerTokens: 910, QuestionsPerHour: 1000}, dense, says(llm.Ollama, nothing))
+	questions := func() int {
+		t.Helper()
+		before := len(b.server.asked())
+		if _, err := b.Advise(t.Context(), long()); err != nil {
+			t.Fatal(err)
+		}
+		return len(b.server.asked()) - before
+	}
+	first, second := questions(), questions()
+	for range 10 {
+		questions()
+	}
+	if last := questions(); second <= first || last != first {
+		t.Errorf("%d questions at first, %d after a dense text, %d ten answers later; want as many as at first", first, second, last)
+	}
+}
+
 func TestNothingIsAskedAboutWhatRulesCanRead(t *testing.T) {
 	e := evidence()
 	e.Annotations = []advice.Annotation{{ID: "A1", Key: "namespace loadline.dev/event.sale", Text: "…", Event: &advice.TypedEvent{
