@@ -23,7 +23,7 @@ GENERATED := api/v1alpha1/zz_generated.deepcopy.go api/v1alpha1/applyconfigurati
 
 # Variables, in the order of `make help`, which prints the comment above each.
 
-## RUN             e2e, test-full: only the scenarios whose name matches this regular expression
+## RUN             e2e, test-full, test-model: only the scenarios whose name matches this regular expression
 RUN ?=
 
 ## DATA            test, e2e: a folder with recorded usage, which takes the place of generated history; bench: what to measure
@@ -133,10 +133,19 @@ e2e: ## Run the scenarios alone: real API server, scheduler and Prometheus, simu
 .PHONY: test-full
 test-full: ## Run the scenarios behind the build tag full, such as those with a real model server or a real node
 	@cd e2e && $(phase) "control plane, Prometheus, Ollama and a real node" go run ./cmd/binaries -full
-	@cd e2e && packages=$$(grep -rlE --include='*_test.go' '^//go:build .*\bfull\b' . | xargs -n 1 dirname | sort -u) && \
-	$(compile) "the full scenarios" -tags full -test $$packages && \
-	$(phase) "full scenarios" $(tool) gotestsum --format standard-verbose -- \
-		-tags full -p 1 -count=1 -shuffle=on -timeout=60m $(if $(RUN),-run '$(RUN)') $$packages
+	@packages=$$(cd e2e && grep -rlE --include='*_test.go' '^//go:build .*\bfull\b' . | xargs -n 1 dirname | sort -u) && \
+	$(MAKE) full-scenarios PACKAGES="$$(echo $$packages)"
+
+.PHONY: test-model
+test-model: ## Run those of them alone that ask a real model server: Ollama with a tiny random model
+	@cd e2e && $(phase) "control plane, Prometheus and Ollama" go run ./cmd/binaries -model
+	@$(MAKE) full-scenarios PACKAGES=./llama
+
+.PHONY: full-scenarios
+full-scenarios:
+	@cd e2e && $(compile) "the full scenarios" -tags full -test $(PACKAGES)
+	@cd e2e && $(phase) "full scenarios" $(tool) gotestsum --format standard-verbose -- \
+		-tags full -p 1 -count=1 -shuffle=on -timeout=60m $(if $(RUN),-run '$(RUN)') $(PACKAGES)
 
 .PHONY: fuzz
 fuzz: ## Look for inputs that break a parser, FUZZTIME for each fuzz test

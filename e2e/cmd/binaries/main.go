@@ -1,8 +1,8 @@
 // Command binaries fills the cache with every program that the harness runs, so
 // that later runs start at once, and prints the folder of the control plane's, as
-// KUBEBUILDER_ASSETS wants it. With -full it also builds the model server and, where
-// one can run, the real node, which only the scenarios behind the build tag full
-// need.
+// KUBEBUILDER_ASSETS wants it. With -model it also builds the model server, and
+// with -full that and, where one can run, the real node: only the scenarios behind
+// the build tag full need them.
 package main
 
 import (
@@ -21,10 +21,11 @@ import (
 )
 
 func main() {
+	model := flag.Bool("model", false, "also build the model server")
 	full := flag.Bool("full", false, "also build what the scenarios behind the build tag full need")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, *full)
+	err := run(ctx, *model || *full, *full)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -32,15 +33,15 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, full bool) error {
+func run(ctx context.Context, model, node bool) error {
 	opts := binaries.Options{Progress: os.Stderr}
 	var ollama error
 	var beside sync.WaitGroup
-	if full {
+	if model {
 		beside.Go(func() { _, ollama = binaries.Ollama(ctx, opts) })
 	}
 	controlPlane, err := harness(ctx, opts)
-	if err == nil && full && runtime.GOOS == "linux" && os.Geteuid() == 0 {
+	if err == nil && node && runtime.GOOS == "linux" && os.Geteuid() == 0 {
 		_, err = binaries.RealNode(ctx, opts)
 	}
 	beside.Wait()
