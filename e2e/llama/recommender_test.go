@@ -13,11 +13,13 @@ import (
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	kube "sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/config"
 	"github.com/loadline-dev/loadline/e2e/harness"
 	"github.com/loadline-dev/loadline/e2e/install"
+	"github.com/loadline-dev/loadline/e2e/llama"
 	"github.com/loadline-dev/loadline/e2e/shop"
 	"github.com/loadline-dev/loadline/recommender/advice"
 )
@@ -57,16 +59,13 @@ func TestARandomModelBehindTheRecommenderLeavesEveryNumberInItsBounds(t *testing
 	}}})).To(Succeed())
 	g.Expect(installed.Client.Create(t.Context(), workload.Object(begin))).To(Succeed())
 
-	rec := &v1alpha1.Recommendation{}
-	g.Eventually(func(g Gomega) {
-		g.Expect(installed.Client.Get(t.Context(), types.NamespacedName{Namespace: "shop", Name: "deployment-checkout"}, rec)).To(Succeed())
-		g.Expect(rec.Status.Candidate).NotTo(BeNil())
-		advised := apimeta.FindStatusCondition(rec.Status.Conditions, v1alpha1.ConditionAdvised)
-		g.Expect(advised).NotTo(BeNil())
-		byModel := advised.Reason == v1alpha1.ReasonModel && rec.Status.Advice.Source == advice.SourceModel && rec.Status.Advice.Digest != ""
+	advised := func(rec *v1alpha1.Recommendation) bool {
+		condition := apimeta.FindStatusCondition(rec.Status.Conditions, v1alpha1.ConditionAdvised)
+		byModel := condition != nil && condition.Reason == v1alpha1.ReasonModel && rec.Status.Advice.Source == advice.SourceModel && rec.Status.Advice.Digest != ""
 		byRules := rec.Status.Advice.Source == advice.SourceRules && strings.HasPrefix(rec.Status.Advice.Reason, "model: ")
-		g.Expect(byModel || byRules).To(BeTrue(), "%s: %+v", advised.Message, rec.Status.Advice)
-	}).WithTimeout(4 * time.Minute).WithPolling(time.Second).Should(Succeed())
+		return byModel || byRules
+	}
+	rec := become(t, installed.Client, advised)
 	t.Logf("advice by %s (%s), %d adjustments", rec.Status.Advice.Source, rec.Status.Advice.Reason, len(rec.Status.Advice.Adjustments))
 
 	if questions, err := server.Questions(); err != nil || questions == 0 {
@@ -82,4 +81,48 @@ func TestARandomModelBehindTheRecommenderLeavesEveryNumberInItsBounds(t *testing
 			t.Errorf("accepted: %+v", a)
 		}
 	}
+	rulesTakeThePlaceOfAServerThatIsGone(t, installed.Client, server)
+}
+
+// rulesTakeThePlaceOfAServerThatIsGone announces something that only a model can read, once while the server is gone and once
+// when it is back.
+func rulesTakeThePlaceOfAServerThatIsGone(t *testing.T, c kube.Client, server *llama.Server) {
+	t.Helper()
+	g := NewWithT(t)
+	announce := func(text string) {
+		namespace := &corev1.Namespace{}
+		g.Expect(c.Get(t.Context(), types.NamespacedName{Name: "shop"}, namespace)).To(Succeed())
+		namespace.Annotations[v1alpha1.AnnotationContext] = text
+		g.Expect(c.Update(t.Context(), namespace)).To(Succeed())
+	}
+	unreachable := func(rec *v1alpha1.Recommendation) bool {
+		return rec.Status.Advice.Source == advice.SourceRules && strings.HasPrefix(rec.Status.Advice.Reason, "model: unreachable")
+	}
+	server.Kill()
+	announce("We hope for many visitors soon.")
+	rec := become(t, c, unreachable)
+	g.Expect(rec.Status.Candidate.Containers).NotTo(BeEmpty(), "the sizes are there without a model")
+	for _, a := range rec.Status.Advice.Adjustments {
+		g.Expect(a.Source).To(Equal(advice.SourceRules), "%+v", a)
+	}
+	before, err := server.Questions()
+	g.Expect(err).NotTo(HaveOccurred())
+
+	g.Expect(server.Restart(t.Context())).To(Succeed())
+	announce("We hope for even more visitors soon.")
+	g.Eventually(server.Questions).WithTimeout(time.Minute).Should(BeNumerically(">", before))
+	become(t, c, func(rec *v1alpha1.Recommendation) bool { return !unreachable(rec) })
+}
+
+// become waits until the recommendation has sizes and is as it should be.
+func become(t *testing.T, c kube.Client, as func(*v1alpha1.Recommendation) bool) *v1alpha1.Recommendation {
+	t.Helper()
+	rec := &v1alpha1.Recommendation{}
+	NewWithT(t).Eventually(func(g Gomega) {
+		g.Expect(c.Get(t.Context(), types.NamespacedName{Namespace: "shop", Name: "deployment-checkout"}, rec)).To(Succeed())
+		g.Expect(rec.Status.Candidate).NotTo(BeNil())
+		g.Expect(rec.Status.Advice).NotTo(BeNil())
+		g.Expect(as(rec)).To(BeTrue(), "%+v", rec.Status.Advice)
+	}).WithTimeout(4 * time.Minute).WithPolling(time.Second).Should(Succeed())
+	return rec
 }
