@@ -60,6 +60,9 @@ func TestWhatAModelReadsRaisesTheSizesWhileItIsAboutThisEvidence(t *testing.T) {
 	if c.Reason != v1alpha1.ReasonModel || !strings.Contains(c.Message, "llama3.1:8b") {
 		t.Errorf("Advised is %s: %s", c.Reason, c.Message)
 	}
+	if diff := cmp.Diff([]v1alpha1.EvidenceStatus{{ID: "A1", Text: "loadline.dev/context: " + sale}}, advised.rec.Status.Advice.Evidence); diff != "" {
+		t.Errorf("what the model's words rest on (-want +got):\n%s", diff)
+	}
 	// A quarter of an hour before the sale begins, the policy's lead time has come.
 	plain.after(11*time.Hour + 45*time.Minute).look()
 	advised.after(11*time.Hour + 45*time.Minute).look()
@@ -389,6 +392,11 @@ func (l *life) mustBeWithinPolicy(t *rapid.T) {
 	for _, a := range l.decision.Advice.Accepted {
 		if len(a.Evidence) == 0 || a.Evidence[0] == "Z9" || a.Percent > *l.in.Policy.MaxDemandPercent {
 			t.Fatalf("accepted: %+v", a)
+		}
+		for _, id := range a.Evidence {
+			if !slices.ContainsFunc(l.decision.Evidence, func(c advice.Cited) bool { return c.ID == id && c.Text != "" }) {
+				t.Fatalf("%s, on which %+v rests, is not recorded", id, a)
+			}
 		}
 	}
 }

@@ -55,6 +55,7 @@ func Decide(now time.Time, in Input, mem Memory) (Decision, Memory) {
 	verdict := p.withinQuotas(bounded)
 
 	decision := Decision{Proposal: proposal, Guard: verdict.Decision, Advice: refined, Rules: rules, Forecasts: p.forecasts, YieldsTo: p.yields}
+	decision.Evidence = advice.Citations(refined, evidence)
 	decision.Trail = trail(now, in, decision)
 	decision.Findings = findings(now, in, mem, decision)
 	memory := p.remember(verdict.Decision)

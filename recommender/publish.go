@@ -20,7 +20,7 @@ const (
 	// mustRead is how many findings, and how many adjustments, are worth more than the first sentences of the trail.
 	mustRead = 4
 	// Bounds of the API, see v1alpha1.RecommendationStatus.
-	maxTrail, maxSentence, maxFindings, maxAdjustments = 64, 300, 16, 16
+	maxTrail, maxSentence, maxFindings, maxAdjustments, maxCited = 64, 300, 16, 16, 16
 	// maxImage keeps long image names from filling the status; the API would allow 512.
 	maxImage = 96
 )
@@ -90,7 +90,7 @@ func (p Publication) observedTime() *metav1.Time {
 	return &metav1.Time{Time: p.Now}
 }
 
-// bound makes the status fit. The models' shares go first, then forecasts, lesser findings and adjustments, then first
+// bound makes the status fit. The models' shares go first, then forecasts, lesser findings and adjustments, the words of the evidence, then first
 // sentences of the trail, what is left of findings and adjustments, and last what was good before: a rollback then gives back what the
 // template asks for. What is needed to decide and to apply always stays.
 func bound(status v1alpha1.RecommendationStatus) v1alpha1.RecommendationStatus {
@@ -101,6 +101,8 @@ func bound(status v1alpha1.RecommendationStatus) v1alpha1.RecommendationStatus {
 		case len(status.Forecast) > 0:
 			status.Forecast = status.Forecast[:len(status.Forecast)/2]
 		case dropLesser(&status, mustRead):
+		case status.Advice != nil && len(status.Advice.Evidence) > 0:
+			status.Advice = withoutEvidence(*status.Advice)
 		case len(status.Trail) > 1:
 			status.Trail = shortenTrail(status.Trail, len(status.Trail)*3/4)
 		case dropLesser(&status, 0):
@@ -120,6 +122,11 @@ func dropWeights(forecasts []v1alpha1.ForecastStatus) (dropped bool) {
 		forecasts[i].Weights = nil
 	}
 	return dropped
+}
+
+func withoutEvidence(a v1alpha1.AdviceStatus) *v1alpha1.AdviceStatus {
+	a.Evidence = nil
+	return &a
 }
 
 // dropLesser drops the least of the findings, then half of the adjustments, down to the given number of each. It returns

@@ -141,6 +141,9 @@ func adviceStatus(d Decision) *v1alpha1.AdviceStatus {
 		}
 		status.Adjustments = append(status.Adjustments, one)
 	}
+	for _, cited := range d.Evidence[:min(len(d.Evidence), maxCited)] {
+		status.Evidence = append(status.Evidence, v1alpha1.EvidenceStatus{ID: shorten(cited.ID, 64), Text: shorten(cited.Text, 256)})
+	}
 	return keepAdjustments(status, maxAdjustments)
 }
 

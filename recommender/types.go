@@ -207,6 +207,8 @@ type Decision struct {
 	Proposal sizing.Proposal
 	Guard    guard.Decision
 	Advice   advice.Advice
+	// Evidence that Advice cites.
+	Evidence []advice.Cited
 	// Rules is the part of Advice that needs no model.
 	Rules advice.Advice
 	// Forecasts of each container's CPU, in the order of Input.Containers.

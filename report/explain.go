@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -29,7 +30,7 @@ func Explain(w io.Writer, rec *v1alpha1.Recommendation) error {
 	section(&b, "Killed for lack of memory", floorLines(s.OOMFloor))
 	section(&b, "Why, step by step", numbered(s.Trail))
 	section(&b, "Forecast", forecasts(s.Forecast))
-	section(&b, "Events and business context", append(adviser(s.Advice), adjustments(s.Advice)...))
+	section(&b, "Events and business context", slices.Concat(adviser(s.Advice), adjustments(s.Advice), evidence(s.Advice)))
 	section(&b, "Look at", findingLines(s.Findings))
 	section(&b, "Taken back", rollbackLines(s.Rollback))
 	section(&b, "What happened to pods", outcomes(s.Outcomes))
@@ -192,6 +193,7 @@ func adviser(a *v1alpha1.AdviceStatus) []string {
 	}
 }
 
+// adjustments tells what was proposed, why, and what became of it.
 func adjustments(a *v1alpha1.AdviceStatus) []string {
 	if a == nil {
 		return nil
@@ -202,7 +204,38 @@ func adjustments(a *v1alpha1.AdviceStatus) []string {
 		if !adjustment.Accepted {
 			verdict = "refused"
 		}
-		lines = append(lines, fmt.Sprintf("%s (%s, by %s, from %s)", adjustment.Reason, verdict, cmp.Or(adjustment.Source, a.Source), strings.Join(adjustment.Evidence, ", ")))
+		lines = append(lines, fmt.Sprintf("%s: %s (%s, by %s, from %s)", proposal(adjustment), adjustment.Reason, verdict,
+			cmp.Or(adjustment.Source, a.Source), strings.Join(adjustment.Evidence, ", ")))
+	}
+	if a.Omitted > 0 {
+		lines = append(lines, fmt.Sprintf("%d more found no room", a.Omitted))
+	}
+	return lines
+}
+
+// proposal says what an adjustment is, such as "demand of 300 % from … to …".
+func proposal(a v1alpha1.AdjustmentStatus) string {
+	text := a.Kind
+	if a.Percent != nil {
+		text += fmt.Sprintf(" of %d %%", *a.Percent)
+	}
+	if len(a.Resources) > 0 {
+		text += " of " + strings.Join(a.Resources, ", ")
+	}
+	if a.From != nil && a.Until != nil {
+		text += fmt.Sprintf(" from %s to %s", stamp(a.From.Time), stamp(a.Until.Time))
+	}
+	return text
+}
+
+// evidence says what the ids in adjustments and findings stand for.
+func evidence(a *v1alpha1.AdviceStatus) []string {
+	if a == nil {
+		return nil
+	}
+	var lines []string
+	for _, e := range a.Evidence {
+		lines = append(lines, e.ID+" is "+e.Text)
 	}
 	return lines
 }

@@ -94,10 +94,27 @@ type AdviceStatus struct {
 	// +kubebuilder:validation:MaxItems=16
 	Adjustments []AdjustmentStatus `json:"adjustments,omitempty"`
 
+	// evidence that adjustments and findings name, in words.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	Evidence []EvidenceStatus `json:"evidence,omitempty"`
+
 	// omitted is how many adjustments found no room in adjustments.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	Omitted int32 `json:"omitted,omitempty"`
+}
+
+// EvidenceStatus is one piece of evidence: what somebody wrote, or what was seen.
+type EvidenceStatus struct {
+	// id by which adjustments and findings name it, such as A1.
+	// +kubebuilder:validation:MaxLength=64
+	ID string `json:"id"`
+
+	// text says what it is. Others may have written it.
+	// +kubebuilder:validation:MaxLength=256
+	Text string `json:"text"`
 }
 
 // AdjustmentStatus is one proposed adjustment and what became of it.

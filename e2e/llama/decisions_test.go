@@ -119,6 +119,12 @@ func (w workload) mustBeSafe(t *testing.T, e advice.Evidence, d recommender.Deci
 		if a.Accepted && (len(a.Evidence) == 0 || a.Reason == "" || a.Source == "") {
 			t.Errorf("%s: accepted without a recorded reason: %+v", e.Workload, a)
 		}
+		for _, id := range a.Evidence {
+			recorded := slices.ContainsFunc(status.Advice.Evidence, func(e v1alpha1.EvidenceStatus) bool { return e.ID == id && e.Text != "" })
+			if a.Accepted && !recorded {
+				t.Errorf("%s: %s, which %+v rests on, is not recorded", e.Workload, id, a)
+			}
+		}
 	}
 	if recorded := len(status.Advice.Adjustments) + int(status.Advice.Omitted); recorded < len(d.Advice.Accepted) {
 		t.Errorf("%s: %d adjustments count and %d are recorded", e.Workload, len(d.Advice.Accepted), recorded)

@@ -44,6 +44,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.DisplayApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("DisruptionPolicy"):
 		return &apiv1alpha1.DisruptionPolicyApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("EvidenceStatus"):
+		return &apiv1alpha1.EvidenceStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Finding"):
 		return &apiv1alpha1.FindingApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ForecastStatus"):

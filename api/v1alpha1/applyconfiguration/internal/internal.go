@@ -74,6 +74,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: digest
       type:
         scalar: string
+    - name: evidence
+      type:
+        list:
+          elementType:
+            namedType: com.github.loadline-dev.loadline.api.v1alpha1.EvidenceStatus
+          elementRelationship: atomic
     - name: inputHash
       type:
         scalar: string
@@ -298,6 +304,15 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: com.github.loadline-dev.loadline.api.v1alpha1.Window
           elementRelationship: atomic
+- name: com.github.loadline-dev.loadline.api.v1alpha1.EvidenceStatus
+  map:
+    fields:
+    - name: id
+      type:
+        scalar: string
+    - name: text
+      type:
+        scalar: string
 - name: com.github.loadline-dev.loadline.api.v1alpha1.Finding
   map:
     fields:

@@ -21,6 +21,8 @@ type AdviceStatusApplyConfiguration struct {
 	Summary *string `json:"summary,omitempty"`
 	// adjustments that were proposed, accepted or not.
 	Adjustments []AdjustmentStatusApplyConfiguration `json:"adjustments,omitempty"`
+	// evidence that adjustments and findings name, in words.
+	Evidence []EvidenceStatusApplyConfiguration `json:"evidence,omitempty"`
 	// omitted is how many adjustments found no room in adjustments.
 	Omitted *int32 `json:"omitted,omitempty"`
 }
@@ -88,6 +90,19 @@ func (b *AdviceStatusApplyConfiguration) WithAdjustments(values ...*AdjustmentSt
 			panic("nil value passed to WithAdjustments")
 		}
 		b.Adjustments = append(b.Adjustments, *values[i])
+	}
+	return b
+}
+
+// WithEvidence adds the given value to the Evidence field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Evidence field.
+func (b *AdviceStatusApplyConfiguration) WithEvidence(values ...*EvidenceStatusApplyConfiguration) *AdviceStatusApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithEvidence")
+		}
+		b.Evidence = append(b.Evidence, *values[i])
 	}
 	return b
 }
