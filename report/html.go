@@ -29,6 +29,7 @@ type page struct {
 	Rest    string
 	Nodes   []string
 	Trend   []string
+	Advised []string
 	Columns []string
 	Rows    []pageRow
 	Prices  string
@@ -56,6 +57,7 @@ func newPage(r Report) page {
 		Style: template.CSS(svg.Style() + pageStyle), // Both are ours and hold nothing of the input.
 		Read:  stamp(r.GeneratedTime.Time), Tiles: tiles(r), Nodes: nodeWords(r.Nodes, r.Prices), Trend: trendWords(r.Trend, r.Prices),
 		Columns: []string{"Workload", "Mode", "CPU of a pod", "Memory of a pod", "Pods", "Saves"}, Prices: priceWords(r.Prices),
+		Advised: advised(r.Rows),
 	}
 	for _, halt := range r.Halts {
 		p.Halts = append(p.Halts, oneLine(halt))

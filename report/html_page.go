@@ -57,6 +57,16 @@ const (
 {{- end}}
 </section>
 {{- end}}
+{{- if .Advised}}
+<section class="panel" aria-labelledby="advised">
+<h2 id="advised">Events and business context</h2>
+<ul class="looks">
+{{- range .Advised}}
+<li>{{.}}</li>
+{{- end}}
+</ul>
+</section>
+{{- end}}
 {{- if .Nodes}}
 <section class="panel" aria-labelledby="nodes">
 <h2 id="nodes">Nodes</h2>

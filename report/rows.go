@@ -38,6 +38,8 @@ type Row struct {
 	Waiting  string             `json:"waitingRevision,omitempty"`
 	Why      string             `json:"why,omitempty"`
 	Findings []v1alpha1.Finding `json:"findings,omitempty"`
+	// Advice is what events and business context changed, or were refused to change, with the reasons.
+	Advice *v1alpha1.AdviceStatus `json:"advice,omitempty"`
 }
 
 func rowOf(rec *v1alpha1.Recommendation) Row {
@@ -46,6 +48,7 @@ func rowOf(rec *v1alpha1.Recommendation) Row {
 		Namespace: rec.Namespace, Kind: rec.Spec.TargetRef.Kind, Name: rec.Spec.TargetRef.Name, Mode: s.Mode,
 		Ready:    apimeta.IsStatusConditionTrue(s.Conditions, v1alpha1.ConditionReady),
 		Revision: s.Revision, Why: s.Display.Why, Findings: s.Findings, Savings: s.Savings, Waiting: waiting(s),
+		Advice: s.Advice,
 	}
 	if s.Current != nil {
 		row.ReplicasNow = s.Current.Replicas

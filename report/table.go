@@ -59,6 +59,9 @@ func footer(w io.Writer, r Report) error {
 			fmt.Fprintf(&b, "  -%-2d  %s\n", loss.Points, lossWords(loss))
 		}
 	}
+	if lines := advised(r.Rows); len(lines) > 0 {
+		fmt.Fprintf(&b, "\nEvents and business context:\n  %s\n", strings.Join(lines, "\n  "))
+	}
 	top, rest := topRisks(r)
 	header := "\nLook at:\n"
 	for _, risk := range top {

@@ -90,6 +90,12 @@ func Markdown(w io.Writer, r Report) error {
 		fmt.Fprintf(&b, "\n### Health: %d of 100\n", r.Health.Score)
 		markdownTable(&b, []string{"points", "because"}, losses(r.Health))
 	}
+	if lines := advised(r.Rows); len(lines) > 0 {
+		b.WriteString("\n### Events and business context\n\n")
+		for _, line := range lines {
+			fmt.Fprintf(&b, "- %s\n", markdown(line))
+		}
+	}
 	top, rest := topRisks(r)
 	if len(top) > 0 {
 		b.WriteString("\n### Look at\n")

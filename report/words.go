@@ -13,6 +13,9 @@ import (
 // shownRisks is how many risks are shown to a person. All are in the JSON document.
 const shownRisks = 20
 
+// shownAdvice is the same for lines on events and business context.
+const shownAdvice = 20
+
 // summary says in sentences what all recommendations together come to.
 func summary(r Report) []string {
 	t := r.Totals
@@ -116,6 +119,20 @@ func topRisks(r Report) (top []Risk, rest string) {
 		return r.Risks, ""
 	}
 	return r.Risks[:shownRisks], fmt.Sprintf("There are %d more; --output json lists all.", len(r.Risks)-shownRisks)
+}
+
+// advised tells what events and business context changed, or were refused to change, of the first workloads.
+func advised(rows []Row) []string {
+	var lines []string
+	for _, row := range rows {
+		for _, line := range adjustments(row.Advice) {
+			lines = append(lines, oneLine(row.name()+": "+line))
+		}
+	}
+	if more := len(lines) - shownAdvice; more > 0 {
+		lines = append(lines[:shownAdvice], fmt.Sprintf("There are %d more; --output json lists all.", more))
+	}
+	return lines
 }
 
 // saves renders the savings of a row, with their worth where there are prices.
