@@ -49,8 +49,11 @@ override BENCH_OUT := $(abspath $(BENCH_OUT))
 ## FUZZTIME        fuzz: how long each fuzz test looks for a failing input (default: 30s)
 FUZZTIME ?= 30s
 
-## IMAGE           image: the name of the container image (default: loadline:dev)
+## IMAGE           image, image-tar: the name of the container image (default: loadline:dev)
 IMAGE ?= loadline:dev
+
+## ARCH            image-tar: the architecture to build for, such as arm64 (default: this machine's)
+ARCH ?=
 
 ## LOADLINE_CACHE  demo, test, e2e: where built control planes are kept (default: ~/.cache/loadline)
 LOADLINE_CACHE ?=
@@ -190,4 +193,10 @@ build: ## Build bin/loadline
 .PHONY: image
 image: ## Build the container image with docker or podman
 	@engine=$$(command -v docker || command -v podman) || { echo "make image needs docker or podman" >&2; exit 1; }; \
-	"$$engine" build --tag $(IMAGE) .
+	"$$engine" build --tag $(IMAGE) \
+		--build-arg VERSION="$$(git describe --tags --always --dirty)" --build-arg COMMIT="$$(git rev-parse HEAD)" .
+
+.PHONY: image-tar
+image-tar: ## Build the container image without docker, as dist/loadline.tar, for linux/ARCH
+	@cd e2e && go build -o ../bin/image ./cmd/image
+	@$(phase) "the image" bin/image -root . -name $(IMAGE) $(if $(ARCH),-arch $(ARCH)) -out dist/loadline.tar

@@ -1,21 +1,21 @@
+//go:build linux
+
 package realnode
 
 import (
-	"archive/tar"
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"time"
+
+	"github.com/loadline-dev/loadline/e2e/image"
 )
 
-// Image is what every container of a real node runs, see appetite. No registry has it.
+// Image is what every workload of a real node runs, see the folder appetite. No registry has it.
 const Image = "localhost/loadline/appetite:1"
 
 // build compiles a program of this package's folder without C, so that it needs nothing else of an image.
@@ -30,68 +30,30 @@ func build(ctx context.Context, name, dir string) (string, error) {
 	return program, nil
 }
 
-// writeImage writes an image with one program, which is its entry point, in the format of `docker save`.
-func writeImage(path, program string) error {
+// appetite is the image with the program that every workload runs.
+func appetite(ctx context.Context, dir string) (image.Image, error) {
+	program, err := build(ctx, "appetite", dir)
+	if err != nil {
+		return image.Image{}, err
+	}
 	content, err := os.ReadFile(program)
 	if err != nil {
-		return fmt.Errorf("read the program of the image: %w", err)
+		return image.Image{}, fmt.Errorf("read the program of the image: %w", err)
 	}
-	name := filepath.Base(program)
-	var layer bytes.Buffer
-	if err := writeTar(&layer, []file{{name, 0o755, content}}); err != nil {
-		return err
-	}
-	config, err := json.Marshal(map[string]any{
-		"architecture": runtime.GOARCH, "os": runtime.GOOS,
-		"config": map[string]any{"Entrypoint": []string{"/" + name}, "User": "65532:65532", "Env": []string{"PATH=/"}},
-		"rootfs": map[string]any{"type": "layers", "diff_ids": []string{"sha256:" + sum(layer.Bytes())}},
-	})
-	if err != nil {
-		return fmt.Errorf("encode the configuration of the image: %w", err)
-	}
-	configName := sum(config) + ".json"
-	manifest, err := json.Marshal([]map[string]any{{"Config": configName, "RepoTags": []string{Image}, "Layers": []string{"layer.tar"}}})
-	if err != nil {
-		return fmt.Errorf("encode the manifest of the image: %w", err)
-	}
-	archive, err := os.Create(path)
+	return image.Image{
+		Name: Image, Architecture: runtime.GOARCH, Created: time.Unix(0, 0), User: "65532:65532", Env: []string{"PATH=/"},
+		Entrypoint: []string{"/appetite"}, Files: []image.File{{Name: "appetite", Mode: 0o755, Content: content}},
+	}, nil
+}
+
+// Import brings an image to the node, where pods can use it under its name.
+func (n *Node) Import(ctx context.Context, i image.Image) error {
+	archive, err := os.CreateTemp(n.dir, "image-*.tar")
 	if err != nil {
 		return fmt.Errorf("create the image: %w", err)
 	}
-	if err := writeTar(archive, []file{
-		{"layer.tar", 0o644, layer.Bytes()}, {configName, 0o644, config}, {"manifest.json", 0o644, manifest},
-	}); err != nil {
-		_ = archive.Close()
+	if err := errors.Join(i.Write(archive), archive.Close()); err != nil {
 		return err
 	}
-	return archive.Close()
-}
-
-// file of an archive.
-type file struct {
-	name    string
-	mode    int64
-	content []byte
-}
-
-func writeTar(w io.Writer, files []file) error {
-	archive := tar.NewWriter(w)
-	for _, f := range files {
-		err := archive.WriteHeader(&tar.Header{Name: f.name, Mode: f.mode, Size: int64(len(f.content)), Typeflag: tar.TypeReg})
-		if err == nil {
-			_, err = archive.Write(f.content)
-		}
-		if err != nil {
-			return fmt.Errorf("write %s of the image: %w", f.name, err)
-		}
-	}
-	if err := archive.Close(); err != nil {
-		return fmt.Errorf("finish the image: %w", err)
-	}
-	return nil
-}
-
-func sum(content []byte) string {
-	hash := sha256.Sum256(content)
-	return hex.EncodeToString(hash[:])
+	return errors.Join(n.ctr(ctx, "images", "import", archive.Name()), os.Remove(archive.Name()))
 }

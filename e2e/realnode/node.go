@@ -204,15 +204,11 @@ func (n *Node) startContainerd(ctx context.Context) error {
 }
 
 func (n *Node) importImage(ctx context.Context) error {
-	program, err := build(ctx, "appetite", n.dir)
+	i, err := appetite(ctx, n.dir)
 	if err != nil {
 		return err
 	}
-	archive := filepath.Join(n.dir, "appetite.tar")
-	if err := writeImage(archive, program); err != nil {
-		return err
-	}
-	return n.ctr(ctx, "images", "import", archive)
+	return n.Import(ctx, i)
 }
 
 func (n *Node) startKubelet(ctx context.Context) error {
