@@ -127,7 +127,7 @@ func (e examiner) series(ctx context.Context, namespace string) []Finding {
 		if queries[name] == "" {
 			continue
 		}
-		n, err := e.count(ctx, queries[name])
+		n, err := e.usable(ctx, queries[name])
 		switch {
 		case err != nil:
 			found = append(found, Finding{Check: check, Severity: Error, Where: where, What: fmt.Sprintf("Prometheus refuses prometheus.queries.%s: %v", name, err)})
@@ -167,6 +167,23 @@ func (e examiner) why(ctx context.Context, name, query string) string {
 		}
 	}
 	return fmt.Sprintf("%s has series, and none of this namespace; prometheus.extraMatchers are %q", metric, e.Config.Prometheus.ExtraMatchers)
+}
+
+// usable returns how many series of a query have all labels by which they are told apart.
+func (e examiner) usable(ctx context.Context, query string) (int, error) {
+	value, _, _, err := e.Prometheus.Query(ctx, query, time.Time{})
+	if err != nil {
+		return 0, err
+	}
+	vector, _ := value.(model.Vector)
+	l := e.Config.Prometheus.Labels
+	n := 0
+	for _, sample := range vector {
+		if sample.Metric[model.LabelName(l.Namespace)] != "" && sample.Metric[model.LabelName(l.Pod)] != "" && sample.Metric[model.LabelName(l.Container)] != "" {
+			n++
+		}
+	}
+	return n, nil
 }
 
 // count returns how many series a query finds now.
