@@ -3,8 +3,10 @@ package install
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
+	"strings"
 
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
@@ -14,22 +16,32 @@ import (
 // Metrics are a part's own metrics at one moment.
 type Metrics map[string]*dto.MetricFamily
 
-// Metrics reads the metrics of a running part.
-func (in *Installation) Metrics(ctx context.Context, part string) (Metrics, error) {
+// MetricsText reads the metrics of a running part, as Prometheus does.
+func (in *Installation) MetricsText(ctx context.Context, part string) (string, error) {
 	in.mu.Lock()
 	address := in.metrics[part]
 	in.mu.Unlock()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/metrics", nil)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return nil, fmt.Errorf("read metrics of the %s: %w", part, err)
+		return "", fmt.Errorf("read metrics of the %s: %w", part, err)
 	}
 	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	return string(text), err
+}
+
+// Metrics reads the metrics of a running part.
+func (in *Installation) Metrics(ctx context.Context, part string) (Metrics, error) {
+	text, err := in.MetricsText(ctx, part)
+	if err != nil {
+		return nil, err
+	}
 	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(response.Body)
+	families, err := parser.TextToMetricFamilies(strings.NewReader(text))
 	if err != nil {
 		return nil, fmt.Errorf("parse metrics of the %s: %w", part, err)
 	}

@@ -55,7 +55,7 @@ func (e examiner) certificate(ctx context.Context) []Finding {
 // renew is the command after which whoever keeps the certificate makes a new one.
 func (e examiner) renew() string {
 	if e.Config.Webhook.CertMode == config.CertSelfSigned {
-		return fmt.Sprintf(`kubectl --namespace %s patch secret %s --type=json --patch '[{"op":"replace","path":"/data","value":{}}]' && %s`,
+		return fmt.Sprintf(`kubectl --namespace %s patch secret %s --type=json --patch '[{"op":"add","path":"/data","value":{}}]' && %s`,
 			e.Config.Namespace, e.Config.Webhook.CertSecret, e.restart("webhook"))
 	}
 	return fmt.Sprintf("kubectl --namespace %s delete secret %s", e.Config.Namespace, e.Config.Webhook.CertSecret)
