@@ -23,6 +23,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/config"
@@ -158,6 +159,23 @@ func (r *reader) deploy(t *testing.T) {
 	apply.Stdin = strings.NewReader(strings.Join(objects, "\n---\n"))
 	output, err := apply.CombinedOutput()
 	g.Expect(err).NotTo(HaveOccurred(), string(output))
+	r.configure(t)
+}
+
+// configure puts what the processes run with into the ConfigMaps of the Deployments, which is where `loadline doctor` looks.
+func (r *reader) configure(t *testing.T) {
+	t.Helper()
+	g := NewWithT(t)
+	text, err := yaml.Marshal(r.loadline.Config)
+	g.Expect(err).NotTo(HaveOccurred())
+	var maps corev1.ConfigMapList
+	g.Expect(r.loadline.Client.List(t.Context(), &maps, client.InNamespace(r.loadline.Config.Namespace))).To(Succeed())
+	for _, m := range maps.Items {
+		if _, there := m.Data["config.yaml"]; there {
+			m.Data["config.yaml"] = string(text)
+			g.Expect(r.loadline.Client.Update(t.Context(), &m)).To(Succeed())
+		}
+	}
 }
 
 // reset takes back what the page before has changed.
