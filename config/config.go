@@ -50,6 +50,8 @@ type Config struct {
 
 	Scaling Scaling `json:"scaling"`
 
+	Dashboard Dashboard `json:"dashboard"`
+
 	// Policy is used where a namespace has no SizingPolicy, and for the fields that a SizingPolicy leaves out.
 	Policy v1alpha1.SizingPolicySpec `json:"policy"`
 }
@@ -65,6 +67,14 @@ type Kubernetes struct {
 	QPS float32 `json:"qps"`
 	// Burst is the number of requests that may be made at once.
 	Burst int `json:"burst"`
+}
+
+// Dashboard says where the recommender serves its pages, by TLS and only to those who may get /dashboard/*.
+type Dashboard struct {
+	// Address to serve at, as host:port; "0" means nowhere.
+	Address string `json:"address"`
+	// CertDir holds tls.crt and tls.key, which are read again when they change. Empty: a certificate that signs itself.
+	CertDir string `json:"certDir"`
 }
 
 // Scaling says whose number of pods counts.

@@ -154,6 +154,10 @@ func TestValidate(t *testing.T) {
 			c.Webhook.CertMode, c.Webhook.CertSecret = config.CertFromSecret, ""
 		}, "webhook.certSecret: "},
 
+		"a dashboard":                  {func(c *config.Config) { c.Dashboard = config.Dashboard{Address: ":8443", CertDir: "/certs"} }, ""},
+		"a dashboard without a port":   {func(c *config.Config) { c.Dashboard.Address = "" }, "dashboard.address: "},
+		"a dashboard on metrics' port": {func(c *config.Config) { c.Dashboard.Address = c.MetricsAddress }, "dashboard.address: "},
+
 		"two servers on one port":   {func(c *config.Config) { c.HealthAddress = c.MetricsAddress }, "healthAddress: "},
 		"an address without a port": {func(c *config.Config) { c.HealthAddress = "localhost" }, "must be host:port"},
 		"extra matchers in braces": {

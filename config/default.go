@@ -31,6 +31,7 @@ func Default() Config {
 		Webhook:            defaultWebhook(),
 		Updater:            defaultUpdater(),
 		Scaling:            Scaling{YieldFor: duration(time.Hour), Kinds: []ScaleKind{}},
+		Dashboard:          Dashboard{Address: "0"},
 		Policy:             defaultPolicy(),
 	}
 }

@@ -32,6 +32,7 @@ func (v *checks) config(c *Config) {
 	if c.MetricsAddress == c.HealthAddress && c.HealthAddress != "0" {
 		v.add(field.Invalid(root.Child("healthAddress"), c.HealthAddress, "must differ from metricsAddress"))
 	}
+	v.dashboard(root.Child("dashboard"), c)
 	kubernetes := root.Child("kubernetes")
 	v.within(kubernetes.Child("qps"), float64(c.Kubernetes.QPS), 1, 1000)
 	v.within(kubernetes.Child("burst"), float64(c.Kubernetes.Burst), 1, 10000)
@@ -66,6 +67,14 @@ func (v *checks) recommender(at *field.Path, r *Recommender) {
 	v.duration(at.Child("unschedulableAfter"), r.UnschedulableAfter, time.Second, time.Hour)
 	v.duration(at.Child("retention"), r.Retention, time.Hour, 365*24*time.Hour)
 	v.leaderElection(at.Child("leaderElection"), &r.LeaderElection)
+}
+
+func (v *checks) dashboard(at *field.Path, c *Config) {
+	address := c.Dashboard.Address
+	v.bindAddress(at.Child("address"), address)
+	if address != "0" && (address == c.MetricsAddress || address == c.HealthAddress) {
+		v.add(field.Invalid(at.Child("address"), address, "must differ from metricsAddress and healthAddress"))
+	}
 }
 
 func (v *checks) webhook(at *field.Path, w *Webhook) {

@@ -34,6 +34,8 @@ const farAbove = 4
 type containerCharts struct {
 	Container string
 	Charts    []figure
+	// Facts on the forecast, as the recommender made it.
+	Facts []fact
 }
 
 // figure is a chart with what it shows in words.
@@ -63,7 +65,13 @@ func chartsOf(rec *v1alpha1.Recommendation, past History, now time.Time) []conta
 			}
 		}
 		p.expected = advice.Apply(p.past.Forecast, accepted(s.Advice))
-		all = append(all, containerCharts{Container: name, Charts: []figure{p.demand(), p.cpu(), p.memory()}})
+		charts := containerCharts{Container: name, Charts: []figure{p.demand(), p.cpu(), p.memory()}}
+		for _, f := range s.Forecast {
+			if f.Container == name {
+				charts.Facts = factsOf(f)
+			}
+		}
+		all = append(all, charts)
 	}
 	return all
 }

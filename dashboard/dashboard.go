@@ -168,10 +168,10 @@ type frame struct {
 }
 
 // page turns a view into a handler.
-func (s *server) page(make func(*http.Request) (view, error)) http.HandlerFunc {
+func (s *server) page(show func(*http.Request) (view, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		status := http.StatusOK
-		shown, err := make(r)
+		shown, err := show(r)
 		if err != nil {
 			shown, status = failure(err)
 		}

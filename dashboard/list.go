@@ -38,7 +38,7 @@ var states = []struct {
 	holds       func(item) bool
 }{
 	{"attention", "Needs a look", func(i item) bool { return i.Standing.Tone == "bad" || i.Standing.Tone == "warn" }},
-	{"approval", "Waits for approval", func(i item) bool { return i.Row.Waiting != "" }},
+	{"approval", "Waits for approval", func(i item) bool { return i.Waiting != "" }},
 	{"stale", "Stale", func(i item) bool { return i.Stale }},
 	{"ready", "Has sizes that may be used", func(i item) bool { return i.Ready }},
 	{"unready", "Has none yet", func(i item) bool { return !i.Ready }},

@@ -87,8 +87,8 @@ type namespaceLine struct {
 
 // sums adds up what a summary shows.
 type sums struct {
-	workloads, ready, attention, approvals, stale, leaks int
-	cpuNow, cpuSaved, memoryNow, memorySaved             float64
+	workloads, ready, attention, approvals, stale int
+	cpuNow, cpuSaved, memoryNow, memorySaved      float64
 }
 
 func (s *sums) add(i item) {

@@ -3,6 +3,7 @@ package dashboard
 import (
 	"cmp"
 	"fmt"
+	"strings"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/report"
@@ -48,8 +49,8 @@ func healthTile(h *report.Health) tile {
 }
 
 func memoryTile(s sums, whole report.Report) tile {
-	const gibibyte = 1 << 30
-	t := savedTile("Memory", coresText(max(s.memorySaved, -s.memorySaved)/gibibyte), "GiB", s.memorySaved, s.memoryNow)
+	value, unit, _ := strings.Cut(bytesText(max(s.memorySaved, -s.memorySaved)), "\u00a0")
+	t := savedTile("Memory", value, unit, s.memorySaved, s.memoryNow)
 	if worth := whole.Totals.SavesPerMonth; worth != nil && *worth > 0 {
 		t.Note += fmt.Sprintf("; with the CPU, %s %s a month", grouped(int(*worth)), whole.Prices.Currency)
 	}

@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -43,12 +44,29 @@ func podsChange(now, then *int32) change {
 	}
 }
 
-// coresText renders cores with at most two digits after the point.
-func coresText(cores float64) string { return report.Cores(cores) }
+// coresText renders cores with three or more digits that count, such as 6.21, 62.1 and 6 210.
+func coresText(cores float64) string {
+	switch size := math.Abs(cores); {
+	case size >= 99.95:
+		return grouped(int(math.Round(cores)))
+	case size >= 9.995:
+		return report.Cores(math.Round(cores*10) / 10)
+	default:
+		return report.Cores(cores)
+	}
+}
 
-// bytesText renders bytes as report does.
+// bytesText renders memory over many pods, such as 512 MiB, 62.1 GiB or 4.1 TiB.
 func bytesText(bytes float64) string {
-	return report.Memory(resource.NewQuantity(int64(bytes), resource.BinarySI))
+	const gibibyte = 1 << 30
+	switch size := math.Abs(bytes); {
+	case size >= 1024*gibibyte:
+		return coresText(bytes/1024/gibibyte) + "\u00a0TiB"
+	case size >= gibibyte:
+		return coresText(bytes/gibibyte) + "\u00a0GiB"
+	default:
+		return grouped(int(bytes/(1<<20))) + "\u00a0MiB"
+	}
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("2 Jan 2006 15:04 UTC") }

@@ -200,6 +200,9 @@ func setupRecommender(ctx context.Context, mgr ctrl.Manager, cfg config.Config) 
 	if err != nil {
 		return err
 	}
+	if err := serveDashboard(ctx, mgr, cfg); err != nil {
+		return err
+	}
 	return recommender.Setup(ctx, mgr, recommender.Options{
 		Config: cfg, History: reader, Clock: clock.RealClock{}, Registerer: metrics.Registry,
 		Advisor: desk, Signals: &recommender.Signals{Querier: querier}, Querier: querier,

@@ -27,7 +27,9 @@ func Recommendations(n int, now time.Time) []v1alpha1.Recommendation {
 func Recommendation(i int, now time.Time) *v1alpha1.Recommendation {
 	kind := pick(i, "Deployment", "Deployment", "Deployment", "StatefulSet", "DaemonSet")
 	name := fmt.Sprintf("%s-%04d", pick(i*7, "checkout", "payments", "search", "cart", "catalog", "mail", "ledger", "images"), i)
-	at := func(ago time.Duration) metav1.Time { return metav1.Time{Time: now.Add(-ago).UTC().Truncate(time.Second)} }
+	at := func(ago time.Duration) metav1.Time {
+		return metav1.Time{Time: now.Add(-ago).UTC().Truncate(time.Second)}
+	}
 	request, replicas := int64(200+50*(i%37)), int32(1+i%9)
 	target := request * int64(40+(i*13)%75) / 100
 	memory, memoryTarget := int64(256+64*(i%29))<<20, int64(256+64*(i%29))<<20*int64(55+(i*17)%60)/100
