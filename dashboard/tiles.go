@@ -12,13 +12,13 @@ import (
 // tiles are the numbers that matter most.
 func tiles(s sums, whole report.Report) []tile {
 	list := Path + "workloads"
-	attention := tile{Name: "Need a look", Value: grouped(s.attention), Unit: plural(s.attention, "workload"), Note: "harm, warnings, stale or waiting", URL: list + "?state=attention&sort=standing", Tone: "good"}
+	attention := tile{Name: "Need a look", Value: grouped(s.attention), Note: "harm, warnings, stale or waiting", URL: list + "?state=attention&sort=standing", Tone: "good"}
 	if s.attention > 0 {
 		attention.Tone = "warn"
 	} else {
 		attention.Note = "nothing was found"
 	}
-	approvals := tile{Name: "Wait for approval", Value: grouped(s.approvals), Unit: plural(s.approvals, "workload"), Note: "approved by a person, with a command", URL: Path + "approvals"}
+	approvals := tile{Name: "Wait for approval", Value: grouped(s.approvals), Note: "a person has to look", URL: Path + "approvals"}
 	if s.approvals > 0 {
 		approvals.Tone = "warn"
 	}
@@ -26,7 +26,7 @@ func tiles(s sums, whole report.Report) []tile {
 		healthTile(whole.Health),
 		savedTile("CPU", coresText(max(s.cpuSaved, -s.cpuSaved)), "cores", s.cpuSaved, s.cpuNow),
 		memoryTile(s, whole),
-		{Name: "Workloads", Value: grouped(s.workloads), Unit: plural(s.workloads, "workload"), Note: fmt.Sprintf("%s with sizes that may be used", grouped(s.ready)), URL: list},
+		{Name: "Workloads", Value: grouped(s.workloads), Note: fmt.Sprintf("%s with sizes that may be used", grouped(s.ready)), URL: list},
 		attention, approvals,
 	}
 }
@@ -52,7 +52,7 @@ func memoryTile(s sums, whole report.Report) tile {
 	value, unit, _ := strings.Cut(bytesText(max(s.memorySaved, -s.memorySaved)), "\u00a0")
 	t := savedTile("Memory", value, unit, s.memorySaved, s.memoryNow)
 	if worth := whole.Totals.SavesPerMonth; worth != nil && *worth > 0 {
-		t.Note += fmt.Sprintf("; with the CPU, %s %s a month", grouped(int(*worth)), whole.Prices.Currency)
+		t.Note += fmt.Sprintf("; with CPU %s %s a month", grouped(int(*worth)), whole.Prices.Currency)
 	}
 	return t
 }
@@ -66,18 +66,11 @@ func savedTile(name, value, unit string, saved, now float64) tile {
 	if saved == 0 {
 		t.Tone = ""
 	}
-	t.Note = "of what is requested now"
+	t.Note = "of what is requested"
 	if now > 0 {
-		t.Note = percent(max(saved, -saved)/now) + " of what is requested now"
+		t.Note = percent(max(saved, -saved)/now) + " of what is requested"
 	}
 	return t
-}
-
-func plural(n int, what string) string {
-	if n == 1 {
-		return what
-	}
-	return what + "s"
 }
 
 func comparisons(s sums) []comparison {
