@@ -336,13 +336,19 @@ func TestCredentialsGoWithEveryRequestAndCanBeRotated(t *testing.T) {
 			}
 		}
 	}
-	if err := os.Remove(token); err != nil {
-		t.Fatal(err)
-	}
 	s := serve(t, llm.Ollama, says(llm.Ollama, "{}"))
-	_, err := client(t, llm.Config{URL: s.URL, Model: model, BearerTokenFile: token}).Ask(t.Context(), sale(), 1, 0)
-	if llm.OutcomeOf(err) != llm.BadQuestion || !strings.Contains(err.Error(), token) {
-		t.Errorf("a missing token: %v", err)
+	for name, spoil := range map[string]func() error{
+		"an empty token":       func() error { return os.WriteFile(token, []byte(" \n"), 0o600) },
+		"a token of two lines": func() error { return os.WriteFile(token, []byte("one\ntwo"), 0o600) },
+		"a missing token":      func() error { return os.RemoveAll(token) },
+	} {
+		if err := spoil(); err != nil {
+			t.Fatal(err)
+		}
+		_, err := client(t, llm.Config{URL: s.URL, Model: model, BearerTokenFile: token}).Ask(t.Context(), sale(), 1, 0)
+		if llm.OutcomeOf(err) != llm.Refused || !strings.Contains(err.Error(), token) || len(s.asked()) > 0 {
+			t.Errorf("%s: %v, after %d questions", name, err, len(s.asked()))
+		}
 	}
 }
 

@@ -41,7 +41,7 @@ const (
 	ServerError Outcome = "server_error"
 	// NotFound is a model, or a path, that the server does not have.
 	NotFound Outcome = "not_found"
-	// Refused is any other refusal: credentials, a redirect, a malformed request.
+	// Refused is any other refusal: credentials, also those that cannot be read, a redirect, a malformed request.
 	Refused Outcome = "refused"
 	// Resting is a question not asked because too many before it failed.
 	Resting Outcome = "resting"

@@ -49,12 +49,12 @@ type transport struct {
 func (t *transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	ctx := request.Context()
 	x, _ := ctx.Value(exchangeKey{}).(*exchange)
-	outgoing, err := t.outgoing(request, x)
+	outgoing, bad := t.outgoing(request, x)
 	if request.Body != nil {
 		_ = request.Body.Close() // It is in memory.
 	}
-	if err != nil {
-		return nil, x.fail(&Error{Outcome: BadQuestion, Err: err})
+	if bad != nil {
+		return nil, x.fail(bad)
 	}
 	response, err := t.next.RoundTrip(outgoing)
 	if err != nil {
@@ -72,35 +72,47 @@ func (t *transport) RoundTrip(request *http.Request) (*http.Response, error) {
 }
 
 // outgoing is the request as it is sent; the original stays as it is.
-func (t *transport) outgoing(request *http.Request, x *exchange) (*http.Request, error) {
+func (t *transport) outgoing(request *http.Request, x *exchange) (*http.Request, *Error) {
 	out := request.Clone(request.Context())
 	out.Header.Del("Authorization") // langchaingo's OpenAI client makes one up.
 	for name, value := range t.config.Headers {
 		out.Header.Set(name, value)
 	}
 	if t.config.BearerTokenFile != "" {
-		token, err := os.ReadFile(t.config.BearerTokenFile)
-		if err != nil {
-			return nil, fmt.Errorf("read the token for the model's server: %w", err)
+		token, err := readToken(t.config.BearerTokenFile)
+		if err != nil { // Like a server's refusal, and no fault of the question: the file may be there a moment later.
+			return nil, &Error{Outcome: Refused, Err: err}
 		}
-		out.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
+		out.Header.Set("Authorization", "Bearer "+token)
 	}
 	if !x.asks() {
 		return out, nil
 	}
 	var question map[string]json.RawMessage
 	if err := json.NewDecoder(request.Body).Decode(&question); err != nil {
-		return nil, fmt.Errorf("read the question that is about to be sent: %w", err)
+		return nil, failed(BadQuestion, "read the question that is about to be sent: %w", err)
 	}
 	t.dialect.prepare(question, x.schema)
 	body, err := json.Marshal(question)
 	if err != nil {
-		return nil, fmt.Errorf("write the question with its schema: %w", err)
+		return nil, failed(BadQuestion, "write the question with its schema: %w", err)
 	}
 	out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 	out.Body, _ = out.GetBody()
 	out.ContentLength = int64(len(body))
 	return out, nil
+}
+
+func readToken(file string) (string, error) {
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("read the token for the model's server: %w", err)
+	}
+	token := strings.TrimSpace(string(content))
+	if token == "" || strings.ContainsAny(token, "\r\n") {
+		return "", fmt.Errorf("the token for the model's server in %s is not one line", file)
+	}
+	return token, nil
 }
 
 // read reads the response to its end, within bounds, and returns its JSON on one line.
