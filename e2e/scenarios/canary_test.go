@@ -33,14 +33,14 @@ func generous(namespace string) []shop.Workload {
 }
 
 // watching creates a policy under which first pods are watched for that long, and one revision is all there is.
-func (s scene) watching(observe time.Duration) {
+func (s scene) watching(observe time.Duration, signals ...v1alpha1.Signal) {
 	s.t.Helper()
 	s.create(&v1alpha1.SizingPolicy{
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: v1alpha1.DefaultPolicyName},
 		Spec: v1alpha1.SizingPolicySpec{
-			MaxGiveBackPercent: new(int32(0)),
-			Behavior:           v1alpha1.Behavior{Down: v1alpha1.Movement{MaxStepPercent: new(int32(100))}},
-			Disruption:         v1alpha1.DisruptionPolicy{Canary: v1alpha1.CanaryPolicy{Observe: &metav1.Duration{Duration: observe}}},
+			MaxGiveBackPercent: new(int32(0)), Signals: signals,
+			Behavior:   v1alpha1.Behavior{Down: v1alpha1.Movement{MaxStepPercent: new(int32(100))}},
+			Disruption: v1alpha1.DisruptionPolicy{Canary: v1alpha1.CanaryPolicy{Observe: &metav1.Duration{Duration: observe}}},
 		},
 	})
 }
@@ -81,6 +81,50 @@ func TestANewRevisionIsTriedOnOnePodFirstAlsoByAnUpdaterThatIsKilledMeanwhile(t 
 	marks := s.marks("web")
 	s.Expect(marks).To(HaveLen(3), "the others followed")
 	s.Expect(marks[1].At.Sub(marks[0].At)).To(BeNumerically(">=", observe), "after the first pod was watched: %v", marks)
+
+	// A new version that crashes is nobody's harm: pods of the one before were well with these sizes.
+	s.when("Deployment", "web", "has passed its trial", func(rec *v1alpha1.Recommendation) bool {
+		return rec.Status.Trial != nil && rec.Status.Trial.Revision == rec.Status.Revision
+	})
+	s.crash(s.rollOut("web")[0].Name)
+	s.Consistently(func() string {
+		return conditionReason(s.recommendation("Deployment", "web"), v1alpha1.ConditionHealthy)
+	}, 5*time.Second).Should(Equal(v1alpha1.ReasonNoHarmSeen))
+	s.Expect(s.recommendation("Deployment", "web").Status.Rollback).To(BeNil())
+}
+
+// crash writes into a pod's status what a kubelet writes of a container that crashes again and again.
+func (s scene) crash(name string) {
+	s.t.Helper()
+	pod := &corev1.Pod{}
+	s.Expect(s.get(name, pod)).To(Succeed())
+	before := pod.DeepCopy()
+	status := &pod.Status.ContainerStatuses[0]
+	status.RestartCount += 3
+	status.State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}}
+	status.LastTerminationState.Terminated = &corev1.ContainerStateTerminated{
+		ExitCode: 1, StartedAt: pod.CreationTimestamp, FinishedAt: metav1.NewTime(time.Now().Add(time.Second)),
+	}
+	s.Expect(loadline.Client.Status().Patch(s.t.Context(), pod, client.MergeFrom(before))).To(Succeed())
+}
+
+// pastedShop is a workload into whose template somebody pasted a pod, with all that was noted on it.
+var pastedShop = shop.InNamespace("pasted", []shop.Workload{{
+	Name: "web", Replicas: 2, Requests: map[string]string{"cpu": "2", "memory": "2Gi"}, CPU: shop.Flat(0.2), Memory: shop.Flat(300 * shop.Mebibyte),
+	PodAnnotations: map[string]string{
+		v1alpha1.AnnotationOriginal: `{"app":{"requests":{"cpu":"50m"},"limits":{"cpu":"100m"}}}`, v1alpha1.AnnotationRevision: "0badc0de",
+	},
+}})
+
+func TestWhatSomebodyPastedIntoATemplateIsNotBelieved(t *testing.T) {
+	s := newScene(t, "pasted", pastedShop)
+	s.watching(time.Second)
+	s.annotate(map[string]string{v1alpha1.AnnotationMode: "auto"})
+	s.Eventually(func() []resizeMark { return s.marks("web") }).Should(HaveLen(2), "running pods, which the webhook never saw, are resized")
+	for _, pod := range append(s.pods("web"), s.rollOut("web")...) {
+		s.Expect(pod.Annotations[v1alpha1.AnnotationOriginal]).To(And(ContainSubstring(`"cpu":"2"`), Not(ContainSubstring("limits"))), "pod %s", pod.Name)
+		s.Expect(pod.Spec.Containers[0].Resources.Limits).To(BeEmpty(), "pod %s", pod.Name)
+	}
 }
 
 func TestWhatDidHarmIsTakenBackAndNoOtherPodGetsIt(t *testing.T) {

@@ -38,6 +38,8 @@ type Workload struct {
 	CPU, Memory Curve
 	// Throttled is the share of CFS periods; nil means never.
 	Throttled Curve
+	// Latency in seconds is what the workload tells of itself, in the series LatencyMetric; nil means nothing.
+	Latency Curve
 	// History is how long ago measuring began; 14 days unless set, negative for none.
 	History time.Duration
 	// PastPods is the number of pods in the past; Replicas unless set.
@@ -53,6 +55,9 @@ type Workload struct {
 
 // Step between two generated samples.
 const Step = time.Minute
+
+// LatencyMetric names the series in which workloads tell how long their answers take, with the labels namespace and workload.
+const LatencyMetric = "shop_latency_seconds"
 
 func (w Workload) withDefaults() Workload {
 	if w.Kind == "" {
@@ -141,6 +146,9 @@ func (w Workload) Past(now time.Time) iter.Seq[history.Series] {
 			return
 		}
 		begin := now.Add(-w.History).Truncate(Step)
+		if w.Latency != nil && !yield(w.latency(begin, now.Truncate(Step))) {
+			return
+		}
 		middle := begin.Add(w.History / 2).Truncate(Step)
 		end := now.Truncate(Step)
 		for generation, span := range [][2]time.Time{{begin, middle}, {middle, end}} {
@@ -153,6 +161,18 @@ func (w Workload) Past(now time.Time) iter.Seq[history.Series] {
 			}
 		}
 	}
+}
+
+// latency is what the workload told of itself in [begin, end).
+func (w Workload) latency(begin, end time.Time) history.Series {
+	series := history.Series{
+		Labels: map[string]string{"__name__": LatencyMetric, "namespace": w.Namespace, "workload": w.Name},
+		Kind:   history.Gauge, Start: begin, Step: Step,
+	}
+	for t := begin; t.Before(end); t = t.Add(Step) {
+		series.Values = append(series.Values, w.Latency(t))
+	}
+	return series
 }
 
 // pastRuns yields the series of the runs of a CronJob.
