@@ -166,7 +166,6 @@ func quantile(values []float64, q float64) float64 {
 	return sorted[min(max(int(math.Ceil(q*float64(len(sorted))))-1, 0), len(sorted)-1)]
 }
 
-
 func scaled(values []float64, by float64) []float64 {
 	out := make([]float64, len(values))
 	for i, v := range values {

@@ -83,13 +83,7 @@ func unchecked(in Input, mem Memory) (lowering, bool) {
 	if mem.Applicable == nil {
 		return lowering{}, false
 	}
-	var since time.Time
-	if mem.Rollback != nil {
-		since = mem.Rollback.HarmTime.Time
-	}
-	if check := mem.HealthCheck; check != nil && check.Time.After(since) {
-		since = check.Time.Time
-	}
+	since := comparedUntil(mem)
 	firsts := map[string]time.Time{}
 	see := func(revision string, at time.Time) {
 		if before, known := firsts[revision]; at.After(since) && (!known || at.Before(before)) {
@@ -102,13 +96,23 @@ func unchecked(in Input, mem Memory) (lowering, bool) {
 		}
 	}
 	for _, a := range in.Admissions {
-		compared := mem.HealthCheck != nil && mem.HealthCheck.Revision == a.Revision
-		tried := in.Trial != nil && in.Trial.Revision == a.Revision && in.Trial.Time.Time.Before(a.Time)
-		if !compared && !tried && a.lowers(mem) {
+		if !a.wellKnown(in, mem) && a.lowers(mem) {
 			see(a.Revision, a.Time)
 		}
 	}
 	return lastOf(firsts), len(firsts) > 0
+}
+
+// comparedUntil is when harm was last answered, or the signals last found no worse; zero if neither ever was.
+func comparedUntil(mem Memory) time.Time {
+	var until time.Time
+	if mem.Rollback != nil {
+		until = mem.Rollback.HarmTime.Time
+	}
+	if check := mem.HealthCheck; check != nil && check.Time.After(until) {
+		until = check.Time.Time
+	}
+	return until
 }
 
 // lastOf puts together when the revisions first took something.
@@ -143,6 +147,12 @@ func admissionOf(pod *corev1.Pod, now time.Time) (Admission, bool) {
 	}
 	original, err := apply.Original(pod)
 	return Admission{Revision: revision, Time: pod.CreationTimestamp.Time, Original: original, Present: apply.Present(pod)}, err == nil
+}
+
+// wellKnown reports whether other pods were well with the revision before this one came.
+func (a Admission) wellKnown(in Input, mem Memory) bool {
+	compared := mem.HealthCheck != nil && mem.HealthCheck.Revision == a.Revision
+	return compared || in.Trial != nil && in.Trial.Revision == a.Revision && in.Trial.Time.Time.Before(a.Time)
 }
 
 // lowers reports whether the pod got less than it asked for, or less than was good last.

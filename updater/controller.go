@@ -193,7 +193,7 @@ func (c *controller) watch(now time.Time, s *subject) {
 		}
 	}
 	if trial, passed := plan.Passed(now, s.Workload); passed && s.Harm == "" && trial != s.Trial {
-		s.Trial, s.trialTime = trial, storedTime(now)
+		s.Trial = trial
 	}
 	if s.Mode != v1alpha1.ModeAuto {
 		return

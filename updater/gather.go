@@ -47,8 +47,6 @@ type subject struct {
 	recommendation *v1alpha1.Recommendation
 	// object is the workload itself, for events.
 	object client.Object
-	// trialTime is when Trial was passed.
-	trialTime metav1.Time
 	// labelled is true where the API server asks the webhook about new pods.
 	labelled bool
 	// putOff are the pods, by their place in Pods, whose node has put a resize off for long.

@@ -141,12 +141,7 @@ func (l *ledger) toStore(key plan.Key) []v1alpha1.Outcome {
 	if len(all) <= maxOutcomes {
 		return all
 	}
-	first := -1 // The oldest: health signals are compared with the time before it.
-	for i, o := range all {
-		if o.Changed() && o.Lowers && o.Revision == all[0].Revision {
-			first = i
-		}
-	}
+	first := firstLowering(all)
 	room := maxOutcomes
 	for i, o := range all {
 		if i == first || needed(o, all[0]) {
@@ -164,6 +159,18 @@ func (l *ledger) toStore(key plan.Key) []v1alpha1.Outcome {
 		}
 	}
 	return kept[:min(len(kept), maxOutcomes)]
+}
+
+// firstLowering is the place of the oldest outcome that took something away by the revision of the newest, or -1: health signals are
+// compared with the time before it.
+func firstLowering(all []v1alpha1.Outcome) int {
+	first := -1
+	for i, o := range all {
+		if o.Changed() && o.Lowers && o.Revision == all[0].Revision {
+			first = i
+		}
+	}
+	return first
 }
 
 // needed reports whether a restarted updater decides by the outcome: an eviction counts against the hourly budget; harm stops the

@@ -36,12 +36,9 @@ func copied(pod *corev1.Pod, template map[string]string) bool {
 	return pasted && same(v1alpha1.AnnotationOriginal) && same(v1alpha1.AnnotationRevision) && markOf(pod) == nil
 }
 
-// asAdmitted is the pod without notes that admission did not write: whoever believed them would compute from numbers that
+// withoutNotes is the pod without the notes that admission did not write: whoever believed them would compute from numbers that
 // never were.
-func asAdmitted(pod *corev1.Pod, template map[string]string) *corev1.Pod {
-	if !copied(pod, template) {
-		return pod
-	}
+func withoutNotes(pod *corev1.Pod) *corev1.Pod {
 	bare := *pod
 	bare.Annotations = maps.Clone(pod.Annotations)
 	delete(bare.Annotations, v1alpha1.AnnotationOriginal)

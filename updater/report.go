@@ -84,11 +84,16 @@ type status struct {
 
 func statusOf(now time.Time, s subject, drifted int, skips []plan.Skip, outcomes []v1alpha1.Outcome) status {
 	applied := appliedCondition(s, drifted, skips)
-	all := status{applied: applied, gist: gist(applied, skips), healthy: healthyCondition(now, s), outcomes: outcomes}
-	if s.Trial.Revision != "" {
-		all.trial = &v1alpha1.Trial{Revision: s.Trial.Revision, Template: s.Trial.Template, Time: s.trialTime}
+	return status{applied: applied, gist: gist(applied, skips), healthy: healthyCondition(now, s), outcomes: outcomes, trial: trialOf(now, s)}
+}
+
+// trialOf is the last trial that was passed: the one that is stored, or a new one.
+func trialOf(now time.Time, s subject) *v1alpha1.Trial {
+	stored := s.recommendation.Status.Trial
+	if s.Trial == (plan.Trial{}) || stored != nil && s.Trial == (plan.Trial{Revision: stored.Revision, Template: stored.Template}) {
+		return stored
 	}
-	return all
+	return &v1alpha1.Trial{Revision: s.Trial.Revision, Template: s.Trial.Template, Time: storedTime(now)}
 }
 
 // gist is the reason of the condition Applied, and what is waited for; of a gate or a breaker also why it is closed or open.
@@ -194,15 +199,7 @@ func (r reporter) write(ctx context.Context, now time.Time, s subject, want stat
 		apiequality.Semantic.DeepEqual(rec.Status.Trial, want.trial) {
 		return nil
 	}
-	configuration := loadlineac.RecommendationStatus().WithConditions(applied, healthy)
-	for _, o := range want.outcomes {
-		configuration.WithOutcomes(loadlineac.Outcome().WithTime(o.Time).WithPod(o.Pod).WithPodUID(o.PodUID).
-			WithRevision(o.Revision).WithResult(o.Result).WithLowers(o.Lowers).WithMessage(o.Message))
-	}
-	if t := want.trial; t != nil {
-		configuration.WithTrial(loadlineac.Trial().WithRevision(t.Revision).WithTemplate(t.Template).WithTime(t.Time))
-	}
-	err := r.client.Status().Apply(ctx, loadlineac.Recommendation(rec.Name, rec.Namespace).WithStatus(configuration),
+	err := r.client.Status().Apply(ctx, loadlineac.Recommendation(rec.Name, rec.Namespace).WithStatus(want.configuration(applied, healthy)),
 		client.FieldOwner(v1alpha1.FieldManagerUpdater), client.ForceOwnership)
 	if client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("apply the status of recommendation %s/%s: %w", rec.Namespace, rec.Name, err)
@@ -214,6 +211,19 @@ func (r reporter) write(ctx context.Context, now time.Time, s subject, want stat
 		r.events.Eventf(s.object, rec, corev1.EventTypeWarning, want.applied.Reason, "Hold", "%s", want.applied.Message)
 	}
 	return nil
+}
+
+// configuration is what is applied.
+func (s status) configuration(conditions ...*metav1ac.ConditionApplyConfiguration) *loadlineac.RecommendationStatusApplyConfiguration {
+	configuration := loadlineac.RecommendationStatus().WithConditions(conditions...)
+	for _, o := range s.outcomes {
+		configuration.WithOutcomes(loadlineac.Outcome().WithTime(o.Time).WithPod(o.Pod).WithPodUID(o.PodUID).
+			WithRevision(o.Revision).WithResult(o.Result).WithLowers(o.Lowers).WithMessage(o.Message))
+	}
+	if t := s.trial; t != nil {
+		configuration.WithTrial(loadlineac.Trial().WithRevision(t.Revision).WithTemplate(t.Template).WithTime(t.Time))
+	}
+	return configuration
 }
 
 // begins reports whether a condition gets one of the reasons that people are told about, and did not have it before.

@@ -8,7 +8,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -59,30 +58,29 @@ func (g *gatherer) subject(now time.Time, ns *namespace, rec *v1alpha1.Recommend
 		w.Yields = s.String()
 	}
 	past.outcomes = memory.learn(w.Key, rec.Status.Outcomes)
-	putOff, notes := map[int]*corev1.Pod{}, templateNotes(object)
-	for _, pod := range ns.pods[ref] {
-		p := g.pod(now, ns, asAdmitted(pod, notes), past)
-		p.Disbelieved = p.Disbelieved || copied(pod, notes)
-		if p.PutOff(now) {
-			putOff[len(w.Pods)] = pod
-		}
-		w.Pods = append(w.Pods, p)
-	}
+	past.notes = templateNotes(object)
+	var putOff map[int]*corev1.Pod
+	w.Pods, putOff = g.pods(now, ns, ns.pods[ref], past)
 	w.Harm = knownHarm(now, w.Revision, past.outcomes, rec.Status.Rollback)
 	if rollback := rec.Status.Rollback; rollback != nil {
 		w.Answered = rollback.HarmTime.Time
 	}
-	var tried metav1.Time
-	if memory := rec.Status.Memory; memory != nil && memory.LastGood != nil {
-		w.Good = apply.FromAPI(memory.LastGood)
-	}
-	if trial := rec.Status.Trial; trial != nil {
-		w.Trial, tried = plan.Trial{Revision: trial.Revision, Template: trial.Template}, trial.Time
-	}
+	w.Good, w.Trial = goodAndTried(rec.Status)
 	w.Unstuck = unstuck(w.Revision, past.outcomes)
 	w.Health = health(past, policy.Signals, rec.Status.Health)
 	w.OOMFloorBytes = oomFloors(rec.Status.OOMFloor)
-	return subject{Workload: w, recommendation: rec, object: object, trialTime: tried, labelled: ns.admission, putOff: putOff}, true
+	return subject{Workload: w, recommendation: rec, object: object, labelled: ns.admission, putOff: putOff}, true
+}
+
+// goodAndTried are the sizes that were good before the present ones, and the last trial that was passed.
+func goodAndTried(status v1alpha1.RecommendationStatus) (good apply.Values, trial plan.Trial) {
+	if memory := status.Memory; memory != nil && memory.LastGood != nil {
+		good = apply.FromAPI(memory.LastGood)
+	}
+	if t := status.Trial; t != nil {
+		trial = plan.Trial{Revision: t.Revision, Template: t.Template}
+	}
+	return good, trial
 }
 
 // stale reports whether the sizes are not confirmed, by the recommender's own word or because it has been silent for long.
@@ -163,9 +161,28 @@ type history struct {
 	since    time.Time
 	outcomes []v1alpha1.Outcome
 	memory   *ledger
+	// notes are the annotations under Loadline's name in the workload's pod template.
+	notes map[string]string
+}
+
+// pods describes the pods of a workload, and tells by their places those whose node has put a resize off for long.
+func (g *gatherer) pods(now time.Time, ns *namespace, all []*corev1.Pod, past history) (pods []plan.Pod, putOff map[int]*corev1.Pod) {
+	putOff = map[int]*corev1.Pod{}
+	for _, pod := range all {
+		p := g.pod(now, ns, pod, past)
+		if p.PutOff(now) {
+			putOff[len(pods)] = pod
+		}
+		pods = append(pods, p)
+	}
+	return pods, putOff
 }
 
 func (g *gatherer) pod(now time.Time, ns *namespace, pod *corev1.Pod, past history) plan.Pod {
+	pasted := copied(pod, past.notes)
+	if pasted {
+		pod = withoutNotes(pod)
+	}
 	original, err := apply.Original(pod)
 	if err != nil {
 		g.metrics.badOriginals.Inc()
@@ -187,7 +204,7 @@ func (g *gatherer) pod(now time.Time, ns *namespace, pod *corev1.Pod, past histo
 		Troubles:         troubles(pod),
 		Mark:             markOf(pod),
 		Created:          pod.CreationTimestamp.Time,
-		Disbelieved:      err != nil,
+		Disbelieved:      pasted || err != nil,
 		Template:         templateOf(pod, ns.kinds),
 		Started:          started(pod),
 		Restarts:         restarts(pod),

@@ -43,40 +43,49 @@ func (p *planner) trialOf(w Workload) trial {
 	if w.Disruption.CanaryPods <= 0 {
 		return trial{passed: true}
 	}
-	var present, changed, well, watched, late int
-	var waiting *Refused
+	var seen trialCount
 	for _, pod := range w.Pods {
-		if pod.Terminating || p.account.evicted[pod.UID] {
-			continue
+		if !pod.Terminating && !p.account.evicted[pod.UID] {
+			seen.add(p.now, w, pod)
 		}
-		present++
-		if !tries(w, pod) {
-			continue
-		}
-		changed++
-		if not := notYetWell(p.now, w, pod); not != nil {
-			waiting = not
-			continue
-		}
-		watched++
-		if w.Health.Wanted && !w.Health.Checked.After(w.Answered) {
-			waiting = refuse(SkipWatching, "revision %s is tried on pod %s first, and the health signals have not been compared yet", w.Revision, pod.Name)
-			if p.now.Sub(pod.Change) >= w.Disruption.Observe+signalsLate {
-				late++
-			}
-			continue
-		}
-		well++
 	}
-	needed := min(int(w.Disruption.CanaryPods), max(present, 1))
-	if well >= needed {
+	needed := min(int(w.Disruption.CanaryPods), max(seen.present, 1))
+	if seen.well >= needed {
 		return trial{passed: true}
 	}
-	if missing := int(w.Replicas) - present; missing > 0 && mayHaveEvicted(w) {
-		changed += missing
-		waiting = cmp.Or(waiting, refuse(SkipWatching, "revision %s is tried on few pods first, and %d pods are missing", w.Revision, missing))
+	if missing := int(w.Replicas) - seen.present; missing > 0 && mayHaveEvicted(w) {
+		seen.changed += missing
+		seen.waiting = cmp.Or(seen.waiting, refuse(SkipWatching, "revision %s is tried on few pods first, and %d pods are missing", w.Revision, missing))
 	}
-	return trial{room: needed - changed, waiting: waiting, watched: watched >= needed, late: well+late >= needed}
+	return trial{room: needed - seen.changed, waiting: seen.waiting, watched: seen.watched >= needed, late: seen.well+seen.late >= needed}
+}
+
+// trialCount counts the pods that are there, those of them that show what the revision does, those of them that were well, and those
+// of them for which health signals were compared, or are late. The last one that is waited for says why.
+type trialCount struct {
+	present, changed, watched, well, late int
+	waiting                               *Refused
+}
+
+func (c *trialCount) add(now time.Time, w Workload, pod Pod) {
+	c.present++
+	if !tries(w, pod) {
+		return
+	}
+	c.changed++
+	if not := notYetWell(now, w, pod); not != nil {
+		c.waiting = not
+		return
+	}
+	c.watched++
+	if !w.Health.Wanted || w.Health.Checked.After(w.Answered) {
+		c.well++
+		return
+	}
+	c.waiting = refuse(SkipWatching, "revision %s is tried on pod %s first, and the health signals have not been compared yet", w.Revision, pod.Name)
+	if now.Sub(pod.Change) >= w.Disruption.Observe+signalsLate {
+		c.late++
+	}
 }
 
 // mayHaveEvicted reports whether a pod of the workload that is missing may have been evicted.

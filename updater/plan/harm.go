@@ -40,6 +40,9 @@ type touch struct {
 // version of the workload.
 func Harm(now time.Time, w Workload) (Harmed, bool) {
 	for i, p := range w.Pods {
+		if len(p.Troubles) == 0 {
+			continue
+		}
 		for _, c := range touches(w, p) {
 			for _, t := range p.Troubles {
 				if c.watches(w, t) && counts(now, p, c, t) && !common(w, c, t) && !otherVersion(w, p, c, t) {
@@ -103,18 +106,22 @@ func lowersMemory(from, to apply.Resources) bool {
 // Passed returns the revision and the template of the newest pod that came through the watch with the present revision, and false if
 // there is none.
 func Passed(now time.Time, w Workload) (Trial, bool) {
-	var newest *Pod
-	for i, p := range w.Pods {
-		well := p.Ready && !p.Terminating && p.Resize.State == ResizeNone && !slices.ContainsFunc(p.Troubles, func(t Trouble) bool { return t.At.After(p.Touched) })
-		watched := !p.Touched.IsZero() && p.TouchedBy == w.Revision && now.Sub(p.Touched) >= w.Disruption.Observe
-		if well && watched && p.Template != "" && (newest == nil || p.Created.After(newest.Created)) {
-			newest = &w.Pods[i]
+	var newest Pod
+	for _, p := range w.Pods {
+		if p.Template != "" && p.cameThrough(now, w) && (newest.Template == "" || p.Created.After(newest.Created)) {
+			newest = p
 		}
 	}
-	if newest == nil || w.Revision == "" {
-		return Trial{}, false
+	return Trial{Revision: w.Revision, Template: newest.Template}, newest.Template != ""
+}
+
+// cameThrough reports whether the pod was well with the present revision for as long as changes are watched.
+func (p Pod) cameThrough(now time.Time, w Workload) bool {
+	if p.Touched.IsZero() || p.TouchedBy != w.Revision || now.Sub(p.Touched) < w.Disruption.Observe {
+		return false
 	}
-	return Trial{Revision: w.Revision, Template: newest.Template}, true
+	return p.Ready && !p.Terminating && p.Resize.State == ResizeNone &&
+		!slices.ContainsFunc(p.Troubles, func(t Trouble) bool { return t.At.After(p.Touched) })
 }
 
 // counts reports whether the trouble is more than a pause, or the start of a new pod: many containers end once or twice until what
