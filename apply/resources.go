@@ -1,7 +1,9 @@
 package apply
 
 import (
+	"fmt"
 	"maps"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -62,6 +64,30 @@ func (r Resources) Defaulted() Resources {
 		r.Requests.MemoryBytes = r.Limits.MemoryBytes
 	}
 	return r
+}
+
+// Difference says in what two sizes of a container differ, such as "cpu request 2 → 250m, memory limit 2Gi → none"; it is empty
+// if they are the same. A request that is absent in r counts as its limit.
+func (r Resources) Difference(to Resources) string {
+	from := r.Defaulted()
+	var changed []string
+	tell := func(what string, format func(int64) string, from, to int64) {
+		if from == to {
+			return
+		}
+		text := func(amount int64) string {
+			if amount == 0 {
+				return "none"
+			}
+			return format(amount)
+		}
+		changed = append(changed, fmt.Sprintf("%s %s → %s", what, text(from), text(to)))
+	}
+	tell("cpu request", FormatCPU, from.Requests.CPUMillis, to.Requests.CPUMillis)
+	tell("cpu limit", FormatCPU, from.Limits.CPUMillis, to.Limits.CPUMillis)
+	tell("memory request", FormatMemory, from.Requests.MemoryBytes, to.Requests.MemoryBytes)
+	tell("memory limit", FormatMemory, from.Limits.MemoryBytes, to.Limits.MemoryBytes)
+	return strings.Join(changed, ", ")
 }
 
 // Present reads what the spec of a pod asks for, for containers and init containers.

@@ -81,7 +81,7 @@ func (d decision) changes(pod *corev1.Pod) string {
 			if !ok {
 				continue
 			}
-			if changed := difference(d.original[c.Name], want); changed != "" {
+			if changed := d.original[c.Name].Difference(want); changed != "" {
 				containers = append(containers, c.Name+": "+changed)
 			}
 		}
@@ -90,29 +90,6 @@ func (d decision) changes(pod *corev1.Pod) string {
 		return "nothing: the pod asks for the recommended sizes itself"
 	}
 	return strings.Join(containers, "; ")
-}
-
-// difference says what differs between two sizes of a container, or nothing.
-func difference(from, to apply.Resources) string {
-	from = from.Defaulted()
-	var changed []string
-	tell := func(what string, format func(int64) string, from, to int64) {
-		if from == to {
-			return
-		}
-		text := func(amount int64) string {
-			if amount == 0 {
-				return "none"
-			}
-			return format(amount)
-		}
-		changed = append(changed, fmt.Sprintf("%s %s → %s", what, text(from), text(to)))
-	}
-	tell("cpu request", apply.FormatCPU, from.Requests.CPUMillis, to.Requests.CPUMillis)
-	tell("cpu limit", apply.FormatCPU, from.Limits.CPUMillis, to.Limits.CPUMillis)
-	tell("memory request", apply.FormatMemory, from.Requests.MemoryBytes, to.Requests.MemoryBytes)
-	tell("memory limit", apply.FormatMemory, from.Limits.MemoryBytes, to.Limits.MemoryBytes)
-	return strings.Join(changed, ", ")
 }
 
 // maxNoteBytes is what the API server allows the note of an Event.

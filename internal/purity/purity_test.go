@@ -29,7 +29,7 @@ var update = flag.Bool("update", false, "rewrite "+golden+" from what the packag
 // pure lists the packages that take everything they need as an argument.
 var pure = []string{
 	"apply", "forecast", "recommender/advice", "recommender/advice/eval", "recommender/advice/schema", "recommender/guard",
-	"recommender/policytext", "recommender/quota", "recommender/sizing", "report", "report/packing", "updater/breaker", "updater/plan",
+	"recommender/policytext", "recommender/quota", "recommender/sizing", "report", "report/gitops", "report/packing", "updater/breaker", "updater/plan",
 }
 
 // impure lists the standard packages that no pure package may import itself, each with everything below it.
