@@ -55,6 +55,9 @@ IMAGE ?= loadline:dev
 ## ARCH            image-tar: the architecture to build for, such as arm64 (default: this machine's)
 ARCH ?=
 
+## BINDIR          install: the folder for the programs (default: ~/.local/bin)
+BINDIR ?= $(HOME)/.local/bin
+
 ## LOADLINE_CACHE  demo, test, e2e: where built control planes are kept (default: ~/.cache/loadline)
 LOADLINE_CACHE ?=
 override LOADLINE_CACHE := $(abspath $(LOADLINE_CACHE))
@@ -186,9 +189,17 @@ bench-admission: ## Create 2,000 pods with no webhook, with Loadline's and with 
 
 ##@ Ship
 .PHONY: build
-build: ## Build bin/loadline
+build: ## Build bin/loadline, and link it as the kubectl plugin bin/kubectl-loadline
 	@$(compile) loadline ./cmd/loadline
 	@go build -o bin/ ./cmd/loadline
+	@ln -sf loadline bin/kubectl-loadline
+
+.PHONY: install
+install: build ## Install loadline and kubectl-loadline into BINDIR
+	@mkdir -p "$(BINDIR)"
+	@install -m 0755 bin/loadline "$(BINDIR)/loadline"
+	@ln -sf loadline "$(BINDIR)/kubectl-loadline"
+	@echo "$(BINDIR)/loadline; with $(BINDIR) in your PATH, kubectl loadline is the same"
 
 .PHONY: image
 image: ## Build the container image with docker or podman

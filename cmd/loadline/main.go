@@ -8,6 +8,9 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"regexp"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -28,12 +31,32 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	std := streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}
-	os.Exit(run(ctx, os.Args[1:], std)) //nolint:gocritic // stop only restores signal handling, which the exit makes moot
+	os.Exit(runAs(ctx, calledAs(os.Args[0]), os.Args[1:], std)) //nolint:gocritic // stop only restores signal handling, which the exit makes moot
+}
+
+// program is what people type to run the binary, and plugin what they type where it is a plugin of kubectl: a link or copy named
+// kubectl-loadline.
+const (
+	program = "loadline"
+	plugin  = "kubectl " + program
+)
+
+// calledAs tells from the path of the binary what people typed.
+func calledAs(path string) string {
+	name := strings.TrimSuffix(filepath.Base(path), ".exe")
+	if strings.ReplaceAll(plugin, " ", "-") == name {
+		return plugin
+	}
+	return program
 }
 
 // run executes one command line and returns its exit code.
-func run(ctx context.Context, args []string, std streams) int {
+func run(ctx context.Context, args []string, std streams) int { return runAs(ctx, program, args, std) }
+
+// runAs is run for people who type the program's name in that way.
+func runAs(ctx context.Context, name string, args []string, std streams) int {
 	root := newRootCommand(std)
+	rename(root, name)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
@@ -47,6 +70,17 @@ func run(ctx context.Context, args []string, std streams) int {
 		return coded.code
 	}
 	return exitError
+}
+
+// rename writes the name that people type into the usage and the examples of all commands.
+func rename(cmd *cobra.Command, name string) {
+	if !cmd.HasParent() {
+		cmd.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: name}
+	}
+	cmd.Example = regexp.MustCompile(`(?m)^(\s*)`+program+` `).ReplaceAllString(cmd.Example, "${1}"+name+" ")
+	for _, sub := range cmd.Commands() {
+		rename(sub, name)
+	}
 }
 
 // codedError carries an exit code other than exitError.
@@ -87,7 +121,7 @@ func newRootCommand(std streams) *cobra.Command {
 	root.AddGroup(&cobra.Group{ID: "look", Title: "Look and decide:"}, &cobra.Group{ID: "data", Title: "Work on data:"},
 		&cobra.Group{ID: "run", Title: "Run a part of Loadline:"})
 	root.AddCommand(
-		newReportCommand(flags, std), newDashboardCommand(flags, std), newExplainCommand(flags, std), newApproveCommand(flags, std), newVersionCommand(std),
+		newReportCommand(flags, std), newExportCommand(flags, std), newDashboardCommand(flags, std), newExplainCommand(flags, std), newApproveCommand(flags, std), newVersionCommand(std),
 		newForecastCommand(std), newReplayCommand(flags, std), newAdviseCommand(std), newPolicyCommand(flags, std),
 		newRoleCommand(flags, std, roleRecommender), newRoleCommand(flags, std, roleWebhook),
 		newRoleCommand(flags, std, roleUpdater), newRoleCommand(flags, std, roleAll),

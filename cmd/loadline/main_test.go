@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -58,7 +59,7 @@ func TestAWrongCallSaysWhatIsWrongAndWhatIsRight(t *testing.T) {
 func TestHelpNamesEveryCommandAndTheExitCodes(t *testing.T) {
 	for _, args := range [][]string{nil, {"--help"}, {"help"}} {
 		out, _, code := call(t, args...)
-		for _, want := range []string{"report", "explain", "approve", "advise", "policy", "recommender", "webhook", "updater", "all", "0 done, 1 failed, 2 wrong usage, 3 not found"} {
+		for _, want := range []string{"report", "export", "explain", "approve", "advise", "policy", "recommender", "webhook", "updater", "all", "0 done, 1 failed, 2 wrong usage, 3 not found"} {
 			if code != exitOK || !strings.Contains(out, want) {
 				t.Errorf("loadline %v: exit code %d, no word of %q", args, code, want)
 			}
@@ -66,6 +67,46 @@ func TestHelpNamesEveryCommandAndTheExitCodes(t *testing.T) {
 	}
 	if out, _, code := call(t, "version"); code != exitOK || !strings.HasPrefix(out, "loadline ") {
 		t.Errorf("version: exit code %d, %q", code, out)
+	}
+}
+
+// TestMain lets the test's own binary be the program, where it is run by the name of the plugin.
+func TestMain(m *testing.M) {
+	if calledAs(os.Args[0]) == plugin {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+func TestAsAPluginOfKubectlItCallsItselfSo(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := t.TempDir()
+	if err := os.Symlink(self, filepath.Join(bin, "kubectl-loadline")); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin)
+	for line, want := range map[string][]string{
+		"report --help": {"\n  kubectl loadline report [flags]\n", "\n  kubectl loadline report --since monday.json\n"},
+		"":              {"\n  kubectl loadline [command]\n", `Use "kubectl loadline [command] --help"`},
+		"explan":        {`kubectl loadline knows no "explan"; see: kubectl loadline --help`},
+	} {
+		// As kubectl does it: the plugin is looked up in the PATH by its name, and gets the words after it.
+		out, _ := exec.CommandContext(t.Context(), "kubectl-loadline", strings.Fields(line)...).CombinedOutput()
+		for _, text := range want {
+			if !strings.Contains(string(out), text) || strings.Contains(string(out), "\n  loadline ") {
+				t.Errorf("kubectl loadline %s: no word of %q, or of loadline alone:\n%s", line, text, out)
+			}
+		}
+	}
+	for path, want := range map[string]string{
+		"loadline": program, "/usr/bin/loadline": program, "/x/kubectl-loadline": plugin, "kubectl-loadline.exe": plugin, "": program, "kubectl-other": program,
+	} {
+		if got := calledAs(path); got != want {
+			t.Errorf("%s is %q, want %q", path, got, want)
+		}
 	}
 }
 

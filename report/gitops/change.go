@@ -57,17 +57,10 @@ type Container struct {
 // Compare returns what has to change in the template of a workload so that its pods ask for exactly what admission would inject, or
 // why nothing is. Sizes that may not be used yet, or are stale, are never exported.
 func Compare(w Workload, o Options) (change Change, why string) {
-	s, ref := w.Recommendation.Status, w.Recommendation.Spec.TargetRef
-	switch {
-	case s.Mode == v1alpha1.ModeOff || s.Mode == "":
-		return change, "it has not opted in"
-	case s.Applicable == nil || !apimeta.IsStatusConditionTrue(s.Conditions, v1alpha1.ConditionReady):
-		return change, "it has no sizes that may be used yet"
-	case apimeta.IsStatusConditionTrue(s.Conditions, v1alpha1.ConditionStale):
-		return change, "its sizes are stale"
-	case apply.HasPodLevelResources(&corev1.Pod{Spec: w.Template}):
-		return change, "its resources are set for the pod as a whole"
+	if why := w.unusable(); why != "" {
+		return change, why
 	}
+	s, ref := w.Recommendation.Status, w.Recommendation.Spec.TargetRef
 	change = Change{
 		APIVersion: ref.APIVersion, Kind: ref.Kind, Namespace: w.Recommendation.Namespace, Name: ref.Name,
 		Revision: s.Applicable.Revision, Why: s.Display.Why, ReplicasNow: w.Replicas,
@@ -92,6 +85,22 @@ func Compare(w Workload, o Options) (change Change, why string) {
 		return change, fmt.Sprintf("nothing differs by more than %g %%", o.ThresholdPercent)
 	}
 	return change, ""
+}
+
+// unusable says why the sizes may not be used; empty if they may.
+func (w Workload) unusable() string {
+	switch s := w.Recommendation.Status; {
+	case s.Mode == v1alpha1.ModeOff || s.Mode == "":
+		return "it has not opted in"
+	case s.Applicable == nil || !apimeta.IsStatusConditionTrue(s.Conditions, v1alpha1.ConditionReady):
+		return "it has no sizes that may be used yet"
+	case apimeta.IsStatusConditionTrue(s.Conditions, v1alpha1.ConditionStale):
+		return "its sizes are stale"
+	case apply.HasPodLevelResources(&corev1.Pod{Spec: w.Template}):
+		return "its resources are set for the pod as a whole"
+	default:
+		return ""
+	}
 }
 
 // admitted is what the containers of a new pod ask for when it comes to admission: with the defaults of LimitRanges, and requests

@@ -118,10 +118,10 @@ func TestAChangeIsWrittenAsAPatchAsAComponentAndAsValues(t *testing.T) {
 func TestPathsThatCannotBeAreErrors(t *testing.T) {
 	changes := []gitops.Change{changeOf(t, checkout())}
 	for path, message := range map[string]string{
-		"resources":                 `gives "resources" more than once`,
-		"{{.Name":                   `path "{{.Name": `,
-		"{{.Nothing}}":              "can't evaluate field Nothing",
-		"a..{{.Container}}":         `gives "a..proxy": legal are keys separated by dots`,
+		"resources":         `gives "resources" more than once`,
+		"{{.Name":           `path "{{.Name": `,
+		"{{.Nothing}}":      "can't evaluate field Nothing",
+		"a..{{.Container}}": `gives "a..proxy": legal are keys separated by dots`,
 	} {
 		_, err := gitops.Values(changes, gitops.Paths{Resources: path})
 		if err == nil || !strings.Contains(err.Error(), message) {
