@@ -221,7 +221,7 @@ type Updater struct {
 
 // Breaker says when every change in the cluster stops. A count opens the breaker when it has reached what is written here, and
 // three times what is usual in the cluster; 0 means that it is not looked at. What counts workloads counts those that run with
-// Loadline's sizes; everything else in a namespace is one more. It has to be 1 % of the cluster's workloads, and at most half of it may
+// Loadline's sizes; everything else in a namespace is one more. It has to be 1 % of the workloads with such sizes, and at most half of it may
 // come from one namespace.
 type Breaker struct {
 	// Window over which events are counted.

@@ -52,9 +52,9 @@ func (c *controller) judge(ctx context.Context, now time.Time, v view) {
 	}
 	rules := c.rules.For(v.signs.workloads)
 	counts := breaker.Counts{
-		breaker.OOMKills:         v.signs.killed.Count(rules.Minimum[breaker.OOMKills], v.signs.sized),
-		breaker.PendingPods:      v.signs.pending.Count(rules.Minimum[breaker.PendingPods], v.signs.sized),
-		breaker.UnsizedWorkloads: c.unsized(now, v).Count(rules.Minimum[breaker.UnsizedWorkloads], v.signs.sized),
+		breaker.OOMKills:         v.signs.killed.Count(rules.Minimum[breaker.OOMKills], v.signs.namespaces),
+		breaker.PendingPods:      v.signs.pending.Count(rules.Minimum[breaker.PendingPods], v.signs.namespaces),
+		breaker.UnsizedWorkloads: c.unsized(now, v).Count(rules.Minimum[breaker.UnsizedWorkloads], v.signs.namespaces),
 		breaker.ProbeFailures:    c.probe.failures.within(now, rules.Window),
 		breaker.APITrouble:       c.apiTrouble.within(now, rules.Window),
 	}
@@ -120,21 +120,20 @@ func cameUnsized(v apply.Values, p plan.Pod) bool {
 // signs are what the status of the cluster's pods tells.
 type signs struct {
 	killed, pending breaker.Tally
-	// workloads of the cluster, and the namespaces in which any pod has sizes of ours.
-	workloads, sized int
+	// workloads of which a pod has sizes of ours, and the namespaces that they are in.
+	workloads, namespaces int
 }
 
 // signs looks for kills for lack of memory within the window, and for pods without a node.
 func (c *cluster) signs(now time.Time, window time.Duration, kinds owner.Kinds) signs {
 	var s signs
-	workloads, sized := map[plan.Key]bool{}, map[string]bool{}
+	workloads, namespaces := map[plan.Key]bool{}, map[string]bool{}
 	for i := range c.pods {
 		pod := &c.pods[i]
 		of, _ := kinds.Of(pod) // Bare pods of a namespace are taken for one workload.
 		key, ours := plan.Key{Namespace: pod.Namespace, Kind: of.Kind, Name: of.Name}, hasSizes(pod)
-		workloads[key] = true
 		if ours {
-			sized[pod.Namespace] = true
+			workloads[key], namespaces[pod.Namespace] = true, true
 		}
 		if killedSince(pod, now.Add(-window)) {
 			s.killed.Add(key.Namespace, key.String(), ours)
@@ -143,7 +142,7 @@ func (c *cluster) signs(now time.Time, window time.Duration, kinds owner.Kinds) 
 			s.pending.Add(key.Namespace, key.String(), ours)
 		}
 	}
-	s.workloads, s.sized = len(workloads), len(sized)
+	s.workloads, s.namespaces = len(workloads), len(namespaces)
 	return s
 }
 

@@ -2,7 +2,7 @@ package breaker
 
 import "math"
 
-// share of the cluster's workloads, in hundredths, that has to show a signal at least: five workloads are many of a hundred and
+// share of the workloads with sizes of Loadline, in hundredths, that has to show a signal at least: five are many of a hundred and
 // nothing of five thousand.
 const share = 1
 
@@ -61,7 +61,7 @@ func (t *Tally) Count(minimum, namespaces int) int {
 	return n
 }
 
-// For are the rules of a cluster with so many workloads: of what is counted in workloads, one in a hundred has to show it.
+// For are the rules where so many workloads have sizes of Loadline: of what is counted in workloads, one in a hundred has to show it.
 func (r Rules) For(workloads int) Rules {
 	least := (workloads*share + 99) / 100
 	scaled := map[Signal]int{}
