@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
@@ -128,7 +129,6 @@ func TestErrorsComeWithAHint(t *testing.T) {
 	}{
 		"no rights":     {apierrors.NewForbidden(schema.GroupResource{Resource: "recommendations"}, "", errors.New("no")), "kubectl auth can-i"},
 		"not signed in": {apierrors.NewUnauthorized("no"), "sign in again"},
-		"no answer":     {&net.OpError{Op: "dial", Err: errors.New("refused")}, "does not answer"},
 		"a plain error": {errors.New("no"), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -136,6 +136,20 @@ func TestErrorsComeWithAHint(t *testing.T) {
 				t.Errorf("hint %q, want %q", got, c.want)
 			}
 		})
+	}
+}
+
+func TestErrorsOfAClusterSayWhatToDo(t *testing.T) {
+	for name, c := range map[string]struct {
+		err  error
+		want string
+	}{
+		"no kinds":  {&meta.NoKindMatchError{GroupKind: schema.GroupKind{Group: "loadline.dev", Kind: "Recommendation"}}, "loadline manifests crd | kubectl apply --server-side -f -"},
+		"no answer": {&net.OpError{Op: "dial", Err: errors.New("refused")}, "does not answer; look at --kubeconfig and --context"},
+	} {
+		if got := explainReadError(c.err); !strings.Contains(got.Error(), c.want) || !errors.Is(got, c.err) {
+			t.Errorf("%s: %v, want %q", name, got, c.want)
+		}
 	}
 }
 

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
@@ -17,15 +15,13 @@ import (
 
 // hint is what a person can do about an error, or empty where the error itself says it.
 func hint(err error) string {
-	switch _, network := errors.AsType[net.Error](err); {
+	switch {
 	case clientcmd.IsEmptyConfig(err):
 		return "there is no kubeconfig: name one with --kubeconfig or KUBECONFIG"
 	case apierrors.IsForbidden(err):
 		return "your account has no right to this; the cluster roles view and edit of a namespace hold Loadline's objects: kubectl auth can-i get recommendations.loadline.dev"
 	case apierrors.IsUnauthorized(err):
 		return "the cluster does not know you: sign in again, or choose another --context"
-	case network:
-		return "the cluster does not answer: look at --kubeconfig and --context, and try kubectl get --raw /readyz"
 	default:
 		return ""
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -79,6 +80,9 @@ func findRecommendation(ctx context.Context, c client.Client, namespace, argumen
 func explainReadError(err error) error {
 	if apimeta.IsNoMatchError(err) {
 		return fmt.Errorf("this cluster does not know Recommendations; install Loadline's kinds first (loadline manifests crd | kubectl apply --server-side -f -): %w", err)
+	}
+	if _, network := errors.AsType[net.Error](err); network {
+		return fmt.Errorf("the cluster does not answer; look at --kubeconfig and --context: %w", err)
 	}
 	return fmt.Errorf("read recommendations: %w", err)
 }

@@ -3,6 +3,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -80,12 +81,16 @@ type Options struct {
 type examiner struct {
 	Options
 	client client.Client
+	// deployments are the names of those in which each part runs.
+	deployments map[string]string
 }
 
 // Examine makes every check. One that fails keeps no other from being made.
 func Examine(ctx context.Context, o Options) Report {
 	e := examiner{Options: o, client: o.Client}
 	parts := e.parts(ctx)
+	e.deployments = parts.deployments
+	parts.examiner = e
 	checks := []func(context.Context) []Finding{
 		e.cluster, e.clocks, e.kinds, parts.findings, func(ctx context.Context) []Finding { return e.rights(ctx, parts) },
 		e.webhooks, e.certificate, e.certManager, e.admission, e.halts, e.prometheus, e.model, e.optIn, e.stale, e.autoscalers,
@@ -118,7 +123,7 @@ func (e examiner) install(name string) string {
 
 // restart is the command that starts a part anew.
 func (e examiner) restart(part string) string {
-	return fmt.Sprintf("kubectl --namespace %s rollout restart deployment/loadline-%s", e.Config.Namespace, part)
+	return fmt.Sprintf("kubectl --namespace %s rollout restart deployment/%s", e.Config.Namespace, cmp.Or(e.deployments[part], "loadline-"+part))
 }
 
 // few lists some names, and how many there are besides.

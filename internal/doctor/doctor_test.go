@@ -10,6 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	promv1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	"github.com/prometheus/common/model"
+	appsv1 "k8s.io/api/apps/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -112,6 +114,38 @@ func TestALeaderThatIsSilentIsFound(t *testing.T) {
 				t.Errorf("got %+v, want %q", f, c.want)
 			}
 		})
+	}
+}
+
+func TestAllPartsInOneDeploymentAreRestartedThere(t *testing.T) {
+	w := newWorld("v1.35.0")
+	w.objects = []client.Object{&appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "loadline-system", Name: "loadline", Labels: map[string]string{"app.kubernetes.io/part-of": "loadline"}},
+		Spec: appsv1.DeploymentSpec{Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{
+			ServiceAccountName: "loadline", Containers: []corev1.Container{{Args: []string{"all"}}},
+		}}},
+		Status: appsv1.DeploymentStatus{AvailableReplicas: 1},
+	}}
+	for _, f := range w.found(t, "leader") {
+		if f.Fix != "kubectl --namespace loadline-system rollout restart deployment/loadline" {
+			t.Errorf("%+v", f)
+		}
+	}
+	asked := 0
+	w.funcs.Create = func(_ context.Context, _ client.WithWatch, o client.Object, _ ...client.CreateOption) error {
+		if review, ok := o.(*authorizationv1.SubjectAccessReview); ok {
+			review.Status.Allowed = review.Spec.User == "system:serviceaccount:loadline-system:loadline" && review.Spec.ResourceAttributes.Resource != "nodes"
+		}
+		return nil
+	}
+	for _, f := range w.found(t, "rights") {
+		asked++
+		if f.Where != "serviceaccount/loadline" || f.Severity != doctor.Error || !strings.Contains(f.What, "list nodes") {
+			t.Errorf("%+v, want that the Deployment's account may not list nodes", f)
+		}
+	}
+	if asked != 3 {
+		t.Errorf("looked at the rights of %d parts, want 3", asked)
 	}
 }
 

@@ -22,13 +22,15 @@ type parts struct {
 	examiner
 	// accounts are the service accounts of the parts that are deployed, by part.
 	accounts map[string]string
-	found    []Finding
+	// deployments are their names, by part.
+	deployments map[string]string
+	found       []Finding
 }
 
 // parts finds the Deployments of Loadline. Where none can be seen, every part is taken to run under the account that ships.
 func (e examiner) parts(ctx context.Context) parts {
 	const check = "parts"
-	p := parts{examiner: e, accounts: map[string]string{}}
+	p := parts{examiner: e, accounts: map[string]string{}, deployments: map[string]string{}}
 	list := &appsv1.DeploymentList{}
 	err := e.client.List(ctx, list, client.InNamespace(e.Config.Namespace), client.MatchingLabels{"app.kubernetes.io/part-of": "loadline"})
 	if err != nil {
@@ -64,7 +66,7 @@ func (p *parts) add(d *appsv1.Deployment) {
 		}
 		for _, part := range runs {
 			if slices.Contains(partNames, part) {
-				p.accounts[part] = d.Spec.Template.Spec.ServiceAccountName
+				p.accounts[part], p.deployments[part] = d.Spec.Template.Spec.ServiceAccountName, d.Name
 			}
 		}
 	}
