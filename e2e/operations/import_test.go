@@ -1,6 +1,7 @@
 package operations
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -19,7 +20,11 @@ func TestWhatWasImportedIsAcceptedByTheAPIServerAndMeansTheSame(t *testing.T) {
 	}
 	run("kubectl apply --server-side -f " + vpaCRD(t) + " && kubectl wait --for=condition=Established crd/verticalpodautoscalers.autoscaling.k8s.io")
 	run("kubectl create namespace moving && kubectl apply -f testdata/moving.yaml")
-	t.Cleanup(func() { run("kubectl delete namespace moving --wait=false") })
+	t.Cleanup(func() {
+		if output, err := sh(context.Background(), "kubectl delete namespace moving --wait=false"); err != nil { // The test's own context has ended by now.
+			t.Errorf("%v: %s", err, output)
+		}
+	})
 	for _, command := range []string{
 		"loadline import vpa --namespace moving",
 		"kubectl get vpa,deployments --namespace moving -o yaml | loadline import vpa --filename -",
