@@ -30,6 +30,8 @@ var variants = map[string]string{
 	"kinds that go":         "{crds: {keep: false}}",
 	"network policies":      "{networkPolicy: {enabled: true}}",
 	"all in one, confined":  "{allInOne: true, networkPolicy: {enabled: true}, ollama: {enabled: true}}",
+	"a dashboard":           "{dashboard: {enabled: true}}",
+	"a dashboard in one":    "{allInOne: true, dashboard: {enabled: true}, networkPolicy: {enabled: true}}",
 	"monitoring":            "{serviceMonitor: {enabled: true}, prometheusRule: {enabled: true}, grafanaDashboard: {enabled: true}}",
 	"a priority class":      "{priorityClass: {create: true}}",
 	"a model":               "{ollama: {enabled: true, volume: {storageClassName: fast}, runtimeClassName: nvidia}}",
@@ -246,6 +248,26 @@ func TestOnlyTheRecommenderReachesTheModel(t *testing.T) {
 			t.Errorf("with %s the recommender asks %s for %s", values, advisor.URL, advisor.Model)
 		}
 		wantNames(t, objects, "PersistentVolumeClaim", "loadline-ollama")
+	}
+}
+
+func TestTheDashboardIsServedOnlyWhereItIsSwitchedOn(t *testing.T) {
+	for values, part := range map[string]string{variants["a dashboard"]: "loadline-recommender", variants["a dashboard in one"]: "loadline"} {
+		objects := rendered(t, values)
+		if got := configured(t, objects).Dashboard.Address; got != ":8443" {
+			t.Errorf("with %s it is served at %q", values, got)
+		}
+		if got := as[corev1.Service](t, objects, "Service loadline-dashboard").Spec.Selector["app.kubernetes.io/name"]; got != part {
+			t.Errorf("with %s it is looked for in %q", values, got)
+		}
+		if got := as[rbacv1.ClusterRoleBinding](t, objects, "ClusterRoleBinding loadline-dashboard").Subjects[0].Name; got != part {
+			t.Errorf("with %s %q may ask who people are", values, got)
+		}
+	}
+	for key := range rendered(t, "") {
+		if strings.Contains(key, "dashboard") {
+			t.Errorf("nobody asked for %s", key)
+		}
 	}
 }
 

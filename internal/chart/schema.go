@@ -82,7 +82,7 @@ func leaf(name, path string, node any, about map[string]string) schema {
 // chosen are the fields of the configuration that the chart decides, because other objects depend on them.
 var chosen = []string{
 	"apiVersion", "kind", "namespace", "metricsAddress", "healthAddress", "webhook", "recommender.leaderElection.leaseName",
-	"updater.leaderElection.leaseName", "updater.probeNamespace", "updater.killSwitchConfigMap", "updater.recordConfigMap",
+	"updater.leaderElection.leaseName", "updater.probeNamespace", "dashboard.address", "updater.killSwitchConfigMap", "updater.recordConfigMap",
 }
 
 // ofType returns the schema of a type as the configuration decodes it.

@@ -30,6 +30,7 @@ var folders = map[string]func(name string) string{
 		}
 		return ".Values.updater.enabled"
 	},
+	"dashboard": func(string) string { return ".Values.dashboard.enabled" },
 	"webhook": func(name string) string {
 		if name == "secret.yaml" {
 			return "and .Values.webhook.enabled (not .Values.certManager.enabled)"
@@ -66,8 +67,8 @@ var namespaced = []replacement{
 	},
 	{regexp.MustCompile(`(?m)^    app\.kubernetes\.io/part-of: loadline$`), `    {{- include "loadline.labels" . | nindent 4 }}`},
 	{
-		regexp.MustCompile(`selector: \{app\.kubernetes\.io/name: loadline-webhook\}`),
-		`selector: {app.kubernetes.io/name: {{ include "loadline.account" (list . "webhook") }}}`,
+		regexp.MustCompile(`selector: \{app\.kubernetes\.io/name: loadline-(recommender|webhook)\}`),
+		`selector: {app.kubernetes.io/name: {{ include "loadline.account" (list . "$1") }}}`,
 	},
 	{
 		regexp.MustCompile(`(?m)^kind: (Mutating|Validating)WebhookConfiguration\nmetadata:\n`),

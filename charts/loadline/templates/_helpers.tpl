@@ -43,10 +43,12 @@ annotations:
 {{- if .Values.certManager.enabled }}
 {{- $_ := set $ours "webhook" (dict "certMode" "secret") }}
 {{- end }}
-{{- $advisor := dict }}
 {{- if .Values.ollama.enabled }}
-{{- $advisor = dict "url" (printf "http://loadline-ollama.%s.svc:11434" .Release.Namespace) "model" .Values.ollama.model }}
-{{- $_ := set $ours "advisor" $advisor }}
+{{- $url := printf "http://loadline-ollama.%s.svc:11434" .Release.Namespace }}
+{{- $_ := set $ours "advisor" (dict "url" $url "model" .Values.ollama.model) }}
+{{- end }}
+{{- if .Values.dashboard.enabled }}
+{{- $_ := set $ours "dashboard" (dict "address" ":8443") }}
 {{- end }}
 {{- mergeOverwrite (deepCopy .Values.config) $ours | toYaml }}
 {{- end }}
