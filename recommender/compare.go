@@ -18,7 +18,9 @@ const (
 	healthBefore, healthSettle, healthStep = time.Hour, 2 * time.Minute, time.Minute
 	healthLeastBefore, healthLeastAfter    = 10, 5
 	healthQuantile, healthRise             = 0.95, 1.2
-	healthDays, healthDaysTime             = 7, 15 * time.Second
+	healthDays                             = 7
+	// healthTime is how long all comparisons of one workload may take, so that a slow Prometheus holds up nobody else.
+	healthTime = 20 * time.Second
 )
 
 // watched is the time since a change, and how long changes are watched.
@@ -71,8 +73,6 @@ type days []struct{ before, after float64 }
 
 // daysBefore reads the last seven days. Those with too few values are left out.
 func (e *Engine) daysBefore(ctx context.Context, query string, w watched) (days, error) {
-	ctx, cancel := context.WithTimeout(ctx, healthDaysTime)
-	defer cancel()
 	var known days
 	for day := range healthDays {
 		before, after, err := e.healthValues(ctx, query, w, -time.Duration(day+1)*24*time.Hour)

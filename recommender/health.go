@@ -44,6 +44,8 @@ func (e *Engine) health(ctx context.Context, in Input, mem Memory, now time.Time
 	if len(signals) == 0 || e.Querier == nil || now.Sub(change.first) < healthSettle+healthLeastAfter*healthStep {
 		return h
 	}
+	ctx, cancel := context.WithTimeout(ctx, healthTime)
+	defer cancel()
 	w := watched{change: change.first, observe: in.Policy.Disruption.Canary.Observe.Duration, now: now}
 	e.compareAll(ctx, in.Target, signals, w, &h)
 	if now.Sub(change.last) >= w.observe && h.unsuspected() {
