@@ -88,7 +88,7 @@ func wants(t *testing.T, page string, texts ...string) {
 
 func TestTheSummarySaysWhatIsSavedAndWhatToLookAt(t *testing.T) {
 	_, page := get(t, busy(t, 400), "")
-	wants(t, page, "CPU to give back", "Memory to give back", "Rolled back", "was killed for lack of memory 3 minutes after", "Where most can be given back",
+	wants(t, page, "CPU to spare", "Memory to spare", "Rolled back", "was killed for lack of memory 3 minutes after", "Where most can be given back",
 		"Where more is needed", `href="/dashboard/workloads?mode=dry-run"`, `href="/dashboard/workloads?namespace=team-02"`, "were not confirmed for more than 24 hours")
 }
 

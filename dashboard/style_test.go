@@ -31,9 +31,23 @@ func TestColoursStandOutInBothThemes(t *testing.T) {
 			text, ground string
 			least        float64
 		}{
-			{"ll-ink", "panel", 7}, {"ll-ink", "page", 7}, {"ll-soft", "panel", 4.5}, {"ll-soft", "page", 4.5}, {"link", "panel", 4.5}, {"link", "page", 4.5},
-			{"panel", "link", 4.5}, {"good", "good-tint", 4.5}, {"warn", "warn-tint", 4.5}, {"bad", "bad-tint", 4.5}, {"plain", "plain-tint", 4.5},
-			{"good", "panel", 4.5}, {"warn", "panel", 4.5}, {"field", "panel", 3}, {"ll-s0", "panel", 3}, {"ll-s1", "plain-tint", 3}, {"ll-s2", "plain-tint", 3},
+			{"ll-ink", "panel", 7},
+			{"ll-ink", "page", 7},
+			{"ll-soft", "panel", 4.5},
+			{"ll-soft", "page", 4.5},
+			{"link", "panel", 4.5},
+			{"link", "page", 4.5},
+			{"panel", "link", 4.5},
+			{"good", "good-tint", 4.5},
+			{"warn", "warn-tint", 4.5},
+			{"bad", "bad-tint", 4.5},
+			{"plain", "plain-tint", 4.5},
+			{"good", "panel", 4.5},
+			{"warn", "panel", 4.5},
+			{"field", "panel", 3},
+			{"ll-s0", "panel", 3},
+			{"ll-s1", "plain-tint", 3},
+			{"ll-s2", "plain-tint", 3},
 		} {
 			if theme[pair.text] == "" || theme[pair.ground] == "" {
 				t.Fatalf("%s: no colour %s or %s", name, pair.text, pair.ground)

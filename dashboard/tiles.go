@@ -59,9 +59,9 @@ func memoryTile(s sums, whole report.Report) tile {
 
 // savedTile says how much less, or more, is reserved as recommended.
 func savedTile(name, value, unit string, saved, now float64) tile {
-	t := tile{Name: name + " to give back", Value: value, Unit: unit, Tone: "good", URL: Path + "workloads?sort=" + map[string]string{"CPU": "cpu-saved", "Memory": "memory-saved"}[name] + "&order=desc"}
+	t := tile{Name: name + " to spare", Value: value, Unit: unit, Tone: "good", URL: Path + "workloads?sort=" + map[string]string{"CPU": "cpu-saved", "Memory": "memory-saved"}[name] + "&order=desc"}
 	if saved < 0 {
-		t.Name, t.Tone = name+" that is missing", "warn"
+		t.Name, t.Tone = name+" missing", "warn"
 	}
 	if saved == 0 {
 		t.Tone = ""

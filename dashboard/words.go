@@ -74,6 +74,9 @@ func stamp(t time.Time) string { return t.UTC().Format("2 Jan 2006 15:04 UTC") }
 // ago renders how long something is past, or how far ahead it is.
 func ago(t, now time.Time) string {
 	d := now.Sub(t)
+	if d >= 0 && d < time.Minute {
+		return "just now"
+	}
 	if d < 0 {
 		return "in " + span(-d)
 	}

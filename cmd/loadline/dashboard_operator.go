@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
-	"time"
 
 	"k8s.io/client-go/rest"
 	certutil "k8s.io/client-go/util/cert"
@@ -52,7 +51,7 @@ func serveDashboard(ctx context.Context, mgr ctrl.Manager, cfg config.Config) er
 		return fmt.Errorf("serve the dashboard: %w", err)
 	}
 	return mgr.Add(&manager.Server{
-		Name: "dashboard", Server: newServer(handler), Listener: tls.NewListener(listener, settings), ShutdownTimeout: new(time.Duration(shutdownTimeout)),
+		Name: "dashboard", Server: newServer(handler), Listener: tls.NewListener(listener, settings), ShutdownTimeout: new(shutdownTimeout),
 	})
 }
 

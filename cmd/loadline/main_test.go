@@ -47,6 +47,7 @@ func TestAWrongCallSaysWhatIsWrongAndWhatIsRight(t *testing.T) {
 		"explain checkout":              `workload "checkout": write kind/name, such as deployment/checkout`,
 		"approve pod/report":            "kinds are deployment, statefulset, daemonset and cronjob",
 		"approve deployment/a deploy/b": "got 2 arguments",
+		"dashboard --listen nowhere":    `--listen "nowhere": legal is host:port, such as 127.0.0.1:8099`,
 		"recommender fast":              `loadline recommender knows no "fast"`,
 	} {
 		out, errors, code := call(t, strings.Fields(line)...)
