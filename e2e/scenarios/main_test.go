@@ -107,6 +107,6 @@ func past(now time.Time) ([]shop.Workload, error) {
 	}
 	return slices.Concat(all, crowd(), replayShop, tempoShop, gitOpsShop, minimumShop, cleanupShop, rolloutShop, dryRunShop,
 		initialShop, untouchedShop, optOutShop, autoShop, budgetShop, replicaShop, saleShop,
-		killedShop, outageShop, webhookShop, refusalShop, restartShop, limitShop, sidecarShop, meshShop, warningShop, boundedShop, quotaShop, crowdedShop, cronShop,
+		killedShop, outageShop, webhookShop, refusalShop, restartShop, limitShop, sidecarShop, meshShop, warningShop, boundedShop, inPlaceShop, pressedShop, quotaShop, crowdedShop, cronShop,
 		canaryShop, rollbackShop, revertedShop, pastedShop, worseShop), nil
 }

@@ -1,0 +1,80 @@
+package scenarios
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/apply"
+	"github.com/loadline-dev/loadline/e2e/shop"
+)
+
+var (
+	// inPlaceShop is a Deployment whose native side-car is far too large.
+	inPlaceShop = shop.InNamespace("in-place", []shop.Workload{
+		{
+			Name: "web", Requests: map[string]string{"cpu": "2", "memory": "2Gi"},
+			CPU: shop.Diurnal(0.1, 0.4), Memory: shop.Flat(300 * shop.Mebibyte),
+		},
+		{Name: "web", Container: "shipper", CPU: shop.Diurnal(0.01, 0.03), Memory: shop.Flat(40 * shop.Mebibyte)},
+	})
+	// pressedShop is busier since a quarter of an hour than it ever was.
+	pressedShop = shop.InNamespace("pressed", []shop.Workload{{
+		Name: "web", Replicas: 2, Requests: map[string]string{"cpu": "300m", "memory": "256Mi"},
+		CPU: busyOfLate, Memory: shop.Flat(100 * shop.Mebibyte),
+	}})
+)
+
+func busyOfLate(t time.Time) float64 {
+	if t.After(started.Add(-15 * time.Minute)) {
+		return 0.7
+	}
+	return 0.1
+}
+
+func TestANativeSideCarThatRunsIsResizedInPlace(t *testing.T) {
+	s := newScene(t, "in-place", nil)
+	s.create(withSideCar(inPlaceShop[0]))
+	s.running("web", 1)
+	before := uids(s.pods("web"))
+	s.annotate(map[string]string{v1alpha1.AnnotationMode: "auto", v1alpha1.AnnotationUpdater: "in-place"})
+	s.Eventually(func(g Gomega) {
+		rec := s.recommendation("Deployment", "web")
+		g.Expect(rec).NotTo(BeNil())
+		sizes := apply.FromAPI(rec.Status.Applicable)
+		shipper, found := sizes.Container("shipper")
+		g.Expect(found).To(BeTrue())
+		pod := s.pods("web")[0]
+		g.Expect(actualOfInit(pod, "shipper").CPUMillis).To(Equal(shipper.InPlace.CPUMillis), "the side-car")
+		g.Expect(shipper.InPlace.CPUMillis).To(BeNumerically("<", 1000), "the point of the scenario")
+		g.Expect(actualOfInit(pod, "migrate")).To(Equal(amounts("1", "1Gi")), "an init container that has ended")
+	}).Should(Succeed())
+	s.Expect(uids(s.pods("web"))).To(Equal(before), "no pod was replaced")
+}
+
+func TestPodsThatUseMoreThanTheyHaveAreRaisedInPlaceAtOnce(t *testing.T) {
+	s := newScene(t, "pressed", pressedShop)
+	before := uids(s.pods("web"))
+	s.annotate(map[string]string{v1alpha1.AnnotationMode: "auto"})
+	rec := s.when("Deployment", "web", "answers the pressure", func(rec *v1alpha1.Recommendation) bool {
+		return slices.ContainsFunc(rec.Status.Trail, func(line string) bool { return strings.Contains(line, "a running pod uses") })
+	})
+	s.Expect(tempos(rec).Target.CPUMillis).To(BeNumerically("<", 700), "a quarter of an hour says little about new pods")
+	s.Eventually(func() []apply.Amounts { return actualRequests(s.pods("web")) }).
+		Should(And(HaveLen(2), HaveEach(HaveField("CPUMillis", BeNumerically(">=", 700)))))
+	s.Expect(uids(s.pods("web"))).To(Equal(before), "no pod was replaced")
+}
+
+// actualOfInit is what an init container of the pod runs with, as its node says.
+func actualOfInit(pod corev1.Pod, name string) apply.Amounts {
+	i := slices.IndexFunc(pod.Status.InitContainerStatuses, func(c corev1.ContainerStatus) bool { return c.Name == name })
+	if i < 0 || pod.Status.InitContainerStatuses[i].Resources == nil {
+		return apply.Amounts{}
+	}
+	return apply.ResourcesOf(*pod.Status.InitContainerStatuses[i].Resources).Requests
+}
