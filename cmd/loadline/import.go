@@ -20,9 +20,10 @@ import (
 	"github.com/loadline-dev/loadline/internal/migrate"
 )
 
-// importable are the workloads that others size.
+// importable are the workloads that Loadline sizes, so that those that nobody sized can be opted out.
 var importable = []schema.GroupVersionKind{
 	{Group: "apps", Version: "v1", Kind: "Deployment"}, {Group: "apps", Version: "v1", Kind: "StatefulSet"}, {Group: "apps", Version: "v1", Kind: "DaemonSet"},
+	{Group: "batch", Version: "v1", Kind: "CronJob"},
 }
 
 func newImportCommand(flags *clusterFlags, std streams) *cobra.Command {
