@@ -50,8 +50,9 @@ const named = 5
 // tolerance is the share of a request by which it may be off before it costs points.
 const tolerance = 0.10
 
-// Findings of other packages that keep a recommendation from taking effect.
+// Findings of other packages: one tells of a kill, the others keep a recommendation from taking effect.
 const (
+	findingOOMKilled     = "OOMKilled"
 	findingRolledBack    = "RolledBack"
 	findingUnschedulable = "Unschedulable"
 	findingDoesNotFit    = "PodDoesNotFit"

@@ -51,6 +51,9 @@ func RisksOf(rec *v1alpha1.Recommendation, now time.Time) []Risk {
 	}
 	risks = append(risks, conditionRisks(s)...)
 	for _, f := range killed(s, now) {
+		if tellsOfKill(s, f.Container) {
+			continue
+		}
 		risks = append(risks, Risk{
 			Severity: v1alpha1.SeverityWarning, Type: RiskKilledLately,
 			Message: fmt.Sprintf("%s: killed for lack of memory at %s, at a limit of %s; it gets at least %s since",
@@ -115,6 +118,13 @@ func condition(s v1alpha1.RecommendationStatus, kind string, status metav1.Condi
 // rolledBack says that a finding tells of the rollback already.
 func rolledBack(s v1alpha1.RecommendationStatus) bool {
 	return slices.ContainsFunc(s.Findings, func(f v1alpha1.Finding) bool { return f.Type == findingRolledBack })
+}
+
+// tellsOfKill says that a finding tells of a kill for lack of memory already.
+func tellsOfKill(s v1alpha1.RecommendationStatus, container string) bool {
+	return slices.ContainsFunc(s.Findings, func(f v1alpha1.Finding) bool {
+		return f.Type == findingOOMKilled && f.Container == container && f.Severity != v1alpha1.SeverityInfo
+	})
 }
 
 // killed returns what is remembered of kills within the last week.

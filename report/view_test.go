@@ -18,6 +18,7 @@ import (
 	"github.com/loadline-dev/loadline/internal/testkit"
 	"github.com/loadline-dev/loadline/recommender"
 	"github.com/loadline-dev/loadline/recommender/guard"
+	"github.com/loadline-dev/loadline/recommender/sizing"
 	"github.com/loadline-dev/loadline/report"
 )
 
@@ -173,7 +174,8 @@ func TestTheGravestRisksComeFirstAndNothingIsSaidTwice(t *testing.T) {
 		{Type: "CPUThrottled", Severity: v1alpha1.SeverityWarning, Message: "slow"},
 		{Type: recommender.FindingRolledBack, Severity: v1alpha1.SeverityCritical, Message: "taken back"},
 	}
-	rec.Status.OOMFloor = []v1alpha1.OOMFloor{{Container: "app", Time: readTime}}
+	rec.Status.OOMFloor = []v1alpha1.OOMFloor{{Container: "app", Time: readTime}, {Container: "told", Time: readTime}}
+	rec.Status.Findings = append(rec.Status.Findings, v1alpha1.Finding{Type: sizing.FindingOOMKilled, Severity: v1alpha1.SeverityCritical, Container: "told"})
 	for _, c := range []metav1.Condition{
 		{Type: v1alpha1.ConditionHealthy, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonRolledBack, Message: "taken back"},
 		{Type: v1alpha1.ConditionStale, Status: metav1.ConditionTrue, Message: "old"},
@@ -189,7 +191,7 @@ func TestTheGravestRisksComeFirstAndNothingIsSaidTwice(t *testing.T) {
 		got = append(got, string(r.Severity)+" "+r.Workload+" "+r.Type)
 	}
 	want := []string{
-		"critical deployment/a RolledBack", "critical deployment/a Stale", "critical deployment/b Harmed",
+		"critical deployment/a RolledBack", "critical deployment/a OOMKilled", "critical deployment/a Stale", "critical deployment/b Harmed",
 		"warning deployment/a CPUThrottled", "warning deployment/a DidNotStick", "warning deployment/a KilledLately", "warning deployment/c NotReady",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
