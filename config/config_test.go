@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
@@ -228,9 +227,6 @@ func TestValidate(t *testing.T) {
 		},
 		"a breaker with a negative count": {func(c *config.Config) { c.Updater.Breaker.PendingPods = -1 }, "updater.breaker.pendingPods: "},
 		"a negative budget":               {func(c *config.Config) { c.Updater.ResizesPerMinute = -1 }, "updater.resizesPerMinute: "},
-		"a price below zero": {func(c *config.Config) {
-			c.Policy.CostWeights = &v1alpha1.CostWeights{CPUHour: new(resource.MustParse("-1"))}
-		}, "policy.costWeights.cpuHour: "},
 		"an unknown limit policy": {
 			func(c *config.Config) { c.Policy.CPU.Limit = new(v1alpha1.LimitPolicy("keep")) },
 			`policy.cpu.limit: Unsupported value: "keep": supported values: "Keep", "Ratio", "Headroom", "Equal", "None"`,

@@ -140,8 +140,8 @@ func defaultLeaderElection(lease string) LeaderElection {
 	}
 }
 
-// defaultPolicy holds the defaults that the comments of v1alpha1.SizingPolicySpec promise. cpu.max, memory.max,
-// replicas.max and costWeights have none.
+// defaultPolicy holds the defaults that the comments of v1alpha1.SizingPolicySpec promise. cpu.max, memory.max
+// and replicas.max have none.
 func defaultPolicy() v1alpha1.SizingPolicySpec {
 	return v1alpha1.SizingPolicySpec{
 		CPU: v1alpha1.CPUPolicy{

@@ -9,7 +9,7 @@ import (
 )
 
 // ResolvePolicy returns override with every absent field taken from base. Where base is complete, no pointer of the result
-// is nil except cpu.max, memory.max, replicas.max and costWeights: absent, they mean no bound and no price. A minimum that
+// is nil except cpu.max, memory.max and replicas.max: absent, they mean no bound. A minimum that
 // comes from base gives way to a smaller maximum in override, and a maximum to a larger minimum. The result shares nothing
 // with its sources.
 func ResolvePolicy(base, override v1alpha1.SizingPolicySpec) v1alpha1.SizingPolicySpec {
@@ -24,7 +24,6 @@ func ResolvePolicy(base, override v1alpha1.SizingPolicySpec) v1alpha1.SizingPoli
 		Disruption:         resolveDisruption(base.Disruption, override.Disruption),
 		Signals:            orSlice(override.Signals, base.Signals),
 		SizeBestEffort:     cmp.Or(override.SizeBestEffort, base.SizeBestEffort),
-		CostWeights:        resolveCostWeights(base.CostWeights, override.CostWeights),
 		AllowOverrides:     cmp.Or(override.AllowOverrides, base.AllowOverrides),
 	}
 	return *resolved.DeepCopy()
@@ -120,17 +119,6 @@ func resolveDisruption(base, override v1alpha1.DisruptionPolicy) v1alpha1.Disrup
 		},
 		StartupGrace: cmp.Or(override.StartupGrace, base.StartupGrace),
 		Windows:      orSlice(override.Windows, base.Windows),
-	}
-}
-
-// resolveCostWeights returns nil if neither side has prices.
-func resolveCostWeights(base, override *v1alpha1.CostWeights) *v1alpha1.CostWeights {
-	if base == nil || override == nil {
-		return cmp.Or(override, base)
-	}
-	return &v1alpha1.CostWeights{
-		CPUHour:       cmp.Or(override.CPUHour, base.CPUHour),
-		MemoryGiBHour: cmp.Or(override.MemoryGiBHour, base.MemoryGiBHour),
 	}
 }
 

@@ -50,7 +50,7 @@ func TestEveryFieldOfThePolicyIsResolved(t *testing.T) {
 	resolved := config.ResolvePolicy(config.Default().Policy, v1alpha1.SizingPolicySpec{})
 	absent := map[string]bool{}
 	findNil(reflect.ValueOf(resolved), "spec", absent)
-	want := map[string]bool{"spec.CPU.Max": true, "spec.Memory.Max": true, "spec.Replicas.Max": true, "spec.CostWeights": true}
+	want := map[string]bool{"spec.CPU.Max": true, "spec.Memory.Max": true, "spec.Replicas.Max": true}
 	if diff := cmp.Diff(want, absent); diff != "" {
 		t.Errorf("fields without a value (-documented +found):\n%s", diff)
 	}

@@ -33,12 +33,6 @@ func (v *checks) policy(at *field.Path, p *v1alpha1.SizingPolicySpec) {
 	v.optionalDuration(at.Child("eventLeadTime"), p.EventLeadTime, 24*time.Hour)
 	v.disruption(at.Child("disruption"), &p.Disruption)
 	v.signals(at.Child("signals"), p.Signals)
-	w := p.CostWeights
-	if w == nil {
-		w = &v1alpha1.CostWeights{}
-	}
-	v.price(at.Child("costWeights", "cpuHour"), w.CPUHour)
-	v.price(at.Child("costWeights", "memoryGiBHour"), w.MemoryGiBHour)
 }
 
 func (v *checks) cpu(at *field.Path, p *v1alpha1.CPUPolicy) {
@@ -171,13 +165,6 @@ func (v *checks) bounds(at *field.Path, smallest, largest *resource.Quantity) {
 	}
 	if smallest != nil && largest != nil && smallest.Cmp(*largest) > 0 {
 		v.add(field.Invalid(at.Child("min"), smallest.String(), "must not be larger than max"))
-	}
-}
-
-func (v *checks) price(at *field.Path, got *resource.Quantity) {
-	v.rule(at, "a quantity, not negative")
-	if got != nil && got.Sign() < 0 {
-		v.add(field.Invalid(at, got.String(), "must not be negative"))
 	}
 }
 

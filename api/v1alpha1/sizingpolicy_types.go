@@ -91,10 +91,6 @@ type SizingPolicySpec struct {
 	// +optional
 	SizeBestEffort *bool `json:"sizeBestEffort,omitempty"`
 
-	// costWeights are for turning cores and gibibytes into money. Default: none. Accepted and kept, not used yet.
-	// +optional
-	CostWeights *CostWeights `json:"costWeights,omitempty"`
-
 	// allowOverrides lets annotations on a workload widen what the namespace grants. Default false: they may only narrow it.
 	// No annotation on a workload opts it in, or into admission, where its namespace has not.
 	// +optional
@@ -389,21 +385,4 @@ type Signal struct {
 
 	// role: driver (evidence for the forecast) or health (worse after a change means rolling back).
 	Role SignalRole `json:"role"`
-}
-
-// CostWeights are prices.
-// +kubebuilder:validation:XValidation:rule="!has(self.cpuHour) || !quantity(string(self.cpuHour)).isLessThan(quantity('0'))",message="cpuHour must not be negative"
-// +kubebuilder:validation:XValidation:rule="!has(self.memoryGiBHour) || !quantity(string(self.memoryGiBHour)).isLessThan(quantity('0'))",message="memoryGiBHour must not be negative"
-type CostWeights struct {
-	// cpuHour is the price of one core for one hour, in any currency. Default 0.
-	// +optional
-	// +kubebuilder:validation:XIntOrString
-	// +kubebuilder:validation:MaxLength=32
-	CPUHour *resource.Quantity `json:"cpuHour,omitempty"`
-
-	// memoryGiBHour is the price of one gibibyte for one hour, in the same currency. Default 0.
-	// +optional
-	// +kubebuilder:validation:XIntOrString
-	// +kubebuilder:validation:MaxLength=32
-	MemoryGiBHour *resource.Quantity `json:"memoryGiBHour,omitempty"`
 }

@@ -70,12 +70,6 @@ var celPairs = map[string]pair{
 	"SizingPolicy.spec.memory memory.max must be larger than 0": {
 		accepted: values(obj{"max": "1Mi"}), refused: values(obj{"max": "0Mi"}),
 	},
-	"SizingPolicy.spec.costWeights cpuHour must not be negative": {
-		accepted: values(obj{"cpuHour": "0"}, obj{"cpuHour": "0.031"}), refused: values(obj{"cpuHour": "-0.01"}),
-	},
-	"SizingPolicy.spec.costWeights memoryGiBHour must not be negative": {
-		accepted: values(obj{"memoryGiBHour": "0"}, obj{"memoryGiBHour": "0.004"}), refused: values(obj{"memoryGiBHour": int64(-1)}),
-	},
 }
 
 // ownTests are rules that need more than one value at one place, and the tests that show them.

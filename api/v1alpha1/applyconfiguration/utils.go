@@ -30,8 +30,6 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ContainerMemoryApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ContainerValues"):
 		return &apiv1alpha1.ContainerValuesApplyConfiguration{}
-	case v1alpha1.SchemeGroupVersion.WithKind("CostWeights"):
-		return &apiv1alpha1.CostWeightsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("CPUPolicy"):
 		return &apiv1alpha1.CPUPolicyApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("CurrentContainer"):

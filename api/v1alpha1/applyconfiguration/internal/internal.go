@@ -199,15 +199,6 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: target
       type:
         namedType: com.github.loadline-dev.loadline.api.v1alpha1.ResourceAmounts
-- name: com.github.loadline-dev.loadline.api.v1alpha1.CostWeights
-  map:
-    fields:
-    - name: cpuHour
-      type:
-        namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
-    - name: memoryGiBHour
-      type:
-        namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
 - name: com.github.loadline-dev.loadline.api.v1alpha1.CurrentContainer
   map:
     fields:
@@ -829,9 +820,6 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: behavior
       type:
         namedType: com.github.loadline-dev.loadline.api.v1alpha1.Behavior
-    - name: costWeights
-      type:
-        namedType: com.github.loadline-dev.loadline.api.v1alpha1.CostWeights
     - name: cpu
       type:
         namedType: com.github.loadline-dev.loadline.api.v1alpha1.CPUPolicy

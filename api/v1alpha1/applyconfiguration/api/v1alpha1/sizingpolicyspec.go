@@ -31,8 +31,6 @@ type SizingPolicySpecApplyConfiguration struct {
 	Signals []SignalApplyConfiguration `json:"signals,omitempty"`
 	// sizeBestEffort allows giving requests to pods that have none. They then stop being BestEffort. Default false.
 	SizeBestEffort *bool `json:"sizeBestEffort,omitempty"`
-	// costWeights are for turning cores and gibibytes into money. Default: none. Accepted and kept, not used yet.
-	CostWeights *CostWeightsApplyConfiguration `json:"costWeights,omitempty"`
 	// allowOverrides lets annotations on a workload widen what the namespace grants. Default false: they may only narrow it.
 	// No annotation on a workload opts it in, or into admission, where its namespace has not.
 	AllowOverrides *bool `json:"allowOverrides,omitempty"`
@@ -126,14 +124,6 @@ func (b *SizingPolicySpecApplyConfiguration) WithSignals(values ...*SignalApplyC
 // If called multiple times, the SizeBestEffort field is set to the value of the last call.
 func (b *SizingPolicySpecApplyConfiguration) WithSizeBestEffort(value bool) *SizingPolicySpecApplyConfiguration {
 	b.SizeBestEffort = &value
-	return b
-}
-
-// WithCostWeights sets the CostWeights field in the declarative configuration to the given value
-// and returns the receiver, so that objects can be built by chaining "With" function invocations.
-// If called multiple times, the CostWeights field is set to the value of the last call.
-func (b *SizingPolicySpecApplyConfiguration) WithCostWeights(value *CostWeightsApplyConfiguration) *SizingPolicySpecApplyConfiguration {
-	b.CostWeights = value
 	return b
 }
 
