@@ -97,7 +97,7 @@ func tiles(r Report) []tile {
 		all = append(all, tile{"Health", fmt.Sprint(r.Health.Score), "of 100", tone})
 	}
 	all = append(all,
-		tile{"CPU", lessOrMore(&t.CPU, wholeCores), fmt.Sprintf("of the %s cores that are reserved", wholeCores(&t.ReservedCPU)), ""},
+		tile{"CPU", lessOrMore(&t.CPU, coresOf), fmt.Sprintf("of the %s cores that are reserved", wholeCores(&t.ReservedCPU)), ""},
 		tile{"Memory", lessOrMore(&t.Memory, gibibytes), fmt.Sprintf("of the %s that are reserved", gibibytes(&t.ReservedMemory)), ""})
 	if t.SavesPerMonth != nil {
 		all = append(all, tile{"Money a month", lessOrMoreMoney(*t.SavesPerMonth, r.Prices.Currency), "by what the requests reserve", ""})

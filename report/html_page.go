@@ -126,12 +126,12 @@ code { font: .85em/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace; over
 .notice, .chip { background: var(--tint); color: var(--tone) }
 .notice { margin: 0 0 1.25rem; padding: .8rem 1rem; border-left: 4px solid var(--tone); border-radius: 6px }
 .chip { display: inline-block; margin-right: .35rem; padding: .05rem .55rem; border-radius: 1rem; font-size: .8125rem; font-weight: 600 }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(11.5rem, 100%), 1fr)); gap: 1rem; margin: 0 0 1.25rem; padding: 0; list-style: none }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(9.5rem, 100%), 1fr)); gap: .8rem; margin: 0 0 1.25rem; padding: 0; list-style: none }
 .tile { padding: .8rem 1rem .9rem; background: var(--panel); border: 1px solid var(--line); border-top: 4px solid var(--tone, var(--line)); border-radius: 10px }
 .tile span { display: block }
 .name, .note { font-size: .875rem; color: var(--ll-soft) }
 .name { font-weight: 600 }
-.value { font-size: 1.6rem; font-weight: 680; line-height: 1.25; letter-spacing: -.02em }
+.value { font-size: 1.4rem; font-weight: 680; line-height: 1.25; letter-spacing: -.02em }
 .looks { margin: 0; padding: 0; list-style: none }
 .looks li { padding: .45rem 0; border-bottom: 1px solid var(--line) }
 .looks li:last-child { border-bottom: 0 }

@@ -158,9 +158,11 @@ func lessOrMoreMoney(saving float64, currency string) string {
 
 // difference renders savings as what is reserved then, such as "22.8 cores less CPU and 300Mi more memory".
 func difference(cpu, memory *resource.Quantity) string {
-	return lessOrMore(cpu, func(q *resource.Quantity) string { return wholeCores(q) + " cores" }) + " CPU and " +
+	return lessOrMore(cpu, coresOf) + " CPU and " +
 		lessOrMore(memory, gibibytes) + " memory"
 }
+
+func coresOf(q *resource.Quantity) string { return wholeCores(q) + " cores" }
 
 // lessOrMore renders a saving of 2 as "2 less", and one of -2 as "2 more".
 func lessOrMore(saving *resource.Quantity, render func(*resource.Quantity) string) string {
