@@ -90,8 +90,11 @@ func serve(t *testing.T) string {
 	return server.URL
 }
 
-// browser starts Chromium, whose context it returns. Names other than this machine's lead nowhere.
-func browser(t *testing.T) context.Context {
+// opener opens a tab of a width and theme.
+type opener func(t *testing.T, width int64, theme string) *tab
+
+// browser starts Chromium. Names other than this machine's lead nowhere.
+func browser(t *testing.T) opener {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
 	if err != nil {
@@ -117,7 +120,16 @@ func browser(t *testing.T) context.Context {
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatalf("start chromium: %v", err)
 	}
-	return ctx
+	return func(t *testing.T, width int64, theme string) *tab {
+		t.Helper()
+		tabContext, stop := chromedp.NewContext(ctx)
+		t.Cleanup(stop)
+		tabContext, stop = context.WithTimeout(tabContext, patience)
+		t.Cleanup(stop)
+		b := &tab{t: t, ctx: tabContext}
+		b.prepare(width, theme)
+		return b
+	}
 }
 
 // tab is one tab of the browser.
@@ -130,17 +142,12 @@ type tab struct {
 	complaints []string
 }
 
-// open opens a tab of a width and theme.
-func open(t *testing.T, parent context.Context, width int64, theme string) *tab {
-	t.Helper()
-	ctx, stop := chromedp.NewContext(parent)
-	t.Cleanup(stop)
-	ctx, stop = context.WithTimeout(ctx, patience)
-	t.Cleanup(stop)
-	b := &tab{t: t, ctx: ctx}
+// prepare listens to what the page does, and sets its width and theme.
+func (b *tab) prepare(width int64, theme string) {
+	b.t.Helper()
 	b.run()
-	if err := chromedp.Listen(ctx, b.listen); err != nil {
-		t.Fatal(err)
+	if err := chromedp.Listen(b.ctx, b.listen); err != nil {
+		b.t.Fatal(err)
 	}
 	call(b, network.Enable, network.EnableParams{})
 	call(b, cdplog.Enable, cdp.Empty{})
@@ -149,7 +156,6 @@ func open(t *testing.T, parent context.Context, width int64, theme string) *tab 
 	call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
 		{Name: "prefers-color-scheme", Value: theme}, {Name: "prefers-reduced-motion", Value: "reduce"},
 	}})
-	return b
 }
 
 // call runs a command of the browser's protocol.
@@ -220,12 +226,12 @@ func pages() map[string]string {
 }
 
 func TestEveryPageIsFineForEverybody(t *testing.T) {
-	base, chromium := serve(t)+dashboard.Path, browser(t)
+	base, open := serve(t)+dashboard.Path, browser(t)
 	for name, path := range pages() {
 		for _, width := range []int64{1280, 390, 360} {
 			for _, theme := range []string{"light", "dark"} {
 				t.Run(fmt.Sprintf("%s-%d-%s", name, width, theme), func(t *testing.T) {
-					b := open(t, chromium, width, theme)
+					b := open(t, width, theme)
 					b.run(chromedp.Navigate(base + path))
 					for _, problem := range ask(b, chromedp.Evaluate[[]string](check)) {
 						t.Error(problem)
@@ -243,10 +249,10 @@ func TestEveryPageIsFineForEverybody(t *testing.T) {
 }
 
 func TestEverythingCanBeReachedByKeyboard(t *testing.T) {
-	base, chromium := serve(t)+dashboard.Path, browser(t)
+	base, open := serve(t)+dashboard.Path, browser(t)
 	for name, path := range pages() {
 		t.Run(name, func(t *testing.T) {
-			b := open(t, chromium, 1280, "light")
+			b := open(t, 1280, "light")
 			b.run(chromedp.Navigate(base + path))
 			const focusable = `[...document.querySelectorAll('a[href], button, select, input:not([type=hidden]), summary, [tabindex="0"]')].filter(e => e.checkVisibility())`
 			total := ask(b, chromedp.Evaluate[int](focusable+".length"))
@@ -266,7 +272,7 @@ func TestEverythingCanBeReachedByKeyboard(t *testing.T) {
 }
 
 func TestTheListIsSearchedAndSortedWithoutScripts(t *testing.T) {
-	b := open(t, browser(t), 1280, "light")
+	b := browser(t)(t, 1280, "light")
 	call(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 	b.run(chromedp.Navigate(serve(t)+dashboard.Path+"workloads"),
 		chromedp.SendKeys(chromedp.CSS("#q"), "ledger"+kb.Enter), chromedp.WaitVisible(chromedp.CSS(`input[value="ledger"]`)),
@@ -279,11 +285,11 @@ func TestTheListIsSearchedAndSortedWithoutScripts(t *testing.T) {
 }
 
 func TestFiveThousandWorkloadsAreThereWithinASecond(t *testing.T) {
-	base, chromium := serve(t)+dashboard.Path, browser(t)
+	base, open := serve(t)+dashboard.Path, browser(t)
 	for _, page := range []string{"summary", "list", "workload"} {
 		best := patience
 		for range 3 {
-			b := open(t, chromium, 1280, "light")
+			b := open(t, 1280, "light")
 			b.run(chromedp.Navigate(base + pages()[page]))
 			paint := ask(b, chromedp.Poll[float64](`performance.getEntriesByName('first-contentful-paint')[0]?.startTime`))
 			best = min(best, time.Duration(paint*float64(time.Millisecond)))

@@ -123,7 +123,7 @@ func (w town) person(name string) (kubeconfig, token string) {
 func (w town) inCluster(token, path string) (status int, body string) {
 	w.t.Helper()
 	stranger := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{
-		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true, //nolint:gosec // its certificate signs itself
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true, // Its certificate signs itself.
 	}}
 	r, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet, "https://"+w.address+dashboard.Path+path, nil)
 	w.Expect(err).NotTo(HaveOccurred())
@@ -190,13 +190,13 @@ func (w town) asksWhoMayLook() {
 }
 
 func (w town) pagesAreFine(address string) {
-	t, chromium := w.t, browser(w.t)
+	t, open := w.t, browser(w.t)
 	for name, path := range map[string]string{
 		"summary": "", "list": "workloads", "approvals": "approvals", "workload": "workloads/shop/deployment-checkout", "stateful": "workloads/shop/statefulset-cache",
 	} {
 		for _, width := range []int64{1280, 360} {
 			for _, theme := range []string{"light", "dark"} {
-				b := open(t, chromium, width, theme)
+				b := open(t, width, theme)
 				b.run(chromedp.Navigate(address + path))
 				if strings.HasPrefix(path, "workloads/") { // until Prometheus is read
 					w.Eventually(func() bool {
@@ -221,7 +221,7 @@ func (w town) pagesAreFine(address string) {
 // approves runs the command that stands on the page, as a person would.
 func (w town) approves(address string) {
 	t := w.t
-	b := open(t, browser(t), 1280, "light")
+	b := browser(t)(t, 1280, "light")
 	b.run(chromedp.Navigate(address + "approvals"))
 	line := ask(b, chromedp.Text(chromedp.CSS(".approvals code")))
 	args, ours := strings.CutPrefix(line, "loadline ")
