@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
@@ -22,7 +23,9 @@ import (
 
 // importable are the workloads that Loadline sizes, so that those that nobody sized can be opted out.
 var importable = []schema.GroupVersionKind{
-	{Group: "apps", Version: "v1", Kind: "Deployment"}, {Group: "apps", Version: "v1", Kind: "StatefulSet"}, {Group: "apps", Version: "v1", Kind: "DaemonSet"},
+	{Group: "apps", Version: "v1", Kind: "Deployment"},
+	{Group: "apps", Version: "v1", Kind: "StatefulSet"},
+	{Group: "apps", Version: "v1", Kind: "DaemonSet"},
 	{Group: "batch", Version: "v1", Kind: "CronJob"},
 }
 
@@ -43,9 +46,7 @@ func newImportCommand(flags *clusterFlags, std streams) *cobra.Command {
 			Short:   "Read VerticalPodAutoscalers",
 			Example: "  loadline import vpa --namespace shop\n  kubectl get vpa --all-namespaces -o yaml | loadline import vpa --filename -",
 		}, schema.GroupVersionKind{Group: "autoscaling.k8s.io", Version: "v1", Kind: "VerticalPodAutoscaler"},
-			func(found []unstructured.Unstructured, workloads []migrate.Workload) (migrate.Result, error) {
-				return migrate.VPA(found, workloads)
-			}),
+			migrate.VPA),
 		newImportFromCommand(flags, std, &cobra.Command{
 			Use:     "goldilocks",
 			Short:   "Read the labels and annotations of Goldilocks on namespaces and workloads",
@@ -153,18 +154,14 @@ func importFromFile(file string, in io.Reader, kind schema.GroupVersionKind) (fo
 		in = opened
 	}
 	take := func(object unstructured.Unstructured) {
-		gvk := object.GroupVersionKind()
-		if gvk.GroupKind() == kind.GroupKind() {
+		switch gvk := object.GroupVersionKind(); {
+		case gvk.GroupKind() == kind.GroupKind():
 			found = append(found, object)
-			return
-		}
-		for _, k := range importable {
-			if gvk == k {
-				workloads = append(workloads, migrate.Workload{
-					Namespace: object.GetNamespace(), APIVersion: object.GetAPIVersion(), Kind: k.Kind, Name: object.GetName(),
-					Labels: object.GetLabels(), Annotations: object.GetAnnotations(),
-				})
-			}
+		case slices.Contains(importable, gvk):
+			workloads = append(workloads, migrate.Workload{
+				Namespace: object.GetNamespace(), APIVersion: object.GetAPIVersion(), Kind: gvk.Kind, Name: object.GetName(),
+				Labels: object.GetLabels(), Annotations: object.GetAnnotations(),
+			})
 		}
 	}
 	decoder := yaml.NewYAMLOrJSONDecoder(in, 4096)

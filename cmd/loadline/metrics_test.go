@@ -145,8 +145,11 @@ and decisions.
 // groups of metrics on the page, by what their names begin with.
 var groups = []struct{ prefix, title string }{
 	{"loadline_build", "Every part"},
-	{"loadline_recommender", "Recommender"}, {"loadline_history", "Recommender: reading Prometheus"}, {"loadline_llm", "Recommender: asking a language model"},
-	{"loadline_webhook", "Webhook"}, {"loadline_updater", "Updater"},
+	{"loadline_recommender", "Recommender"},
+	{"loadline_history", "Recommender: reading Prometheus"},
+	{"loadline_llm", "Recommender: asking a language model"},
+	{"loadline_webhook", "Webhook"},
+	{"loadline_updater", "Updater"},
 }
 
 func TestThePageListsAllMetrics(t *testing.T) {
@@ -158,7 +161,7 @@ func TestThePageListsAllMetrics(t *testing.T) {
 		fmt.Fprintf(&page, "\n## %s\n\n| metric | type | labels | meaning |\n|---|---|---|---|\n", group.title)
 		for _, m := range all {
 			if strings.HasPrefix(m.name, group.prefix) {
-				fmt.Fprintf(&page, "| `%s` | %s | %s | %s |\n", m.name, m.kind, strings.Join(m.labels, ", "), m.help) //nolint:gocritic // markdown
+				fmt.Fprintf(&page, "| `%s` | %s | %s | %s |\n", m.name, m.kind, strings.Join(m.labels, ", "), m.help)
 				written++
 			}
 		}

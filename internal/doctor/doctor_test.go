@@ -161,7 +161,7 @@ func TestWhatIsForbiddenIsNotSeenAndNoError(t *testing.T) {
 		List: func(context.Context, client.WithWatch, client.ObjectList, ...client.ListOption) error {
 			return forbidden("things")
 		},
-		Create: func(_ context.Context, _ client.WithWatch, o client.Object, _ ...client.CreateOption) error {
+		Create: func(context.Context, client.WithWatch, client.Object, ...client.CreateOption) error {
 			return apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, "", errors.New("you cannot create resource pods"))
 		},
 	}

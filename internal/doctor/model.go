@@ -23,7 +23,7 @@ func (e examiner) model(ctx context.Context) []Finding {
 	forward, inCluster := inside(a.URL)
 	switch outcome := llm.OutcomeOf(err); {
 	case outcome == llm.NotFound && a.API == config.AdvisorOllama:
-		f.Fix = fmt.Sprintf(`curl --fail %s/api/pull --data '{"model": "%s"}'`, a.URL, a.Model)
+		f.Fix = fmt.Sprintf(`curl --fail %s/api/pull --data '{"model": %q}'`, a.URL, a.Model)
 	case outcome == llm.Unreachable && inCluster:
 		f.Severity, f.What, f.Fix = Unseen, "its address is known inside the cluster only", forward
 	}

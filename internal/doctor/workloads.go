@@ -96,17 +96,7 @@ func (e examiner) stale(ctx context.Context) []Finding {
 	case err != nil:
 		return []Finding{unseen(check, "the Recommendations", err)}
 	}
-	var old []v1alpha1.Recommendation
-	fresh := 0
-	for _, r := range list.Items {
-		switch {
-		case !in[r.Namespace] || r.Status.ObservedTime == nil || r.Status.Mode == v1alpha1.ModeOff:
-		case e.Clock.Since(r.Status.ObservedTime.Time) > e.Config.Recommender.StaleAfter.Duration:
-			old = append(old, r)
-		default:
-			fresh++
-		}
-	}
+	old, fresh := e.byAge(list.Items, in)
 	if len(old) == 0 {
 		return []Finding{{Check: check, Severity: OK, What: fmt.Sprintf("%d, none of them stale", fresh)}}
 	}
@@ -121,6 +111,20 @@ func (e examiner) stale(ctx context.Context) []Finding {
 		Check: check, Severity: Warning, Where: few(names), Fix: e.restart("recommender"),
 		What: fmt.Sprintf("%d were not confirmed for longer than %s: nothing is lowered by them", len(old), e.Config.Recommender.StaleAfter.Duration),
 	}}
+}
+
+// byAge returns the Recommendations that are stale, and how many are not, in the namespaces that opted in.
+func (e examiner) byAge(all []v1alpha1.Recommendation, in map[string]bool) (old []v1alpha1.Recommendation, fresh int) {
+	for _, r := range all {
+		switch {
+		case !in[r.Namespace] || r.Status.ObservedTime == nil || r.Status.Mode == v1alpha1.ModeOff:
+		case e.Clock.Since(r.Status.ObservedTime.Time) > e.Config.Recommender.StaleAfter.Duration:
+			old = append(old, r)
+		default:
+			fresh++
+		}
+	}
+	return old, fresh
 }
 
 // autoscalers looks for others who size or scale the same workloads.

@@ -51,7 +51,8 @@ func Goldilocks(namespaces []corev1.Namespace, workloads []Workload) (Result, er
 		r.Before = append(r.Before, fmt.Sprintf("kubectl label namespace %s %s-", ns.Name, goldilocksEnabled))
 	}
 	r.Source = fmt.Sprintf("%d namespaces that Goldilocks looks after", enabled)
-	return r, r.build(wishes, workloads)
+	err := r.build(wishes, workloads)
+	return r, err
 }
 
 // goldilocksSpec is the spec of the VerticalPodAutoscaler that Goldilocks makes for a workload.

@@ -129,17 +129,22 @@ func (r *Result) namespace(namespace string, wanted []wish, workloads []Workload
 			return err
 		}
 	}
-	for _, w := range workloads {
-		if w.Namespace == namespace && !seen[w.key()] {
-			r.Objects = append(r.Objects, w.with(map[string]string{v1alpha1.AnnotationMode: string(v1alpha1.ModeOff)}))
-		}
-	}
+	r.others(namespace, workloads, seen)
 	if len(workloads) == 0 && len(wanted) > 0 {
 		r.Notes = append(r.Notes, fmt.Sprintf("namespace %s: its other workloads are opted in as well; annotate those that should not be with %s=off", namespace, v1alpha1.AnnotationMode))
 	}
 	// Last, so that no workload gets more than it should in between.
 	r.Objects = append(r.Objects, annotated{metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"}, metadata{Name: namespace, Annotations: own}})
 	return nil
+}
+
+// others opts out what nobody asked for.
+func (r *Result) others(namespace string, workloads []Workload, asked map[string]bool) {
+	for _, w := range workloads {
+		if w.Namespace == namespace && !asked[w.key()] {
+			r.Objects = append(r.Objects, w.with(map[string]string{v1alpha1.AnnotationMode: string(v1alpha1.ModeOff)}))
+		}
+	}
 }
 
 // workload writes what one workload has of its own.
@@ -239,7 +244,7 @@ func dropEmpty(fields map[string]any) {
 
 // YAML is the result for a person to read and to apply: what has to be done first and what does not translate as comments, then
 // the objects.
-func (r Result) YAML(command string) ([]byte, error) {
+func (r *Result) YAML(command string) ([]byte, error) {
 	var b strings.Builder
 	comment := func(format string, args ...any) {
 		b.WriteString(strings.TrimRight("# "+fmt.Sprintf(format, args...), " ") + "\n")

@@ -72,7 +72,8 @@ func VPA(vpas []unstructured.Unstructured, workloads []Workload) (Result, error)
 				vpa.GetNamespace(), vpa.GetName()))
 		}
 	}
-	return r, r.build(wishes, workloads)
+	err := r.build(wishes, workloads)
+	return r, err
 }
 
 // translate says what one VerticalPodAutoscaler asks for, and notes what cannot be said.
@@ -134,9 +135,6 @@ func updateMode(mode string) (m v1alpha1.Mode, updater v1alpha1.UpdaterMode, kno
 
 // containers translates bounds and limits. A SizingPolicy has one set for all containers of a workload: it gets the widest.
 func (r *Result) containers(w Workload, all []containerPolicy, into *v1alpha1.SizingPolicySpec) {
-	note := func(c containerPolicy, format string, args ...any) {
-		r.Notes = append(r.Notes, fmt.Sprintf("%s, container %s: %s", w, c.ContainerName, fmt.Sprintf(format, args...)))
-	}
 	active := slices.DeleteFunc(slices.Clone(all), func(c containerPolicy) bool { return c.Mode == "Off" })
 	limit := v1alpha1.LimitRatio // VPA's default: limits follow requests in proportion.
 	if len(active) > 0 && !slices.ContainsFunc(active, func(c containerPolicy) bool { return c.ControlledValues != "RequestsOnly" }) {
@@ -144,26 +142,34 @@ func (r *Result) containers(w Workload, all []containerPolicy, into *v1alpha1.Si
 	}
 	into.CPU.Limit, into.Memory.Limit = &limit, &limit
 	for _, c := range active {
-		if len(active) > 1 && (len(c.MinAllowed) > 0 || len(c.MaxAllowed) > 0) {
-			note(c, "its bounds are merged with those of the others, the smallest min and the largest max, because a SizingPolicy has one set for all")
-		} else if c.ContainerName != "*" && (len(c.MinAllowed) > 0 || len(c.MaxAllowed) > 0) {
-			note(c, "its bounds hold for every container of the workload")
-		}
-		if len(c.ControlledResources) == 1 {
-			note(c, "controlledResources %v: Loadline sizes CPU and memory", c.ControlledResources)
-		}
-		if c.ControlledValues == "RequestsOnly" && limit != v1alpha1.LimitKeep {
-			note(c, "controlledValues RequestsOnly: another container's limits follow its requests, and so do these")
-		}
-		if c.OOMBumpUpRatio != nil || c.OOMMinBumpUp != nil {
-			note(c, "oomBumpUpRatio, oomMinBumpUp: Loadline raises by the larger of 20 %% and 100 MiB")
-		}
-		if len(c.StartupBoost) > 0 {
-			note(c, "startupBoost: a start may be slower than with it")
-		}
+		r.container(w, c, len(active) > 1, limit)
 	}
 	into.CPU.Min, into.CPU.Max = bounds(active, corev1.ResourceCPU)
 	into.Memory.Min, into.Memory.Max = bounds(active, corev1.ResourceMemory)
+}
+
+// container notes what cannot be said about one of a workload's containers.
+func (r *Result) container(w Workload, c containerPolicy, several bool, limit v1alpha1.LimitPolicy) {
+	note := func(format string, args ...any) {
+		r.Notes = append(r.Notes, fmt.Sprintf("%s, container %s: %s", w, c.ContainerName, fmt.Sprintf(format, args...)))
+	}
+	if several && (len(c.MinAllowed) > 0 || len(c.MaxAllowed) > 0) {
+		note("its bounds are merged with those of the others, the smallest min and the largest max, because a SizingPolicy has one set for all")
+	} else if c.ContainerName != "*" && (len(c.MinAllowed) > 0 || len(c.MaxAllowed) > 0) {
+		note("its bounds hold for every container of the workload")
+	}
+	if len(c.ControlledResources) == 1 {
+		note("controlledResources %v: Loadline sizes CPU and memory", c.ControlledResources)
+	}
+	if c.ControlledValues == "RequestsOnly" && limit != v1alpha1.LimitKeep {
+		note("controlledValues RequestsOnly: another container's limits follow its requests, and so do these")
+	}
+	if c.OOMBumpUpRatio != nil || c.OOMMinBumpUp != nil {
+		note("oomBumpUpRatio, oomMinBumpUp: Loadline raises by the larger of 20 %% and 100 MiB")
+	}
+	if len(c.StartupBoost) > 0 {
+		note("startupBoost: a start may be slower than with it")
+	}
 }
 
 // bounds are the smallest min and the largest max; a container without one makes it none.
