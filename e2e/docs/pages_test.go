@@ -103,7 +103,7 @@ func pages(t *testing.T) map[string][]block {
 		}
 	}
 	read("README.md")
-	for _, folder := range []string{"docs"} {
+	for _, folder := range []string{"docs", "charts"} {
 		err := fs.WalkDir(os.DirFS(root), folder, func(path string, entry fs.DirEntry, err error) error {
 			if err == nil && !entry.IsDir() && filepath.Ext(path) == ".md" {
 				read(path)
