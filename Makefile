@@ -110,7 +110,7 @@ verify: ## Fail if generated files, go.mod or go.sum are out of date, or if go v
 	for path in $(GENERATED); do \
 		diff -ru "$$before/$$path" "$$path" || { echo "$$path is out of date: run make generate" >&2; exit 1; }; \
 	done
-	@for module in $(MODULES) e2e/containerd e2e/ollama tools; do $(phase) "go mod tidy -diff in $$module" go -C $$module mod tidy -diff; done
+	@for module in $(MODULES) e2e/certmanager e2e/containerd e2e/ollama tools; do $(phase) "go mod tidy -diff in $$module" go -C $$module mod tidy -diff; done
 	@for module in $(MODULES); do \
 		(cd $$module && $(compile) "$$module" -test ./... && $(phase) "go vet in $$module" go vet ./...); \
 	done
@@ -139,8 +139,11 @@ e2e: ## Run the scenarios alone: real API server, scheduler and Prometheus, simu
 .PHONY: test-full
 test-full: ## Run the scenarios behind the build tag full, such as those with a real model server or a real node
 	@cd e2e && $(phase) "control plane, Prometheus, Ollama and a real node" go run ./cmd/binaries -full
-	@packages=$$(cd e2e && grep -rlE --include='*_test.go' '^//go:build .*\bfull\b' . | xargs -n 1 dirname | sort -u) && \
+	@packages=$$(cd e2e && grep -rlE --include='*_test.go' --exclude-dir=certmanager '^//go:build .*\bfull\b' . | xargs -n 1 dirname | sort -u) && \
 	$(MAKE) full-scenarios PACKAGES="$$(echo $$packages)"
+	@cd e2e/certmanager && $(compile) "cert-manager" -tags full -test . && \
+	$(phase) "scenarios with cert-manager" $(tool) gotestsum --format standard-verbose -- \
+		-tags full -count=1 -timeout=20m $(if $(RUN),-run '$(RUN)') .
 
 .PHONY: test-model
 test-model: ## Run those of them alone that ask a real model server: Ollama with a tiny random model

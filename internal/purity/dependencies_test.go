@@ -18,7 +18,7 @@ func TestEveryDirectDependencyIsExplained(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, file := range []string{"go.mod", "e2e/go.mod", "e2e/containerd/go.mod", "e2e/ollama/go.mod", "e2e/prometheus/go.mod", "tools/go.mod"} {
+	for _, file := range []string{"go.mod", "e2e/go.mod", "e2e/certmanager/go.mod", "e2e/containerd/go.mod", "e2e/ollama/go.mod", "e2e/prometheus/go.mod", "tools/go.mod"} {
 		if diff := cmp.Diff(direct(t, file), explained(string(page), file)); diff != "" {
 			t.Errorf("docs/dependencies.md and %s do not list the same (-required +explained):\n%s", file, diff)
 		}
