@@ -120,6 +120,24 @@ func (n *Node) Stop() error {
 	return errors.Join(append(errs, n.group.remove())...)
 }
 
+// Logs returns what the containers of a pod wrote, as the container runtime keeps it.
+func (n *Node) Logs(pod *corev1.Pod) (string, error) {
+	box := fmt.Sprintf("/proc/%d/root", n.processes[0].PID())
+	files, err := filepath.Glob(filepath.Join(box, "var/log/pods", pod.Namespace+"_"+pod.Name+"_"+string(pod.UID), "*", "*.log"))
+	if err != nil {
+		return "", fmt.Errorf("find the logs of %s: %w", pod.Name, err)
+	}
+	var all strings.Builder
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return "", fmt.Errorf("read a log of %s: %w", pod.Name, err)
+		}
+		all.Write(content)
+	}
+	return all.String(), nil
+}
+
 // PIDs returns the ids of all processes on the node, as the machine numbers them.
 func (n *Node) PIDs() ([]int, error) {
 	own, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid", n.processes[0].PID()))

@@ -99,6 +99,7 @@ func TestLoadlineOnARealNode(t *testing.T) {
 	t.Run("a container is resized in place to what its kubelet measured, and does not restart", f.burnerIsResized)
 	t.Run("a container that was killed for lack of memory survives as the next pod", f.hogSurvives)
 	t.Run("pods that may only be replaced are evicted within their disruption budget", f.guardedAreEvicted)
+	t.Run("our own image answers the API server as a pod that may do nothing else", f.imageServes)
 	t.Run("nothing is left of the node", func(t *testing.T) {
 		g := NewWithT(t)
 		pids, err := f.node.PIDs()
