@@ -53,7 +53,7 @@ func TestEveryCommandInTheDocumentationRuns(t *testing.T) {
 	r := newReader(t)
 	for _, page := range order(found) {
 		t.Run(page, func(t *testing.T) {
-			r.reset(t)
+			r.reset(t, page != readme)
 			if strings.HasSuffix(page, "uninstall.md") {
 				r.stop(t)
 			}
@@ -84,13 +84,7 @@ func newReader(t *testing.T) *reader {
 	for _, w := range workloads {
 		g.Expect(installed.Client.Create(t.Context(), w.Object(now))).To(Succeed())
 	}
-	g.Eventually(func() error {
-		rec, err := installed.Recommendation(t.Context(), shop.Namespace, "Deployment", "checkout")
-		if err == nil && rec.Status.Applicable == nil {
-			err = errors.New("checkout has no sizes yet")
-		}
-		return err
-	}).WithTimeout(patience).WithPolling(200 * time.Millisecond).Should(Succeed())
+	r.sized(t)
 	return r
 }
 
@@ -206,8 +200,8 @@ spec: {targetRef: {apiVersion: apps/v1, kind: Deployment, name: checkout}, updat
 	}
 }
 
-// reset takes back what the page before has changed.
-func (r *reader) reset(t *testing.T) {
+// reset takes back what the page before has changed: the shop is as it was opened, or has opted in to a dry run.
+func (r *reader) reset(t *testing.T, optedIn bool) {
 	t.Helper()
 	g := NewWithT(t)
 	namespace := &corev1.Namespace{}
@@ -218,7 +212,25 @@ func (r *reader) reset(t *testing.T) {
 			delete(namespace.Annotations, key)
 		}
 	}
+	if optedIn {
+		metav1.SetMetaDataAnnotation(&namespace.ObjectMeta, v1alpha1.AnnotationMode, string(v1alpha1.ModeDryRun))
+	}
 	g.Expect(r.loadline.Client.Patch(t.Context(), namespace, client.MergeFrom(before))).To(Succeed())
+	if optedIn {
+		r.sized(t)
+	}
+}
+
+// sized waits until checkout has sizes in a dry run.
+func (r *reader) sized(t *testing.T) {
+	t.Helper()
+	NewWithT(t).Eventually(func() error {
+		rec, err := r.loadline.Recommendation(t.Context(), shop.Namespace, "Deployment", "checkout")
+		if err == nil && (rec.Status.Applicable == nil || rec.Status.Mode != v1alpha1.ModeDryRun) {
+			err = errors.New("checkout has no sizes in a dry run yet")
+		}
+		return err
+	}).WithTimeout(patience).WithPolling(200 * time.Millisecond).Should(Succeed())
 }
 
 // stop ends the processes that stand in for the Deployments, which the page is about to scale to nothing.

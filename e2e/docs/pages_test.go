@@ -27,6 +27,9 @@ type block struct {
 	notRun string
 }
 
+// readme is the page that opts in by itself.
+const readme = "README.md"
+
 const (
 	languageShell   = "sh"
 	languageConsole = "console"
@@ -102,7 +105,7 @@ func pages(t *testing.T) map[string][]block {
 			found[path] = all
 		}
 	}
-	read("README.md")
+	read(readme)
 	for _, folder := range []string{"docs", "charts"} {
 		err := fs.WalkDir(os.DirFS(root), folder, func(path string, entry fs.DirEntry, err error) error {
 			if err == nil && !entry.IsDir() && filepath.Ext(path) == ".md" {
@@ -130,7 +133,7 @@ func order(found map[string][]block) []string {
 
 func rank(page string) int {
 	switch {
-	case page == "README.md":
+	case page == readme:
 		return 0
 	case strings.HasSuffix(page, "uninstall.md"):
 		return 2
