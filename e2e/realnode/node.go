@@ -123,7 +123,7 @@ func (n *Node) Stop() error {
 // Logs returns what the containers of a pod wrote, as the container runtime keeps it.
 func (n *Node) Logs(pod *corev1.Pod) (string, error) {
 	box := fmt.Sprintf("/proc/%d/root", n.processes[0].PID())
-	files, err := filepath.Glob(filepath.Join(box, "var/log/pods", pod.Namespace+"_"+pod.Name+"_"+string(pod.UID), "*", "*.log"))
+	files, err := filepath.Glob(filepath.Join(box, "var", "log", "pods", pod.Namespace+"_"+pod.Name+"_"+string(pod.UID), "*", "*.log"))
 	if err != nil {
 		return "", fmt.Errorf("find the logs of %s: %w", pod.Name, err)
 	}

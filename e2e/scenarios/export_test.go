@@ -72,7 +72,7 @@ func (s scene) kubectl(input string, args ...string) string {
 func (s scene) kustomize(dir, namespace string) string {
 	s.t.Helper()
 	api := exportShop[1].Object(started).(*appsv1.Deployment)
-	api.TypeMeta.APIVersion, api.TypeMeta.Kind, api.Namespace = "apps/v1", "Deployment", namespace
+	api.APIVersion, api.Kind, api.Namespace = "apps/v1", "Deployment", namespace
 	manifest, err := yaml.Marshal(api)
 	s.Expect(err).NotTo(HaveOccurred())
 	s.Expect(os.MkdirAll(dir, 0o755)).To(Succeed())

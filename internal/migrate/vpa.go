@@ -153,9 +153,10 @@ func (r *Result) container(w Workload, c containerPolicy, several bool, limit v1
 	note := func(format string, args ...any) {
 		r.Notes = append(r.Notes, fmt.Sprintf("%s, container %s: %s", w, c.ContainerName, fmt.Sprintf(format, args...)))
 	}
-	if several && (len(c.MinAllowed) > 0 || len(c.MaxAllowed) > 0) {
+	switch bounded := len(c.MinAllowed)+len(c.MaxAllowed) > 0; {
+	case bounded && several:
 		note("its bounds are merged with those of the others, the smallest min and the largest max, because a SizingPolicy has one set for all")
-	} else if c.ContainerName != "*" && (len(c.MinAllowed) > 0 || len(c.MaxAllowed) > 0) {
+	case bounded && c.ContainerName != "*":
 		note("its bounds hold for every container of the workload")
 	}
 	if len(c.ControlledResources) == 1 {
