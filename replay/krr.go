@@ -17,6 +17,7 @@ type krr struct {
 	quantile float64
 	from     int
 	latest   Amounts
+	computed int // at this step
 	scratch  []float64
 }
 
@@ -34,8 +35,8 @@ func newKRR(quantile float64) factory {
 }
 
 func (k *krr) want(i int, p pod) Amounts {
-	if (i-k.from)%krrEvery == 0 {
-		k.latest = k.recommend(i)
+	if i == k.from || i-k.computed >= krrEvery {
+		k.latest, k.computed = k.recommend(i), i
 	}
 	if i > k.from && i-p.changed < krrDwell || !moved(p.have, k.latest, krrLeastShare) {
 		return p.have

@@ -206,7 +206,7 @@ func (o *Options) variant(name string, s Setting) variant {
 	case KRRPolicy:
 		v.make = newKRR(orDefault(s.Knob, krrQuantile))
 	case OraclePolicy:
-		v.make = newOracle
+		v.make = newOracle(int(o.Cadence / Step))
 	default:
 		v.make = newCurrent
 	}

@@ -23,7 +23,7 @@ func TestTheOracleLeavesNoDemandUnmet(t *testing.T) {
 		w := anyWorkload(t, "any", 3*keptSteps+rapid.IntRange(0, 30).Draw(t, "more"))
 		o := short()
 		o.Policies, o.Start = []string{OraclePolicy}, DefaultStart().Add(time.Duration(rapid.IntRange(0, 11).Draw(t, "offset"))*Step)
-		o.Cadence = Step
+		o.Cadence = time.Duration(rapid.IntRange(1, 30).Draw(t, "cadence")) * Step
 		r, err := Run(t.Context(), []Workload{w}, o)
 		if err != nil {
 			t.Fatal(err)
