@@ -9,13 +9,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/fields"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/apply"
-	"github.com/loadline-dev/loadline/config"
 )
 
 // Annotations by which a pod asks other tools, and therefore also Loadline, not to evict it.
@@ -26,7 +24,7 @@ const (
 
 // CacheOptions returns the options of the cache that the updater reads. Objects are stripped of what it does not need and
 // handed out without a copy, so a manager with this cache must not be shared with code that changes what it reads.
-func CacheOptions(cfg config.Config) cache.Options {
+func CacheOptions() cache.Options {
 	return cache.Options{
 		DefaultTransform:             cache.TransformStripManagedFields(),
 		DefaultUnsafeDisableDeepCopy: new(true),
@@ -41,9 +39,6 @@ func CacheOptions(cfg config.Config) cache.Options {
 			&appsv1.StatefulSet{}:                    {Transform: keeping(apply.KeepScaling, stripStatefulSet)},
 			&appsv1.DaemonSet{}:                      {Transform: stripping(stripDaemonSet)},
 			namespaceMetadata():                      {},
-			&corev1.ConfigMap{}: {Namespaces: map[string]cache.Config{cfg.Namespace: {
-				FieldSelector: fields.OneTermEqualSelector(metav1.ObjectNameField, cfg.Updater.KillSwitchConfigMap),
-			}}},
 		},
 	}
 }

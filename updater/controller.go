@@ -78,13 +78,20 @@ func (c *controller) round(ctx context.Context) error {
 	result := plan.Plan(now, c.snapshot(gate, v), c.spendable())
 	c.measure(ctx, result)
 	done := c.carryOut(ctx, c.reserve(ctx, result.Actions))
-	err = c.reporter.report(ctx, now, v, result, c.ledger)
+	err = c.report(ctx, now, v, result)
 	c.reporter.tell(v, done)
 	if err != nil {
 		c.metrics.roundErrors.WithLabelValues("report").Inc()
 		return fmt.Errorf("report: %w", err)
 	}
 	return nil
+}
+
+// report writes what there is to tell for the time of a round at most. What is left is told after the next look at the kill switch.
+func (c *controller) report(ctx context.Context, now time.Time, v view, result plan.Result) error {
+	ctx, cancel := context.WithTimeout(ctx, c.interval)
+	defer cancel()
+	return c.reporter.report(ctx, now, v, result, c.ledger)
 }
 
 // snapshot is what the plan rests on.

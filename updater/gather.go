@@ -23,7 +23,9 @@ type resourceLister interface {
 
 // gatherer does every read of a round.
 type gatherer struct {
-	reader    client.Reader
+	reader client.Reader
+	// live reads the kill switch without a cache: a watch that stalls must not hide it.
+	live      client.Reader
 	config    config.Config
 	resources resourceLister
 	metrics   *metrics
@@ -54,7 +56,7 @@ type subject struct {
 }
 
 func (g *gatherer) gather(ctx context.Context, now time.Time, memory *ledger) (view, error) {
-	stop, err := killSwitch(ctx, g.reader, g.config)
+	stop, err := killSwitch(ctx, g.live, g.config)
 	if err != nil {
 		return view{}, err
 	}

@@ -34,7 +34,7 @@ func Setup(mgr ctrl.Manager, options Options) error {
 		interval: cfg.Interval.Duration,
 		warmUp:   cfg.WarmUp.Duration,
 		clock:    options.Clock,
-		gatherer: gatherer{reader: mgr.GetCache(), config: options.Config, resources: resources, metrics: metrics},
+		gatherer: gatherer{reader: mgr.GetCache(), live: mgr.GetAPIReader(), config: options.Config, resources: resources, metrics: metrics},
 		probe: &probe{
 			client: mgr.GetClient(), namespace: cfg.ProbeNamespace, maxAge: cfg.ProbeMaxAge.Duration,
 			maxLatency: cfg.ProbeMaxLatency.Duration, clock: options.Clock, metrics: metrics,

@@ -91,7 +91,7 @@ func (w *world) restart() {
 	}
 	w.controller = &controller{
 		clock:    w.clock,
-		gatherer: gatherer{reader: w.client, config: cfg, resources: servesResize{}, metrics: m},
+		gatherer: gatherer{reader: w.client, live: w.client, config: cfg, resources: servesResize{}, metrics: m},
 		probe:    &probe{client: w.client, namespace: cfg.Updater.ProbeNamespace, maxAge: cfg.Updater.ProbeMaxAge.Duration, maxLatency: cfg.Updater.ProbeMaxLatency.Duration, clock: w.clock, metrics: m},
 		actor:    actor{client: w.client},
 		reporter: newReporter(w.client, w.events),

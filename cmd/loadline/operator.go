@@ -50,7 +50,7 @@ var (
 
 // part is how one part is added to a manager of its own. Each has its own cache, because each strips objects differently.
 type part struct {
-	cache func(config.Config) cache.Options
+	cache func() cache.Options
 	// election is nil for a part that runs on every replica.
 	election func(config.Config) *config.LeaderElection
 	setup    func(context.Context, ctrl.Manager, config.Config) error
@@ -58,12 +58,12 @@ type part struct {
 
 var parts = map[string]part{
 	"recommender": {
-		cache:    func(config.Config) cache.Options { return recommender.CacheOptions() },
+		cache:    recommender.CacheOptions,
 		election: func(cfg config.Config) *config.LeaderElection { return &cfg.Recommender.LeaderElection },
 		setup:    setupRecommender,
 	},
 	"webhook": {
-		cache: func(config.Config) cache.Options { return webhook.CacheOptions() },
+		cache: webhook.CacheOptions,
 		setup: setupWebhook,
 	},
 	"updater": {
@@ -159,7 +159,7 @@ func newManager(p part, cfg config.Config, restConfig *rest.Config, scheme *runt
 	restConfig.QPS, restConfig.Burst = cfg.Kubernetes.QPS, cfg.Kubernetes.Burst
 	options := manager.Options{
 		Scheme:                 scheme,
-		Cache:                  p.cache(cfg),
+		Cache:                  p.cache(),
 		Client:                 client.Options{Cache: &client.CacheOptions{Unstructured: true}}, // workloads of custom kinds
 		Metrics:                metricsserver.Options{BindAddress: "0"},
 		HealthProbeBindAddress: "0",
