@@ -66,7 +66,7 @@ func (a actor) resize(ctx context.Context, action plan.Action) (answer, error) {
 		return answerRefused, err
 	}
 	if err := a.client.Patch(ctx, shell(action), client.RawPatch(types.MergePatchType, patch)); err != nil {
-		return resizeAnswer(err), err
+		return noteAnswer(err), err
 	}
 	patch, err = resizePatch(action, pod)
 	if err != nil {

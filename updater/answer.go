@@ -27,7 +27,8 @@ const (
 	answerDisruptionBudget answer = "disruption-budget"
 	// answerSeveralBudgets: more than one PodDisruptionBudget selects the pod, so the API server never evicts it.
 	answerSeveralBudgets answer = "several-disruption-budgets"
-	// answerNotPermitted: the updater's own account may not do this. A person has to repair its role.
+	// answerNotPermitted: the updater's own account may not do this, or something in the cluster refuses its note on a pod. A person has
+	// to repair that.
 	answerNotPermitted answer = "not-permitted"
 	// answerUnavailable: the API server could not answer, or asked for more patience than a change has. The round ends, the
 	// next one tries again.
@@ -75,6 +76,15 @@ func resizeAnswer(err error) answer {
 	default:
 		return answerUnavailable
 	}
+}
+
+// noteAnswer names the answer to the note on a pod that comes before a resize. Whoever refuses the note, such as a policy of the
+// cluster, said nothing about sizes, so the pod does not become one that cannot be resized, which would be evicted.
+func noteAnswer(err error) answer {
+	if got := resizeAnswer(err); got != answerRefused {
+		return got
+	}
+	return answerNotPermitted
 }
 
 // evictionAnswer names the answer to an eviction.

@@ -31,6 +31,19 @@ func apiStatus(code int32, reason metav1.StatusReason, message string, causes ..
 	}}
 }
 
+func TestARefusedNoteDoesNotMakeAPodOneThatCannotBeResized(t *testing.T) {
+	for _, err := range []error{
+		forbidden(`ValidatingAdmissionPolicy "immutable-pods" denied request`), invalid(field.NewPath("metadata", "annotations"), "not here"),
+	} {
+		if got := noteAnswer(err); got != answerNotPermitted {
+			t.Errorf("%v: answer = %s, want %s", err, got, answerNotPermitted)
+		}
+	}
+	if got := noteAnswer(apierrors.NewNotFound(pods, "a")); got != answerGone {
+		t.Errorf("a pod that is gone: answer = %s", got)
+	}
+}
+
 func TestEveryAnswerToAResizeHasAName(t *testing.T) {
 	spec := field.NewPath("spec")
 	cases := map[string]struct {
