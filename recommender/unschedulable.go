@@ -83,18 +83,20 @@ func (p pass) reach() *Reach {
 	return &next
 }
 
-// learnt is what the pods that wait now say, without an end. Since is zero if they say nothing.
+// learnt is what the pods that wait now say, without an end. Since is zero if they say nothing. A pod that waits with sizes of the
+// past says something only if its successor would ask for as much or more.
 func (p pass) learnt() Reach {
 	var next Reach
-	template := p.podWith(nil).Requests
+	if p.mem.Applicable == nil {
+		return next
+	}
+	template, successor := p.podWith(nil).Requests, p.podWith(&p.mem.Applicable.Values).Requests
 	for _, w := range p.in.Waiting {
-		if p.mem.Applicable == nil || w.Revision != p.mem.Applicable.Revision {
-			continue // It waits with sizes of the past; its successor gets others.
-		}
-		if w.CPU && w.Requests.CPUMillis > template.CPUMillis {
+		past := w.Revision != p.mem.Applicable.Revision
+		if w.CPU && w.Requests.CPUMillis > template.CPUMillis && !(past && successor.CPUMillis < w.Requests.CPUMillis) {
 			next.Requests.CPUMillis, next.Since = max(template.CPUMillis, p.in.emptiest().CPUMillis, 1), w.Since
 		}
-		if w.Memory && w.Requests.MemoryBytes > template.MemoryBytes {
+		if w.Memory && w.Requests.MemoryBytes > template.MemoryBytes && !(past && successor.MemoryBytes < w.Requests.MemoryBytes) {
 			next.Requests.MemoryBytes, next.Since = max(template.MemoryBytes, p.in.emptiest().MemoryBytes, 1), w.Since
 		}
 	}

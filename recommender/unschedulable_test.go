@@ -82,6 +82,14 @@ func TestAPodThatWaitsWithOtherSizesChangesNothing(t *testing.T) {
 	}
 }
 
+func TestAPodThatWaitsWithSizesOfThePastCountsWhereItsSuccessorWouldWaitToo(t *testing.T) {
+	l := crowded(t, 250)
+	l.in.Waiting = []Waiting{{Since: l.now.Add(-time.Hour), Revision: "0123456789abcdef", CPU: true, Requests: apply.Amounts{CPUMillis: 300}}}
+	if cpu, _ := app(l.look().rec.Status.Applicable); cpu != 250 {
+		t.Errorf("%dm, want the 250m that the node has left", cpu)
+	}
+}
+
 func TestWhichPodsWaitForANode(t *testing.T) {
 	pod := func(change func(*corev1.Pod)) *corev1.Pod {
 		p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{CreationTimestamp: metav1.Time{Time: noon.Add(-10 * time.Minute)}, Annotations: map[string]string{v1alpha1.AnnotationRevision: "r"}}}
