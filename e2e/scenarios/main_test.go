@@ -80,6 +80,9 @@ func run(ctx context.Context, m *testing.M) (code int, err error) {
 	if err != nil {
 		return 1, fmt.Errorf("install Loadline: %w", err)
 	}
+	if err := press(ctx); err != nil {
+		return 1, fmt.Errorf("put pods under pressure: %w", err)
+	}
 	return m.Run(), nil
 }
 

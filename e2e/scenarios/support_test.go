@@ -37,10 +37,7 @@ type scene struct {
 // is deleted at the end.
 func newScene(t *testing.T, namespace string, workloads []shop.Workload) scene {
 	t.Helper()
-	g := NewWithT(t)
-	g.SetDefaultEventuallyTimeout(patience)
-	g.SetDefaultEventuallyPollingInterval(100 * time.Millisecond)
-	s := scene{WithT: g, t: t, namespace: namespace}
+	s := joinScene(t, namespace)
 	s.create(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})
 	t.Cleanup(func() {
 		// The test's own context has ended by now.
@@ -54,6 +51,15 @@ func newScene(t *testing.T, namespace string, workloads []shop.Workload) scene {
 		s.running(w.Name, w.Replicas)
 	}
 	return s
+}
+
+// joinScene is the scene of a namespace that is there already.
+func joinScene(t *testing.T, namespace string) scene {
+	t.Helper()
+	g := NewWithT(t)
+	g.SetDefaultEventuallyTimeout(patience)
+	g.SetDefaultEventuallyPollingInterval(100 * time.Millisecond)
+	return scene{WithT: g, t: t, namespace: namespace}
 }
 
 // remove deletes the scene's namespace and waits until all of it is gone, so that the next scenario has the machine for itself.
