@@ -79,7 +79,7 @@ func (v *checks) dashboard(at *field.Path, c *Config) {
 
 func (v *checks) webhook(at *field.Path, w *Webhook) {
 	v.within(at.Child("port"), float64(w.Port), 1, 65535)
-	v.rule(at.Child("certMode"), choice([]CertMode{CertSelfSigned, CertFiles}))
+	v.rule(at.Child("certMode"), choice([]CertMode{CertSelfSigned, CertFromSecret, CertFiles}))
 	switch w.CertMode {
 	case CertSelfSigned:
 		v.name(at.Child("certSecret"), w.CertSecret)
