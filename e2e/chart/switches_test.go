@@ -234,6 +234,10 @@ func TestNetworkPoliciesFollowTheConfiguration(t *testing.T) {
 	if got := as[networkingv1.NetworkPolicy](t, objects, "NetworkPolicy loadline-updater").Spec.Ingress; len(got) != 1 || len(got[0].From) != 1 {
 		t.Errorf("the updater can be reached by %v", got)
 	}
+	objects = rendered(t, "{networkPolicy: {enabled: true, webhookFrom: [{ipBlock: {cidr: 10.0.0.1/32}}]}}")
+	if got := as[networkingv1.NetworkPolicy](t, objects, "NetworkPolicy loadline-webhook").Spec.Ingress; len(got) != 2 || len(got[1].From) != 1 {
+		t.Errorf("the webhook can be reached by %v", got)
+	}
 }
 
 func TestOnlyTheRecommenderReachesTheModel(t *testing.T) {
