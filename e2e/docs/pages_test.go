@@ -76,6 +76,8 @@ func blocks(page, content string) ([]block, error) {
 			}
 		case fence:
 			now = &block{page: page, line: i + 2, language: language, notRun: reason}
+		case reason != "" && notRun.MatchString(line):
+			return nil, fmt.Errorf("%s:%d: two reasons why a block is not run", page, i+1)
 		case notRun.MatchString(line):
 			reason, since = notRun.FindStringSubmatch(line)[1], i
 		case reason != "" && line != "":
