@@ -89,6 +89,7 @@ func (c *controller) account(now time.Time, action plan.Action, got answer) {
 	case answerDone:
 		c.ledger.spend(now, action)
 	case answerRefused:
+		action.To = action.From         // No pod went, so only the cooldown begins.
 		if action.Kind != plan.Resize { // A resize that was refused changed nothing, and the next one is longer in coming each time.
 			c.ledger.spend(now, action)
 		}

@@ -113,14 +113,14 @@ func kindOf(result v1alpha1.OutcomeResult) (plan.Kind, bool) {
 func (l *ledger) withAll(actions []plan.Action, until time.Time) []plan.Spent {
 	spent := slices.Clone(l.spent)
 	for _, a := range actions {
-		spent = append(spent, plan.Spent{At: until, Kind: a.Kind, Workload: a.Workload, PodUID: a.UID})
+		spent = append(spent, a.Costs(until)...)
 	}
 	return spent
 }
 
 // spend notes an action that the API server was asked for.
 func (l *ledger) spend(now time.Time, a plan.Action) {
-	l.spent = append(l.spent, plan.Spent{At: now, Kind: a.Kind, Workload: a.Workload, PodUID: a.UID})
+	l.spent = append(l.spent, a.Costs(now)...)
 }
 
 // note adds an outcome. Those of other revisions are forgotten once the Recommendation would not keep them either.

@@ -156,7 +156,7 @@ func TestWhatIsOnRecordIsReadAsItWasWritten(t *testing.T) {
 		for range rapid.IntRange(0, 40).Draw(t, "spent") {
 			l.spent = append(l.spent, plan.Spent{
 				At:       start.Add(-time.Duration(rapid.IntRange(-40, 4000).Draw(t, "ago")) * time.Second),
-				Kind:     rapid.SampledFrom([]plan.Kind{plan.Resize, plan.Evict, plan.Scale}).Draw(t, "kind"),
+				Kind:     rapid.SampledFrom([]plan.Kind{plan.Resize, plan.Evict, plan.Scale, plan.Lower}).Draw(t, "kind"),
 				Workload: plan.Key{Namespace: "shop", Kind: "Deployment", Name: fmt.Sprint("w", rapid.IntRange(0, 3).Draw(t, "workload"))},
 			})
 		}

@@ -105,11 +105,16 @@ func gist(applied metav1.Condition, skips []plan.Skip) string {
 			said = append(said, skips[i].Message)
 		}
 	}
+	if i := slices.IndexFunc(skips, plan.Skip.OfNumber); i >= 0 {
+		said = append(said, "Replicas", string(skips[i].Reason))
+	}
 	return strings.Join(said, " ")
 }
 
-// waits reports whether the reason is one that does not go away by itself and leaves something to do.
-func waits(k plan.Skip) bool { return !k.Passing() && k.Reason != plan.SkipOnlyLowering }
+// waits reports whether the reason is one that does not go away by itself and leaves something to do about what pods have.
+func waits(k plan.Skip) bool {
+	return !k.Passing() && k.Reason != plan.SkipOnlyLowering && !k.OfNumber()
+}
 
 // healthyCondition is false from the moment at which harm was seen until what was taken back may be tried again.
 func healthyCondition(now time.Time, s subject) metav1.Condition {
@@ -128,7 +133,8 @@ func healthyCondition(now time.Time, s subject) metav1.Condition {
 	return c
 }
 
-// appliedCondition says whether the running pods carry the sizes, and if not, what is being done or in the way.
+// appliedCondition says whether the running pods carry the sizes, and if not, what is being done or in the way. Where the number of
+// pods has to wait, the message ends with why.
 func appliedCondition(s subject, drifted int, skips []plan.Skip) metav1.Condition {
 	pods := 0
 	for _, p := range s.Pods {
@@ -160,6 +166,9 @@ func appliedCondition(s subject, drifted int, skips []plan.Skip) metav1.Conditio
 		c.Reason, c.Message = waitingReason(skips[waiting].Reason), fmt.Sprintf("%d of %d pods differ; %s", drifted, pods, describeSkip(skips[waiting]))
 	default:
 		c.Reason, c.Message = v1alpha1.ReasonDrifted, fmt.Sprintf("%d of %d pods differ and are being changed", drifted, pods)
+	}
+	if i := slices.IndexFunc(skips, plan.Skip.OfNumber); i >= 0 {
+		c.Message += "; " + skips[i].Message
 	}
 	c.Message = shorten(c.Message, maxConditionMessage)
 	return c

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -11,20 +12,25 @@ import (
 // Budget bounds how much may happen. Nothing in it is derived from the snapshot, so a plan that is not carried out costs
 // nothing.
 type Budget struct {
-	// EvictionsPerMinute and ResizesPerMinute in the cluster, NamespaceEvictionsPerHour in any one namespace.
+	// EvictionsPerMinute and ResizesPerMinute in the cluster, NamespaceEvictionsPerHour in any one namespace. A pod that goes because
+	// the number of pods is lowered counts as one that is evicted.
 	EvictionsPerMinute, NamespaceEvictionsPerHour, ResizesPerMinute int
+	// Trial is true while the circuit breaker tries whether the cluster bears changes: no number of pods is lowered.
+	Trial bool
 	// Spent is what was done in the last hour, in any order; what is older does not count.
 	Spent []Spent
 }
 
-// Tenth is a tenth of what may happen in a minute, but at least one of what may happen at all.
+// Tenth is what a trial of the circuit breaker may spend: a tenth of what may happen in a minute, but at least one of what may happen
+// at all, and no number of pods is lowered.
 func (b Budget) Tenth() Budget {
 	tenth := func(n int) int { return (n + 9) / 10 }
 	b.EvictionsPerMinute, b.ResizesPerMinute = tenth(b.EvictionsPerMinute), tenth(b.ResizesPerMinute)
+	b.Trial = true
 	return b
 }
 
-// Spent is one action that was carried out.
+// Spent is one action that was carried out, or one pod of a workload whose number of pods was lowered.
 type Spent struct {
 	At       time.Time
 	Kind     Kind
@@ -41,12 +47,22 @@ func (k Kind) Counts() time.Duration {
 	return time.Hour
 }
 
+// Costs is what is spent when the action is carried out at the given time: one, or one for each pod that a lower number takes away.
+func (a Action) Costs(at time.Time) []Spent {
+	cost := Spent{At: at, Kind: a.Kind, Workload: a.Workload, PodUID: a.UID}
+	if a.Kind != Scale || a.To >= a.From {
+		return []Spent{cost}
+	}
+	cost.Kind = Lower
+	return slices.Repeat([]Spent{cost}, int(a.From-a.To))
+}
+
 // account keeps what is left of the budgets while a plan is drawn up.
 type account struct {
 	budget    Budget
-	evictions int            // in the last minute
+	evictions int            // in the last minute, with pods that went for a lower number
 	resizes   int            // in the last minute
-	namespace map[string]int // evictions in the last hour
+	namespace map[string]int // the same in the last hour
 	hour      map[Key]int32  // evictions in the last hour
 	// disruptionBudgets counts what this plan takes out of each PodDisruptionBudget.
 	disruptionBudgets map[string]int32
@@ -84,7 +100,13 @@ func newAccount(now time.Time, budget Budget) *account {
 			if inLastMinute {
 				a.resizes++
 			}
-		case Scale:
+		case Scale, Lower:
+			if spent.Kind == Lower {
+				a.namespace[spent.Workload.Namespace]++
+				if inLastMinute {
+					a.evictions++
+				}
+			}
 			a.lastScaled[spent.Workload] = latest(a.lastScaled[spent.Workload], spent.At)
 			continue
 		}
@@ -126,13 +148,11 @@ func (a *account) evict(w Workload, p Pod) *Refused {
 	case a.promised[p.RoomOn]:
 		return refuse(SkipResizeDeferred, "the room on node %s is for another pod", p.RoomOn)
 	}
-	switch {
-	case a.hour[w.Key] >= w.Disruption.EvictionsPerHour:
+	if a.hour[w.Key] >= w.Disruption.EvictionsPerHour {
 		return refuse(SkipBudget, "the workload's budget of %d evictions per hour is spent", w.Disruption.EvictionsPerHour)
-	case a.namespace[w.Namespace] >= a.budget.NamespaceEvictionsPerHour:
-		return refuse(SkipBudget, "the namespace's budget of %d evictions per hour is spent", a.budget.NamespaceEvictionsPerHour)
-	case a.evictions >= a.budget.EvictionsPerMinute:
-		return refuse(SkipBudget, "the cluster's budget of %d evictions per minute is spent", a.budget.EvictionsPerMinute)
+	}
+	if _, refused := a.mayGo(w.Namespace); refused != nil {
+		return refused
 	}
 	if refused := a.spendDisruption(w.Namespace, p); refused != nil {
 		return refused
@@ -143,6 +163,39 @@ func (a *account) evict(w Workload, p Pod) *Refused {
 	a.promised[p.RoomOn] = p.RoomOn != ""
 	a.evicted[p.UID] = true
 	return nil
+}
+
+// mayGo is how many pods of a namespace may go now, at least one, or why none may.
+func (a *account) mayGo(namespace string) (int, *Refused) {
+	inNamespace, inCluster := a.budget.NamespaceEvictionsPerHour-a.namespace[namespace], a.budget.EvictionsPerMinute-a.evictions
+	switch {
+	case inNamespace <= 0:
+		return 0, refuse(SkipBudget, "the namespace's budget of %d evictions per hour is spent", a.budget.NamespaceEvictionsPerHour)
+	case inCluster <= 0:
+		return 0, refuse(SkipBudget, "the cluster's budget of %d evictions per minute is spent", a.budget.EvictionsPerMinute)
+	}
+	return min(inNamespace, inCluster), nil
+}
+
+// lower spends as many evictions as a lower number takes pods away, and lowers less where fewer are left; or it says why no pod may go.
+// What the number rests on may be wrong for every workload at once, as when half of what was measured is missing.
+func (a *account) lower(action Action) (Action, *Refused) {
+	left, refused := a.mayGo(action.Workload.Namespace)
+	if a.budget.Trial {
+		refused = refuse(SkipBudget, "the circuit breaker tries whether the cluster bears changes")
+	}
+	if refused != nil {
+		return action, refuse(refused.Reason, "%s, and none goes now: %s", action.Reason, refused.Message)
+	}
+	pods := int(action.From - action.To)
+	if left < pods {
+		pods = left
+		action.To = action.From - int32(left) //nolint:gosec // less than the difference of two int32
+		action.Reason += fmt.Sprintf("; the budgets of evictions let %d go now", left)
+	}
+	a.namespace[action.Workload.Namespace] += pods
+	a.evictions += pods
+	return action, nil
 }
 
 // spendDisruption takes one disruption out of the PodDisruptionBudget that selects the pod.

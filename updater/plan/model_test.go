@@ -50,6 +50,10 @@ func TestNoHistoryOfFailuresMakesTheUpdaterExceedABudgetOrGoOnForEver(t *testing
 				w, _ := s.anyPod(t)
 				s.drift(w, rapid.SampledFrom([]int64{25, 50, 400}).Draw(t, "percent"))
 			},
+			"another number of pods is recommended": func(t *rapid.T) {
+				w, _ := s.anyPod(t)
+				w.Values.Replicas = new(rapid.Int32Range(1, 9).Draw(t, "replicas"))
+			},
 			"a rollout": func(t *rapid.T) { w, _ := s.anyPod(t); w.RolloutInProgress = !w.RolloutInProgress },
 			"sizes go stale, or are confirmed, and a hold ends": func(t *rapid.T) { w, _ := s.anyPod(t); w.Hold, w.Stale = nil, !w.Stale },
 			"somebody disrupts": func(t *rapid.T) {
@@ -109,29 +113,31 @@ func (s *simulation) remembers(d plan.Spent) bool {
 
 // checkHistory counts what really happened in the minute and in the hour that end now.
 func (s *simulation) checkHistory(t *rapid.T) {
-	evictions, resizes, namespaces, workloads := 0, 0, map[string]int{}, map[plan.Key]int{}
+	gone, resizes, namespaces, workloads := 0, 0, map[string]int{}, map[plan.Key]int{}
 	for _, d := range s.done {
 		age := s.now.Sub(d.At)
 		switch {
 		case d.Kind == plan.Resize && age < time.Minute:
 			resizes++
-		case d.Kind == plan.Evict && age < time.Hour:
+		case (d.Kind == plan.Evict || d.Kind == plan.Lower) && age < time.Hour:
 			namespaces[d.Workload.Namespace]++
-			workloads[d.Workload]++
+			if d.Kind == plan.Evict {
+				workloads[d.Workload]++
+			}
 			if age < time.Minute {
-				evictions++
+				gone++
 			}
 		}
 	}
-	if evictions > s.budget.EvictionsPerMinute {
-		t.Fatalf("%d evictions in a minute, at most %d", evictions, s.budget.EvictionsPerMinute)
+	if gone > s.budget.EvictionsPerMinute {
+		t.Fatalf("%d pods went in a minute, at most %d", gone, s.budget.EvictionsPerMinute)
 	}
 	if resizes > s.budget.ResizesPerMinute {
 		t.Fatalf("%d resizes in a minute, at most %d", resizes, s.budget.ResizesPerMinute)
 	}
 	for namespace, n := range namespaces {
 		if n > s.budget.NamespaceEvictionsPerHour {
-			t.Fatalf("%d evictions in an hour in namespace %s, at most %d", n, namespace, s.budget.NamespaceEvictionsPerHour)
+			t.Fatalf("%d pods went in an hour in namespace %s, at most %d", n, namespace, s.budget.NamespaceEvictionsPerHour)
 		}
 	}
 	for key, n := range workloads {

@@ -36,6 +36,8 @@ const (
 	Scale  Kind = "scale"
 	// Minimum changes the minReplicas of a HorizontalPodAutoscaler.
 	Minimum Kind = "minimum"
+	// Lower is what each pod counts as, among what was spent, that a Scale took away. It is no action.
+	Lower Kind = "lower"
 )
 
 // Action is one change to make. The UID says which pod is meant: a pod that replaced it under the same name is another one.
@@ -75,6 +77,11 @@ type Skip struct {
 	// Pod is empty where the whole workload is skipped.
 	Pod string
 	Refused
+}
+
+// OfNumber reports whether it is the number of pods that stays, and not what a pod has.
+func (s Skip) OfNumber() bool {
+	return s.Pod == "" && (s.Reason == SkipBudget || s.Reason == SkipCapacity)
 }
 
 // Result of a plan.
@@ -219,6 +226,9 @@ func cures(p Pod, a Action) bool {
 // spend takes an action out of the trial's room and the budgets, or says what is in its way. Where the trial has no room, it
 // returns the part of the action that does not need any.
 func (p *planner) spend(c candidate) (Action, *Refused) {
+	if c.Kind == Scale && !c.Raise {
+		return p.account.lower(c.Action)
+	}
 	trial := p.trials[c.Workload]
 	if trial.passed || trial.enoughFor(c.Action) || !needsTrial(c.workload, c.pod, c.Action) {
 		return c.Action, p.spendBudget(c)
@@ -247,11 +257,9 @@ func (p *planner) spendBudget(c candidate) *Refused {
 		return p.account.resize()
 	case Evict:
 		return p.account.evict(c.workload, c.pod)
-	case Scale: // It has its cooldown.
-		if c.Raise {
-			return p.waiting[c.Workload]
-		}
-	case Minimum: // It has its event.
+	case Scale: // More pods have their cooldown; fewer are spent before.
+		return p.waiting[c.Workload]
+	case Minimum, Lower: // The first has its event, the other is no action.
 	}
 	return nil
 }

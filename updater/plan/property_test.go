@@ -115,6 +115,7 @@ func checkActions(t *rapid.T, s plan.Snapshot, result plan.Result) {
 			t.Fatalf("acts without a reason: %+v", a)
 		}
 		if a.Kind == plan.Scale {
+			checkScale(t, w, a)
 			continue
 		}
 		if seen[a.UID] {
@@ -128,6 +129,17 @@ func checkActions(t *rapid.T, s plan.Snapshot, result plan.Result) {
 		case plan.Evict:
 			checkEviction(t, w, p)
 		}
+	}
+}
+
+// checkScale: the number of pods moves towards what is recommended, and not beyond it.
+func checkScale(t *rapid.T, w plan.Workload, a plan.Action) {
+	target := *w.Values.Replicas
+	if a.From != w.Replicas || a.To == a.From || a.To < min(a.From, target) || a.To > max(a.From, target) || a.Raise != (a.To > a.From) {
+		t.Fatalf("scales from %d to %d, where %d pods are asked for and %d are recommended", a.From, a.To, w.Replicas, target)
+	}
+	if w.Stale && a.To < a.From {
+		t.Fatalf("lowers the number of pods on stale sizes: %+v", a)
 	}
 }
 
@@ -166,14 +178,24 @@ func checkEviction(t *rapid.T, w plan.Workload, p plan.Pod) {
 
 func checkBudgets(t *rapid.T, now time.Time, s plan.Snapshot, b plan.Budget, result plan.Result) {
 	count := map[string]int{}
-	for _, spent := range b.Spent {
-		if now.Sub(spent.At) < time.Minute {
-			count[string(spent.Kind)]++
+	// A pod that a lower number takes away counts like one that is evicted, except against the workload's own budget.
+	add := func(spent plan.Spent) {
+		age, goes := now.Sub(spent.At), spent.Kind == plan.Evict || spent.Kind == plan.Lower
+		if spent.Kind == plan.Resize && age < time.Minute {
+			count["resizes"]++
 		}
-		if spent.Kind == plan.Evict && now.Sub(spent.At) < time.Hour {
+		if goes && age < time.Minute {
+			count["pods that go"]++
+		}
+		if goes && age < time.Hour {
 			count["namespace "+spent.Workload.Namespace]++
+		}
+		if spent.Kind == plan.Evict && age < time.Hour {
 			count["workload "+spent.Workload.String()]++
 		}
+	}
+	for _, spent := range b.Spent {
+		add(spent)
 	}
 	before := maps.Clone(count)
 	atMost := func(name string, limit int) {
@@ -184,15 +206,21 @@ func checkBudgets(t *rapid.T, now time.Time, s plan.Snapshot, b plan.Budget, res
 	}
 	evicted := map[types.UID]bool{}
 	for _, a := range result.Actions {
-		count[string(a.Kind)]++
+		if a.Kind == plan.Scale && a.To < a.From && b.Trial {
+			t.Fatalf("lowers the number of pods in a trial of the circuit breaker: %+v", a)
+		}
+		for range a.From - a.To { // none unless the number of pods is lowered
+			add(plan.Spent{At: now, Kind: plan.Lower, Workload: a.Workload})
+		}
+		if a.Kind != plan.Scale {
+			add(plan.Spent{At: now, Kind: a.Kind, Workload: a.Workload})
+		}
 		if a.Kind == plan.Evict {
-			count["namespace "+a.Workload.Namespace]++
-			count["workload "+a.Workload.String()]++
 			evicted[a.UID] = true
 		}
 	}
-	atMost(string(plan.Resize), b.ResizesPerMinute)
-	atMost(string(plan.Evict), b.EvictionsPerMinute)
+	atMost("resizes", b.ResizesPerMinute)
+	atMost("pods that go", b.EvictionsPerMinute)
 	disruptions, allowed := map[string]int{}, map[string]int{}
 	for _, w := range s.Workloads {
 		atMost("namespace "+w.Namespace, b.NamespaceEvictionsPerHour)
@@ -265,7 +293,7 @@ func drawWorkload(t *rapid.T, i int) plan.Workload {
 			MaxUnavailable:   intstr.FromString(fmt.Sprintf("%d%%", rapid.IntRange(1, 100).Draw(t, "maxUnavailable"))),
 			EvictionsPerHour: rapid.Int32Range(0, 8).Draw(t, "evictionsPerHour"), MinReplicas: rapid.Int32Range(1, 4).Draw(t, "minReplicas"),
 		},
-		Stale: rarely(t, "stale"), RolloutInProgress: rarely(t, "rollout"), ScaleReplicas: rarely(t, "scale"),
+		Stale: rarely(t, "stale"), RolloutInProgress: rarely(t, "rollout"), ScaleReplicas: rapid.Bool().Draw(t, "scale"),
 	}
 	if rarely(t, "narrowed") {
 		w.Mode = v1alpha1.ModeInitial
@@ -351,11 +379,12 @@ func drawBudget(t *rapid.T) plan.Budget {
 		EvictionsPerMinute:        rapid.IntRange(0, 6).Draw(t, "evictionsPerMinute"),
 		NamespaceEvictionsPerHour: rapid.IntRange(0, 6).Draw(t, "namespaceEvictionsPerHour"),
 		ResizesPerMinute:          rapid.IntRange(0, 6).Draw(t, "resizesPerMinute"),
+		Trial:                     rapid.Bool().Draw(t, "trial"),
 	}
 	for i := range rapid.IntRange(0, 6).Draw(t, "spent") {
 		b.Spent = append(b.Spent, plan.Spent{
 			At:       now.Add(-time.Duration(rapid.IntRange(0, 4000).Draw(t, "ago")) * time.Second),
-			Kind:     rapid.SampledFrom([]plan.Kind{plan.Resize, plan.Evict}).Draw(t, "spentKind"),
+			Kind:     rapid.SampledFrom([]plan.Kind{plan.Resize, plan.Evict, plan.Scale, plan.Lower}).Draw(t, "spentKind"),
 			Workload: plan.Key{Namespace: "shop", Kind: "Deployment", Name: "w0"},
 			PodUID:   types.UID(fmt.Sprintf("gone-%d", i)),
 		})

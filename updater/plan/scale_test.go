@@ -1,6 +1,8 @@
 package plan_test
 
 import (
+	"cmp"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,6 +13,7 @@ func TestTheNumberOfPodsIsSet(t *testing.T) {
 	cases := map[string]struct {
 		change   func(*plan.Workload)
 		scaled   time.Duration // ago; 0 is never
+		kind     plan.Kind     // of that; up where none is given
 		from, to int32
 		want     bool
 	}{
@@ -31,6 +34,8 @@ func TestTheNumberOfPodsIsSet(t *testing.T) {
 		"not up within a minute of the last time": {from: 2, to: 5, scaled: 59 * time.Second},
 		"up a minute after the last time":         {from: 2, to: 5, scaled: time.Minute, want: true},
 		"not down within ten minutes of the last": {from: 5, to: 2, scaled: 9 * time.Minute},
+		"not down within ten minutes of a lower":  {from: 5, to: 2, scaled: 9 * time.Minute, kind: plan.Lower},
+		"down ten minutes after a lower one":      {from: 5, to: 2, scaled: 10 * time.Minute, kind: plan.Lower, want: true},
 		"not in mode initial":                     {from: 2, to: 5, change: func(w *plan.Workload) { w.Mode = "initial" }},
 	}
 	for name, c := range cases {
@@ -40,9 +45,9 @@ func TestTheNumberOfPodsIsSet(t *testing.T) {
 			if c.change != nil {
 				c.change(&w)
 			}
-			budget := plan.Budget{}
+			budget := plenty
 			if c.scaled > 0 {
-				budget.Spent = []plan.Spent{{At: now.Add(-c.scaled), Kind: plan.Scale, Workload: w.Key}}
+				budget.Spent = []plan.Spent{{At: now.Add(-c.scaled), Kind: cmp.Or(c.kind, plan.Scale), Workload: w.Key}}
 			}
 			actions := plan.Plan(now, open(w), budget).Actions
 			if got := len(actions) == 1; got != c.want {
@@ -52,5 +57,116 @@ func TestTheNumberOfPodsIsSet(t *testing.T) {
 				t.Errorf("action = %+v, want scale from %d to %d", actions[0], c.from, c.to)
 			}
 		})
+	}
+}
+
+// lowering is a workload of so many pods of which fewer are recommended.
+func lowering(namespace, name string, from, to int32) plan.Workload {
+	w := checkout()
+	w.Namespace, w.Name = namespace, name
+	w.ScaleReplicas, w.Replicas, w.Values.Replicas = true, from, &to
+	return w
+}
+
+// gone is n pods of a namespace that went so long ago, evicted or because of a lower number.
+func gone(kind plan.Kind, namespace string, n int, ago time.Duration) []plan.Spent {
+	w := plan.Key{Namespace: namespace, Kind: "Deployment", Name: "other"}
+	var spent []plan.Spent
+	for range n {
+		spent = append(spent, plan.Spent{At: now.Add(-ago), Kind: kind, Workload: w})
+	}
+	return spent
+}
+
+func TestAPodThatGoesForALowerNumberCountsAsAnEviction(t *testing.T) {
+	cases := map[string]struct {
+		from, to                   int32
+		perMinute, namespaceAnHour int
+		trial                      bool
+		spent                      []plan.Spent
+		want                       int32 // from is that none goes
+		says                       string
+	}{
+		"as many as the cluster may lose in a minute":       {from: 20, to: 8, perMinute: 5, namespaceAnHour: 60, want: 15, says: "let 5 go now"},
+		"as many as the namespace may lose in an hour":      {from: 20, to: 8, perMinute: 10, namespaceAnHour: 3, want: 17, says: "let 3 go now"},
+		"all where that is enough":                          {from: 20, to: 8, perMinute: 12, namespaceAnHour: 12, want: 8, says: "20 pods run, 8 are recommended"},
+		"less what was evicted":                             {from: 20, to: 8, perMinute: 5, namespaceAnHour: 60, spent: gone(plan.Evict, "shop", 2, 0), want: 17},
+		"less what other numbers took":                      {from: 20, to: 8, perMinute: 5, namespaceAnHour: 60, spent: gone(plan.Lower, "bank", 2, 0), want: 17},
+		"less what other numbers took in the hour":          {from: 20, to: 8, perMinute: 60, namespaceAnHour: 9, spent: gone(plan.Lower, "shop", 2, 59*time.Minute), want: 13},
+		"regardless of what was before":                     {from: 20, to: 8, perMinute: 60, namespaceAnHour: 60, spent: gone(plan.Lower, "shop", 60, time.Hour), want: 8},
+		"regardless of what was raised":                     {from: 20, to: 8, perMinute: 12, namespaceAnHour: 12, spent: gone(plan.Scale, "shop", 9, 0), want: 8},
+		"none where the minute's budget is spent":           {from: 20, to: 8, perMinute: 5, namespaceAnHour: 60, spent: gone(plan.Lower, "bank", 5, 0), want: 20, says: "the cluster's budget of 5 evictions per minute is spent"},
+		"none where the hour's is":                          {from: 20, to: 8, perMinute: 5, namespaceAnHour: 3, spent: gone(plan.Evict, "shop", 3, 0), want: 20, says: "the namespace's budget of 3 evictions per hour is spent"},
+		"none where there is no budget for the cluster":     {from: 20, to: 8, namespaceAnHour: 60, want: 20, says: "the cluster's budget of 0 evictions per minute is spent"},
+		"none where there is no budget for namespaces":      {from: 20, to: 8, perMinute: 60, want: 20, says: "the namespace's budget of 0 evictions per hour is spent"},
+		"none while the circuit breaker tries":              {from: 20, to: 8, perMinute: 60, namespaceAnHour: 60, trial: true, want: 20, says: "20 pods run, 8 are recommended, and none goes now: the circuit breaker tries"},
+		"and more pods cost nothing":                        {from: 8, to: 20, want: 20},
+		"and more pods wait for no trial":                   {from: 8, to: 20, perMinute: 60, namespaceAnHour: 60, trial: true, want: 20},
+		"and more pods come although the budgets are spent": {from: 8, to: 20, perMinute: 5, namespaceAnHour: 5, spent: gone(plan.Lower, "shop", 50, 0), want: 20},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			budget := plan.Budget{EvictionsPerMinute: c.perMinute, NamespaceEvictionsPerHour: c.namespaceAnHour, Spent: c.spent}
+			if c.trial {
+				budget = budget.Tenth()
+			}
+			result := plan.Plan(now, open(lowering("shop", "checkout", c.from, c.to)), budget)
+			got, says := c.from, ""
+			for _, a := range result.Actions {
+				got, says = a.To, a.Reason
+			}
+			for _, s := range result.Skips {
+				if !s.OfNumber() {
+					t.Errorf("skip %+v is not told as one of the number of pods", s)
+				}
+				says = s.Message
+			}
+			if got != c.want || !strings.Contains(says, c.says) {
+				t.Errorf("%d pods (%s), want %d (%s)", got, says, c.want, c.says)
+			}
+		})
+	}
+}
+
+func TestALowerNumberForEveryWorkloadAtOnceTakesNoMorePodsThanTheBudgets(t *testing.T) {
+	var workloads []plan.Workload
+	for _, namespace := range []string{"bank", "shop", "test"} {
+		for _, name := range []string{"a", "b", "c"} {
+			workloads = append(workloads, lowering(namespace, name, 10, 5))
+		}
+	}
+	budget := plan.Budget{EvictionsPerMinute: 12, NamespaceEvictionsPerHour: 7}
+	lost, inNamespace := 0, map[string]int{}
+	for _, a := range plan.Plan(now, open(workloads...), budget).Actions {
+		lost += int(a.From - a.To)
+		inNamespace[a.Workload.Namespace] += int(a.From - a.To)
+	}
+	if lost != 12 || inNamespace["bank"] != 7 || inNamespace["shop"] != 5 {
+		t.Errorf("%d pods go, %v; want 12, at most 7 of a namespace", lost, inNamespace)
+	}
+}
+
+func TestPodsThatWentForALowerNumberLeaveFewerEvictions(t *testing.T) {
+	w := checkout(pod("a", small), pod("b", small))
+	w.Updater = "evict"
+	w.Disruption.MinReplicas = 1
+	budget := plan.Budget{EvictionsPerMinute: 3, NamespaceEvictionsPerHour: 60, Spent: gone(plan.Lower, "bank", 3, 0)}
+	result := plan.Plan(now, open(w), budget)
+	if len(result.Actions) != 0 {
+		t.Errorf("actions = %+v, want none: three pods of the cluster went in this minute", result.Actions)
+	}
+	budget.EvictionsPerMinute++
+	if result = plan.Plan(now, open(w), budget); len(result.Actions) != 1 {
+		t.Errorf("actions = %+v, want the one eviction that is left", result.Actions)
+	}
+}
+
+func TestALowerNumberCostsOneForEachPodAndAHigherOneNothing(t *testing.T) {
+	lower := plan.Action{Kind: plan.Scale, From: 9, To: 4}.Costs(now)
+	if len(lower) != 5 || lower[0].Kind != plan.Lower {
+		t.Errorf("costs %+v, want five pods", lower)
+	}
+	if higher := (plan.Action{Kind: plan.Scale, From: 4, To: 9}).Costs(now); len(higher) != 1 || higher[0].Kind != plan.Scale {
+		t.Errorf("costs %+v, want the cooldown alone", higher)
 	}
 }

@@ -53,6 +53,7 @@ func newSimulation(t *rapid.T) *simulation {
 			w.Pods = append(w.Pods, drawPod(t, fmt.Sprintf("%s-more-%d", w.Name, len(w.Pods))))
 		}
 		w.Replicas = int32(len(w.Pods)) //nolint:gosec // a handful
+		w.Values.Replicas = new(rapid.Int32Range(1, 9).Draw(t, "replicas"))
 		if rapid.Bool().Draw(t, "evicts") {
 			w.Kind, w.Updater = "Deployment", v1alpha1.UpdaterEvict
 			w.Disruption.MaxUnavailable = intstr.FromString(rapid.SampledFrom([]string{"60%", "100%"}).Draw(t, "unavailable"))
@@ -124,8 +125,13 @@ func (s *simulation) ask(t *rapid.T, a plan.Action) {
 	}
 	w := s.workload(a.Workload)
 	at := slices.IndexFunc(w.Pods, func(p plan.Pod) bool { return p.UID == a.UID })
-	spent := plan.Spent{At: s.now, Kind: a.Kind, Workload: a.Workload, PodUID: a.UID}
+	spent := a.Costs(s.now)
 	switch {
+	case a.Kind == plan.Scale && (w.Replicas != a.From || answer == "refused"):
+		return // changed, or not permitted
+	case a.Kind == plan.Scale && answer == "lost":
+		s.budget.Spent = append(s.budget.Spent, spent...)
+		return
 	case a.Kind == plan.Scale:
 		s.scale(w, a.To)
 	case at < 0:
@@ -134,7 +140,7 @@ func (s *simulation) ask(t *rapid.T, a plan.Action) {
 		s.notBefore[a.UID] = s.now.Add(15 * time.Second)
 		return
 	case answer == "lost":
-		s.budget.Spent = append(s.budget.Spent, spent)
+		s.budget.Spent = append(s.budget.Spent, spent...)
 		s.notBefore[a.UID] = s.now.Add(15 * time.Second)
 		return
 	case answer == "refused":
@@ -145,8 +151,8 @@ func (s *simulation) ask(t *rapid.T, a plan.Action) {
 	default:
 		s.evict(w, at)
 	}
-	s.budget.Spent = append(s.budget.Spent, spent)
-	s.done = append(s.done, spent)
+	s.budget.Spent = append(s.budget.Spent, spent...)
+	s.done = append(s.done, spent...)
 }
 
 // mayDisrupt is what the API server says about PodDisruptionBudgets.
