@@ -120,10 +120,13 @@ func (s *tempest) judge(watched *watched, took time.Duration) {
 	if n := storm.MostWithin(resizes, time.Minute); n > resizesPerMinute {
 		s.t.Errorf("%d resizes in a minute, at most %d", n, resizesPerMinute)
 	}
-	if gone > len(evictions) {
+	// The API server is killed once. A request that it had carried out by then and not written down is missing; there can be one,
+	// because one updater leads and asks for one thing at a time.
+	const unwritten = 1
+	if gone > len(evictions)+unwritten {
 		s.t.Errorf("%d pods are gone, and only %d were evicted", gone, len(evictions))
 	}
-	if needed := 2 * perNamespace * replicas; len(evictions) < needed {
+	if needed := 2 * perNamespace * replicas; len(evictions)+unwritten < needed {
 		s.t.Errorf("%d evictions, and %d pods could only get their sizes by one", len(evictions), needed)
 	}
 	for _, k := range kinds() {
