@@ -93,10 +93,10 @@ func (p pass) learnt() Reach {
 	template, successor := p.podWith(nil).Requests, p.podWith(&p.mem.Applicable.Values).Requests
 	for _, w := range p.in.Waiting {
 		past := w.Revision != p.mem.Applicable.Revision
-		if w.CPU && w.Requests.CPUMillis > template.CPUMillis && !(past && successor.CPUMillis < w.Requests.CPUMillis) {
+		if w.CPU && w.Requests.CPUMillis > template.CPUMillis && (!past || successor.CPUMillis >= w.Requests.CPUMillis) {
 			next.Requests.CPUMillis, next.Since = max(template.CPUMillis, p.in.emptiest().CPUMillis, 1), w.Since
 		}
-		if w.Memory && w.Requests.MemoryBytes > template.MemoryBytes && !(past && successor.MemoryBytes < w.Requests.MemoryBytes) {
+		if w.Memory && w.Requests.MemoryBytes > template.MemoryBytes && (!past || successor.MemoryBytes >= w.Requests.MemoryBytes) {
 			next.Requests.MemoryBytes, next.Since = max(template.MemoryBytes, p.in.emptiest().MemoryBytes, 1), w.Since
 		}
 	}
