@@ -115,7 +115,7 @@ func TestWhatLoadlineMayTouch(t *testing.T) {
 		{"", "pods/resize", []string{"loadline-updater: patch"}},
 		{"", "pods/eviction", []string{"loadline-updater: create"}},
 		{"", "secrets", []string{"loadline-webhook-certs: update of loadline-webhook-cert", "loadline-webhook: get list watch of loadline-webhook-cert"}},
-		{"", "configmaps", []string{"loadline-updater: get list watch of loadline-kill-switch", "loadline-updater: get update of loadline-updater-record"}},
+		{"", "configmaps", []string{"loadline-updater: get of loadline-kill-switch", "loadline-updater: get update of loadline-updater-record"}},
 		{"", "namespaces", []string{
 			"loadline-recommender: get list watch patch", "loadline-updater: create patch of loadline-probe",
 			"loadline-updater: get list watch", "loadline-webhook: get list watch",
