@@ -135,7 +135,7 @@ func stripDeployment(d *appsv1.Deployment) { d.Spec.Template = stripTemplate(d.S
 
 // stripTemplate keeps nothing but what somebody noted under Loadline's name.
 func stripTemplate(t corev1.PodTemplateSpec) corev1.PodTemplateSpec {
-	return corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Annotations: ownAnnotations(t.Annotations)}}
+	return corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Annotations: v1alpha1.OwnAnnotations(t.Annotations)}}
 }
 
 func stripStatefulSet(s *appsv1.StatefulSet) {

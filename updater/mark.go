@@ -3,7 +3,6 @@ package updater
 import (
 	"encoding/json"
 	"maps"
-	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -50,31 +49,17 @@ func withoutNotes(pod *corev1.Pod) *corev1.Pod {
 func templateNotes(workload client.Object) map[string]string {
 	switch o := workload.(type) {
 	case *appsv1.Deployment:
-		return ownAnnotations(o.Spec.Template.Annotations)
+		return v1alpha1.OwnAnnotations(o.Spec.Template.Annotations)
 	case *appsv1.StatefulSet:
-		return ownAnnotations(o.Spec.Template.Annotations)
+		return v1alpha1.OwnAnnotations(o.Spec.Template.Annotations)
 	case *appsv1.DaemonSet:
-		return ownAnnotations(o.Spec.Template.Annotations)
+		return v1alpha1.OwnAnnotations(o.Spec.Template.Annotations)
 	case *unstructured.Unstructured:
 		notes, _, _ := unstructured.NestedStringMap(o.Object, "spec", "template", "metadata", "annotations")
-		return ownAnnotations(notes)
+		return v1alpha1.OwnAnnotations(notes)
 	default:
 		return nil
 	}
-}
-
-// ownAnnotations are those under Loadline's name; nil if there are none.
-func ownAnnotations(all map[string]string) map[string]string {
-	var own map[string]string
-	for key, value := range all {
-		if strings.HasPrefix(key, v1alpha1.Group+"/") {
-			if own == nil {
-				own = map[string]string{}
-			}
-			own[key] = value
-		}
-	}
-	return own
 }
 
 func encodeMark(mark *plan.Mark) (string, error) {

@@ -3,7 +3,6 @@ package webhook
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
@@ -113,22 +112,8 @@ func stripNamespace(in any) (any, error) {
 	}
 	kept := namespaceMetadata()
 	kept.ObjectMeta = stripMeta(ns.ObjectMeta)
-	kept.Annotations = ownAnnotations(ns.Annotations)
+	kept.Annotations = v1alpha1.OwnAnnotations(ns.Annotations)
 	return kept, nil
-}
-
-// ownAnnotations returns the annotations with Loadline's prefix, or nil.
-func ownAnnotations(all map[string]string) map[string]string {
-	var own map[string]string
-	for key, value := range all {
-		if strings.HasPrefix(key, v1alpha1.Group+"/") {
-			if own == nil {
-				own = map[string]string{}
-			}
-			own[key] = value
-		}
-	}
-	return own
 }
 
 // scaleTargetIndex finds autoscalers by what they scale.

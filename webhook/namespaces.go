@@ -59,7 +59,7 @@ func (n *namespaces) validate(_ context.Context, req *admissionv1.AdmissionReque
 	if err != nil || ns == nil {
 		return a, err
 	}
-	if n.excluded(ns.Metadata.Name) && len(ownAnnotations(ns.Metadata.Annotations)) > 0 {
+	if n.excluded(ns.Metadata.Name) && len(v1alpha1.OwnAnnotations(ns.Metadata.Annotations)) > 0 {
 		a = a.warn(fmt.Sprintf("namespace %s is never sized: it belongs to the cluster or to Loadline, or the operator's configuration excludes it",
 			ns.Metadata.Name))
 	}

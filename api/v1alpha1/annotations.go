@@ -1,5 +1,7 @@
 package v1alpha1
 
+import "strings"
+
 // Keys of the annotations that people write on a namespace, or on a workload to narrow what the namespace grants.
 const (
 	AnnotationMode              = Group + "/mode"
@@ -40,3 +42,17 @@ const (
 	// AnnotationScaled notes, on a workload, who decided on its number of pods and when: "2026-11-20T12:00:00Z by kubectl-edit".
 	AnnotationScaled = Group + "/scaled"
 )
+
+// OwnAnnotations returns the annotations under Loadline's name; nil if there are none.
+func OwnAnnotations(all map[string]string) map[string]string {
+	var own map[string]string
+	for key, value := range all {
+		if strings.HasPrefix(key, Group+"/") {
+			if own == nil {
+				own = map[string]string{}
+			}
+			own[key] = value
+		}
+	}
+	return own
+}
