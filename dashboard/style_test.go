@@ -1,12 +1,12 @@
 package dashboard_test
 
 import (
-	"math"
 	"net/http"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/loadline-dev/loadline/internal/testkit"
 )
 
 // TestColoursStandOutInBothThemes holds every pair of colours to what WCAG 2.2 asks: 4.5 for text, 3 for the edge of a field.
@@ -52,7 +52,7 @@ func TestColoursStandOutInBothThemes(t *testing.T) {
 			if theme[pair.text] == "" || theme[pair.ground] == "" {
 				t.Fatalf("%s: no colour %s or %s", name, pair.text, pair.ground)
 			}
-			if got := contrast(t, theme[pair.text], theme[pair.ground]); got < pair.least {
+			if got := testkit.Contrast(t, theme[pair.text], theme[pair.ground]); got < pair.least {
 				t.Errorf("%s theme: %s on %s has a contrast of %.2f, want %.1f", name, pair.text, pair.ground, got, pair.least)
 			}
 		}
@@ -60,32 +60,4 @@ func TestColoursStandOutInBothThemes(t *testing.T) {
 	if !strings.Contains(sheet, "prefers-reduced-motion") || !strings.Contains(sheet, ":focus-visible") {
 		t.Error("motion is not reduced for those who ask, or the focus is not shown")
 	}
-}
-
-// contrast is the ratio of luminances as WCAG 2.2 defines it.
-func contrast(t *testing.T, a, b string) float64 {
-	t.Helper()
-	x, y := luminance(t, a), luminance(t, b)
-	return (max(x, y) + 0.05) / (min(x, y) + 0.05)
-}
-
-func luminance(t *testing.T, colour string) float64 {
-	t.Helper()
-	if len(colour) == 4 {
-		colour = "#" + strings.Repeat(colour[1:2], 2) + strings.Repeat(colour[2:3], 2) + strings.Repeat(colour[3:4], 2)
-	}
-	sum := 0.0
-	for i, share := range []float64{0.2126, 0.7152, 0.0722} {
-		v, err := strconv.ParseUint(colour[1+2*i:3+2*i], 16, 8)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c := float64(v) / 255
-		if c <= 0.04045 {
-			sum += share * c / 12.92
-		} else {
-			sum += share * math.Pow((c+0.055)/1.055, 2.4)
-		}
-	}
-	return sum
 }

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -129,39 +128,11 @@ func TestColoursStandOutInLightAndDark(t *testing.T) {
 			t.Fatalf("the %s theme has %d colours", theme, len(colours))
 		}
 		for name, least := range map[string]float64{"ink": 7, "soft": 4.5, "s0": 3, "s1": 3, "s2": 3, "s3": 3, "s4": 3, "s5": 3, "s6": 3, "s7": 3} {
-			if c := contrast(t, colours[name], colours["ground"]); c < least {
+			if c := testkit.Contrast(t, colours[name], colours["ground"]); c < least {
 				t.Errorf("%s theme: %s has a contrast of %.1f, want %.1f", theme, name, c, least)
 			}
 		}
 	}
-}
-
-// contrast is the ratio of luminances as WCAG 2.2 defines it.
-func contrast(t *testing.T, a, b string) float64 {
-	t.Helper()
-	x, y := luminance(t, a), luminance(t, b)
-	return (max(x, y) + 0.05) / (min(x, y) + 0.05)
-}
-
-func luminance(t *testing.T, colour string) float64 {
-	t.Helper()
-	if len(colour) == 4 {
-		colour = "#" + strings.Repeat(colour[1:2], 2) + strings.Repeat(colour[2:3], 2) + strings.Repeat(colour[3:4], 2)
-	}
-	sum := 0.0
-	for i, share := range []float64{0.2126, 0.7152, 0.0722} {
-		v, err := strconv.ParseUint(colour[1+2*i:3+2*i], 16, 8)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c := float64(v) / 255
-		if c <= 0.04045 {
-			sum += share * c / 12.92
-		} else {
-			sum += share * math.Pow((c+0.055)/1.055, 2.4)
-		}
-	}
-	return sum
 }
 
 func TestTicksAreRoundNumbersWithTheirUnit(t *testing.T) {
