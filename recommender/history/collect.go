@@ -181,7 +181,8 @@ func (c collector) countPods(all map[workloadKey]*reading, answers map[metric]an
 	}
 }
 
-// throttledShares divides. A container without a period did not run, so it was not held back.
+// throttledShares divides. A container without a period did not run, so it was not held back. Where either is unknown, so is
+// the share.
 func throttledShares(throttledPeriods, periods map[podContainer][]float32) map[podContainer][]float32 {
 	shares := make(map[podContainer][]float32, len(throttledPeriods))
 	for key, values := range throttledPeriods {
@@ -192,7 +193,7 @@ func throttledShares(throttledPeriods, periods map[podContainer][]float32) map[p
 		share := make([]float32, len(values))
 		for i, v := range values {
 			share[i] = min(v/of[i], 1) // NaN stays NaN. More than 1 comes of counters that start at different times.
-			if of[i] == 0 {
+			if of[i] == 0 && known(v) {
 				share[i] = 0
 			}
 		}

@@ -46,6 +46,21 @@ func TestTotalAndHottestOverThePods(t *testing.T) {
 	}
 }
 
+func TestAShareOfThrottledPeriodsIsKnownWhereBothNumbersAre(t *testing.T) {
+	sinceLastHour := func(at time.Time) (float64, bool) { return 0, at.After(start.Add(-time.Hour)) }
+	f := newFakePrometheus(t,
+		fakeSeries{cpuMetric, pod1, "app", always(1)},
+		fakeSeries{throttledMetric, pod1, "app", sinceLastHour},
+		fakeSeries{periodsMetric, pod1, "app", always(0)},
+	)
+	r := f.reader(t)
+	sync1(t, r, start, api)
+	got := get(t, r, api).Containers["app"].Throttled.Recent
+	if known := got.Known(); known != 12 || last(got.Values) != 0 {
+		t.Errorf("%d shares are known, the last is %v, want a 0 for each five minutes of the last hour", known, last(got.Values))
+	}
+}
+
 func TestAnHourHasTheMeanAndTheMaximumOfItsFiveMinutes(t *testing.T) {
 	// Within the hour from 11:00, evaluations at 11:05 … 12:00 say 1 … 12.
 	f := newFakePrometheus(t, fakeSeries{cpuMetric, pod1, "app", func(at time.Time) (float64, bool) {
