@@ -5,8 +5,9 @@ import (
 	"math/rand/v2"
 )
 
-// refusals decide which in-place raises a node puts off. A raise that is refused stays pending for a fixed time and is then
-// carried out if it is still wanted; a new raise is refused or not anew.
+// refusals decide which in-place raises a node puts off. A node that refuses a raise is full for a fixed time, whatever is wanted
+// meanwhile: it refuses every other raise too. A raise that is still wanted then is carried out, and one that is asked for
+// later is refused or not anew.
 //
 // Chance depends on the seed, the workload and the step alone, so that all policies meet the same nodes, and no order of
 // work changes the result.
@@ -14,7 +15,7 @@ type refusals struct {
 	share float64
 	steps int
 	seed  uint64
-	// until is the first step in which the pending raise is carried out; since the step in which it was asked for, or -1.
+	// until is the first step in which the node has room again; since the step in which the pending raise was asked for, or -1.
 	until, since int
 }
 
@@ -27,23 +28,21 @@ func newRefusals(s Setting, seed uint64, workload string) refusals {
 	}
 }
 
-// raise reports whether a raise that is wanted in step i is carried out.
+// raise reports whether a raise that is wanted in step i is carried out, and whether it was asked for only now.
 func (r *refusals) raise(i int) (allowed, asked bool) {
-	switch {
-	case r.share <= 0 || r.steps <= 0:
-		return true, true
-	case r.since >= 0 && i < r.until:
-		return false, false
-	case r.since >= 0:
-		r.since = -1
-		return true, false
+	asked = r.since < 0
+	if i >= r.until {
+		if !asked || r.steps <= 0 || rand.New(rand.NewPCG(r.seed, uint64(i))).Float64() >= r.share {
+			r.since = -1
+			return true, asked
+		}
+		r.until = i + r.steps
 	}
-	if rand.New(rand.NewPCG(r.seed, uint64(i))).Float64() >= r.share {
-		return true, true
+	if asked {
+		r.since = i
 	}
-	r.since, r.until = i, i+r.steps
-	return false, true
+	return false, asked
 }
 
-// settled tells that no raise is wanted any more.
+// settled tells that no raise is wanted any more. A full node stays full.
 func (r *refusals) settled() { r.since = -1 }

@@ -173,6 +173,54 @@ func TestARefusedRaiseIsPendingForItsTimeAndThenCarriedOut(t *testing.T) {
 	}
 }
 
+func TestANodeThatRefusedStaysFullThoughTheRaiseIsNotWantedForAWhile(t *testing.T) {
+	const hour = stepsPerHour
+	tried := 0
+	for start := 0; start < 20*hour; start += 2 * hour {
+		r := newRefusals(Setting{Refused: 0.5, RefusedForSeconds: 3600}, 0, "web")
+		if allowed, _ := r.raise(start); allowed {
+			continue
+		}
+		tried++
+		r.settled()
+		for i := start + 1; i < start+hour; i++ {
+			if allowed, asked := r.raise(i); allowed || asked != (i != start+6) {
+				t.Fatalf("%d steps after the node was full: allowed %v, asked anew %v", i-start, allowed, asked)
+			}
+			if i != start+5 { // At this step the raise goes on being wanted.
+				r.settled()
+			}
+		}
+	}
+	if tried < 3 {
+		t.Fatalf("only %d of the nodes refused", tried)
+	}
+}
+
+func TestARaiseThatIsStillWantedIsCarriedOutWhenTheNodeHasRoom(t *testing.T) {
+	w := constant("web", 3, 0.1, gib)
+	w.Current = Amounts{CPUMillis: 400, MemoryBytes: gib}
+	var kept *recorded
+	v := variant{inPlace: true, setting: Setting{Refused: 1, RefusedForSeconds: 3600}, make: func(_ *trace, from int) policy {
+		kept = &recorded{policy: scripted(func(i int) Amounts {
+			if at := i - from; at < 3 || at >= 6 && at < 8 { // For two steps the raise is not wanted.
+				return Amounts{CPUMillis: 400, MemoryBytes: gib}
+			}
+			return Amounts{CPUMillis: 900, MemoryBytes: gib}
+		})}
+		return kept
+	}}
+	o, err := resolve(Options{Warmup: 48 * time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	playOne(&w, o, []variant{v}, goOn)
+	raised := slices.IndexFunc(kept.have, func(a Amounts) bool { return a.CPUMillis == 900 })
+	if want := 3 + stepsPerHour + 1; raised != want { // Seen at the step after it was carried out.
+		t.Errorf("the raise that was refused at step 3 for an hour was carried out before step %d, want %d", raised, want)
+	}
+}
+
 func TestAboutTheAskedShareOfRaisesIsRefused(t *testing.T) {
 	refused := 0
 	for i := range 10_000 {
