@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -53,13 +52,7 @@ func (b bench) run(ctx context.Context, found recordings) error {
 	writeBars(b.out, r.Bars)
 	r.Seconds = time.Since(started).Seconds()
 	b.printf("The whole run took %.0f s.\n", r.Seconds)
-	if err := b.save(r); err != nil {
-		return err
-	}
-	if r.M4 != nil && r.M4.Harness != "" && r.M4.Harness != harnessRight {
-		return errors.New("the M4 harness is wrong, see above")
-	}
-	return nil
+	return b.save(r)
 }
 
 func (b bench) printf(format string, args ...any) {

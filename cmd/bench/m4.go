@@ -27,7 +27,7 @@ type benchmark struct {
 	name      string
 	predict   func(past []float64, horizon int) []float64
 	published m4.Score
-	// tolerance is how far from the published scores is still right, as a share of them. Half a percent is left to the
+	// tolerance is how far from the published scores is still right, as a share of them. One percent is left to the
 	// methods with a test or a search in them, which may end elsewhere for a few series.
 	tolerance float64
 }
@@ -35,8 +35,8 @@ type benchmark struct {
 func benchmarks() []benchmark {
 	return []benchmark{
 		{name: "seasonal naive", predict: m4.SeasonalNaive, published: m4.Score{SMAPE: 13.912, MASE: 1.193}, tolerance: 0.0005},
-		{name: "Naive2", predict: m4.Naive2, published: m4.Score{SMAPE: m4.Naive2SMAPE, MASE: m4.Naive2MASE}, tolerance: 0.005},
-		{name: "Theta", predict: m4.Theta, published: m4.Score{SMAPE: 18.138, MASE: 2.455}, tolerance: 0.005},
+		{name: "Naive2", predict: m4.Naive2, published: m4.Score{SMAPE: m4.Naive2SMAPE, MASE: m4.Naive2MASE}, tolerance: 0.01},
+		{name: "Theta", predict: m4.Theta, published: m4.Score{SMAPE: 18.138, MASE: 2.455}, tolerance: 0.01},
 	}
 }
 
@@ -52,6 +52,7 @@ func (p benchmark) check(got m4.Score) error {
 // hourlySeries is how many series the hourly part of the competition has; the published scores are over all of them.
 const hourlySeries = 414
 
+// runM4 checks the harness before it measures anything: known methods have to have their published scores.
 func (b bench) runM4(ctx context.Context, found recordings) (*m4Result, error) {
 	cases, split, err := b.m4Cases(found)
 	if err != nil {
@@ -76,24 +77,18 @@ func (b bench) runM4(ctx context.Context, found recordings) (*m4Result, error) {
 		r.Rows = append(r.Rows, summarise(peer.name, everyNth(scores, every)))
 	}
 	if found.m4Test != "" && len(cases) == hourlySeries {
+		if err := errors.Join(wrong...); err != nil {
+			return nil, fmt.Errorf("the harness is wrong, so nothing was measured: %w", err)
+		}
+		b.printf("Reading and scoring are right: seasonal naive, Naive2 and Theta score on all series what was published.\n\n")
+		r.Harness = harnessRight
 		r.Rows = append(r.Rows, publishedRows()...)
-		r.Harness = b.assert(errors.Join(wrong...))
 	}
 	if err := b.forecastM4(ctx, everyNth(cases, every), r); err != nil {
 		return nil, err
 	}
 	r.write(b)
 	return r, nil
-}
-
-// assert says whether the known scores came out, and returns the same for the results.
-func (b bench) assert(wrong error) string {
-	if wrong != nil {
-		b.printf("**The harness is wrong; nothing below about M4 means anything.**\n\n%s\n\n", wrong)
-		return wrong.Error()
-	}
-	b.printf("Reading and scoring are right: seasonal naive, Naive2 and Theta score on all series what was published.\n\n")
-	return harnessRight
 }
 
 // publishedRows are the best entrants as the competition published them.

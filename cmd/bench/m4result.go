@@ -10,7 +10,7 @@ import (
 // m4Result is how good the forecasts of the M4 hourly series are.
 type m4Result struct {
 	Split string `json:"split"`
-	// Harness is harnessRight if known methods had their published scores, else what differed; "" if that was not known.
+	// Harness is harnessRight if known methods had their published scores, and "" if that could not be known.
 	Harness string `json:"harness,omitempty"`
 	// Rows start with Loadline.
 	Rows []m4Row `json:"rows"`

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -95,13 +94,20 @@ func TestAHarnessThatMissesPublishedScoresIsWrong(t *testing.T) {
 			t.Errorf("%s at %+v: %v", known.name, c.score, err)
 		}
 	}
+}
+
+func TestAWrongHarnessStopsTheRunBeforeAnythingIsMeasured(t *testing.T) {
+	data := t.TempDir()
+	hourly(t, data, "m4_hourly_train.csv", hourlySeries, 0, 700)
+	hourly(t, data, "m4_hourly_test.csv", hourlySeries, 700, 748)
+	saved := filepath.Join(t.TempDir(), "results.json")
 	var out bytes.Buffer
-	b := bench{out: &out}
-	if got := b.assert(errors.New("Theta scores 17")); got == harnessRight || !strings.Contains(out.String(), "Theta scores 17") {
-		t.Errorf("a wrong harness was called %q:\n%s", got, out.String())
+	err := run(t.Context(), []string{"-data", data, "-out", saved}, &out, io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "harness is wrong") || !strings.Contains(err.Error(), "seasonal naive scores sMAPE") {
+		t.Errorf("the error is %v", err)
 	}
-	if got := b.assert(nil); got != harnessRight {
-		t.Errorf("a right harness was called %q", got)
+	if _, err := os.Stat(saved); err == nil || strings.Contains(out.String(), "OWA") {
+		t.Errorf("the run went on:\n%s", out.String())
 	}
 }
 
