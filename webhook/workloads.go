@@ -86,32 +86,48 @@ func (w *workloads) scale(ctx context.Context, req *admissionv1.AdmissionRequest
 	if err != nil || why != "" {
 		return answer{outcome: why}, err
 	}
-	want := rec.Status.Applicable.Replicas
-	switch {
-	case want == nil || *want <= 0:
+	if want := rec.Status.Applicable.Replicas; want == nil || *want <= 0 {
 		return answer{outcome: outcomeNotApplicable}, nil
-	case *want == view.replicas():
-		return answer{outcome: outcomeUnchanged}, nil
 	}
 	return w.decide(req, rec, view, old), nil
 }
 
 // decide chooses between the number that was asked for, one that somebody set before, and the recommended one.
 func (w *workloads) decide(req *admissionv1.AdmissionRequest, rec *v1alpha1.Recommendation, view, old *workloadView) answer {
-	want, asked := *rec.Status.Applicable.Replicas, view.replicas()
+	recommended, asked := *rec.Status.Applicable.Replicas, view.replicas()
+	want := recommended
+	if req.Operation == admissionv1.Update {
+		want = max(want, floor(rec.Status.Mode, asked, old.replicas()))
+	}
+	if asked == recommended && asked == want {
+		return answer{outcome: outcomeUnchanged}
+	}
 	if req.Operation == admissionv1.Update && w.yieldFor > 0 {
 		if a, yields := w.yield(req, rec, view, old); yields {
 			return a
 		}
 	}
-	if want < asked && w.stale(rec) {
+	if want == asked || want < asked && w.stale(rec) {
 		return answer{outcome: outcomeUnchanged}
+	}
+	becomes := fmt.Sprintf("spec.replicas %d becomes %d, which Loadline recommends", asked, want)
+	if want > recommended {
+		becomes = fmt.Sprintf("spec.replicas stays %d instead of %d; Loadline recommends %d", want, asked, recommended)
 	}
 	return answer{outcome: outcomeInjected, patches: setReplicas(view, want, map[string]string{
 		v1alpha1.AnnotationOriginalReplicas: strconv.Itoa(int(asked)),
-	}), warnings: []string{fmt.Sprintf(
-		"spec.replicas %d becomes %d, which Loadline recommends; annotation %s=%s on this %s keeps your number",
-		asked, want, v1alpha1.AnnotationReplicas, v1alpha1.ReplicasRecommend, req.Kind.Kind)}}
+	}), warnings: []string{fmt.Sprintf("%s; annotation %s=%s on this %s keeps your number",
+		becomes, v1alpha1.AnnotationReplicas, v1alpha1.ReplicasRecommend, req.Kind.Kind)}}
+}
+
+// floor is the number that no recommendation takes an update below. Under auto it is what runs: the updater lowers that, step by
+// step and within budgets, and a manifest that is applied again must not do it all at once. Elsewhere nobody else would ever lower
+// it, so an update may, as far as it does so itself.
+func floor(mode v1alpha1.Mode, asked, runs int32) int32 {
+	if mode == v1alpha1.ModeAuto {
+		return runs
+	}
+	return min(asked, runs)
 }
 
 // setReplicas is the patch that sets the number of pods and annotations.
