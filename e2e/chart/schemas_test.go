@@ -9,40 +9,43 @@ import (
 	"io"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/yannh/kubeconform/pkg/validator"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/loadline-dev/loadline/e2e/modules"
 )
-
-// versions of Kubernetes that the chart is checked against: the oldest one that Loadline runs on, one between, and the one that
-// the scenarios run.
-var versions = []string{"v1.30.14", "v1.33.13", "v1.37.1"}
-
-// foreign are the kinds that Kubernetes has no schema of.
-var foreign = map[string]struct{}{"Certificate": {}, "Issuer": {}, "ServiceMonitor": {}, "PrometheusRule": {}}
 
 func TestEveryObjectFitsTheSchemasOfSeveralVersions(t *testing.T) {
 	manifests := map[string][]byte{}
 	for name, values := range variants {
 		manifests[name] = stream(t, rendered(t, values))
 	}
-	for _, version := range versions {
+	others := foreign(t)
+	for _, version := range modules.KubernetesVersions() {
 		t.Run(version, func(t *testing.T) {
-			check, err := validator.New([]string{schemas(t, version) + "/{{ .ResourceKind }}{{ .KindSuffix }}.json"},
-				validator.Opts{Strict: true, SkipKinds: foreign})
+			const file = "/{{ .ResourceKind }}{{ .KindSuffix }}.json"
+			check, err := validator.New([]string{schemas(t, version) + file, others + file}, validator.Opts{Strict: true})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if results := check.Validate("", reader([]byte("{apiVersion: v1, kind: Service, spec: {port: 1}}"))); results[0].Status != validator.Invalid {
-				t.Fatalf("a field that nobody knows is %v", results)
+			for _, wrong := range []string{
+				"{apiVersion: v1, kind: Service, spec: {port: 1}}",
+				"{apiVersion: cert-manager.io/v1, kind: Issuer, spec: {selfSigned: {}, self: true}}",
+				"{apiVersion: monitoring.coreos.com/v1, kind: PrometheusRule, spec: {groups: [{name: a, rules: [{expr: up, alarm: A}]}]}}",
+			} {
+				if results := check.Validate("", reader([]byte(wrong))); results[0].Status != validator.Invalid {
+					t.Fatalf("a field that nobody knows is %v in %s", results, wrong)
+				}
 			}
 			for name, manifest := range manifests {
 				for _, result := range check.Validate(name, reader(manifest)) {
-					if result.Status != validator.Valid && result.Status != validator.Skipped {
+					if result.Status != validator.Valid {
 						signature, _ := result.Resource.Signature()
 						t.Errorf("%s: %s %s: %v", name, signature.Kind, signature.Name, result.Err)
 					}
@@ -72,18 +75,7 @@ func stream(t *testing.T, objects set) []byte {
 // and returns their folder.
 func schemas(t *testing.T, version string) string {
 	t.Helper()
-	download := exec.CommandContext(t.Context(), "go", "mod", "download", "-json", "k8s.io/kubernetes@"+version)
-	download.Stderr = os.Stderr
-	download.Dir = t.TempDir() // outside of this module, whose go.sum knows one version
-	output, err := download.Output()
-	if err != nil {
-		t.Fatalf("download the module: %v: %s", err, output)
-	}
-	var module struct{ Dir string }
-	if err := json.Unmarshal(output, &module); err != nil {
-		t.Fatal(err)
-	}
-	swagger, err := os.ReadFile(filepath.Join(module.Dir, "api", "openapi-spec", "swagger.json"))
+	swagger, err := os.ReadFile(filepath.Join(moduleDir(t, modules.Kubernetes(version)), "api", "openapi-spec", "swagger.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,14 +94,72 @@ func schemas(t *testing.T, version string) string {
 		kinds, _ := definition["x-kubernetes-group-version-kind"].([]any)
 		for _, each := range kinds {
 			kind := each.(map[string]any)
-			file := strings.ToLower(fmt.Sprint(kind["kind"]))
-			if group, _, _ := strings.Cut(fmt.Sprint(kind["group"]), "."); group != "" {
-				file += "-" + group
-			}
-			writeJSON(t, filepath.Join(folder, file+"-"+fmt.Sprint(kind["version"])+".json"), map[string]any{"$ref": "all.json#/definitions/" + name})
+			writeJSON(t, schemaFile(folder, kind["kind"], kind["group"], kind["version"]), map[string]any{"$ref": "all.json#/definitions/" + name})
 		}
 	}
 	return folder
+}
+
+// foreign writes a JSON schema for each kind of cert-manager and of the Prometheus Operator that the chart may make, from their own
+// definitions, and returns their folder.
+func foreign(t *testing.T) string {
+	t.Helper()
+	folder := t.TempDir()
+	for _, path := range []string{
+		filepath.Join(moduleDir(t, modules.CertManager), "deploy", "crds", "cert-manager.io_issuers.yaml"),
+		filepath.Join(moduleDir(t, modules.CertManager), "deploy", "crds", "cert-manager.io_certificates.yaml"),
+		filepath.Join(moduleDir(t, modules.PrometheusOperator), "example", "prometheus-operator-crd", "monitoring.coreos.com_servicemonitors.yaml"),
+		filepath.Join(moduleDir(t, modules.PrometheusOperator), "example", "prometheus-operator-crd", "monitoring.coreos.com_prometheusrules.yaml"),
+	} {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var definition apiextensionsv1.CustomResourceDefinition
+		if err := yaml.UnmarshalStrict(content, &definition); err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		for _, version := range definition.Spec.Versions {
+			closed(version.Schema.OpenAPIV3Schema)
+			writeJSON(t, schemaFile(folder, definition.Spec.Names.Kind, definition.Spec.Group, version.Name), version.Schema.OpenAPIV3Schema)
+		}
+	}
+	return folder
+}
+
+// closed makes a schema refuse fields that it does not name.
+func closed(s *apiextensionsv1.JSONSchemaProps) {
+	if len(s.Properties) > 0 && s.XPreserveUnknownFields == nil {
+		s.AdditionalProperties = &apiextensionsv1.JSONSchemaPropsOrBool{}
+	}
+	for name, property := range s.Properties {
+		closed(&property)
+		s.Properties[name] = property
+	}
+	if s.Items != nil && s.Items.Schema != nil {
+		closed(s.Items.Schema)
+	}
+	if s.AdditionalProperties != nil && s.AdditionalProperties.Schema != nil {
+		closed(s.AdditionalProperties.Schema)
+	}
+}
+
+// schemaFile is the name under which kubeconform looks for the schema of a kind.
+func schemaFile(folder string, kind, group, version any) string {
+	file := strings.ToLower(fmt.Sprint(kind))
+	if first, _, _ := strings.Cut(fmt.Sprint(group), "."); first != "" {
+		file += "-" + first
+	}
+	return filepath.Join(folder, fmt.Sprintf("%s-%v.json", file, version))
+}
+
+func moduleDir(t *testing.T, module string) string {
+	t.Helper()
+	dir, err := modules.Dir(t.Context(), module)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // strict makes a definition refuse fields that it does not name, and accept what the API server accepts beyond it.

@@ -1,8 +1,8 @@
 // Command binaries fills the cache with every program that the harness runs, so
 // that later runs start at once, and prints the folder of the control plane's, as
 // KUBEBUILDER_ASSETS wants it. With -model it also builds the model server, and
-// with -full that and, where one can run, the real node: only the scenarios behind
-// the build tag full need them.
+// with -full that and, where one can run, the real node, and downloads the modules
+// of which tests read files: only the scenarios behind the build tag full need them.
 package main
 
 import (
@@ -18,11 +18,12 @@ import (
 	"syscall"
 
 	"github.com/loadline-dev/loadline/e2e/binaries"
+	"github.com/loadline-dev/loadline/e2e/modules"
 )
 
 func main() {
 	model := flag.Bool("model", false, "also build the model server")
-	full := flag.Bool("full", false, "also build what the scenarios behind the build tag full need")
+	full := flag.Bool("full", false, "also get what the scenarios behind the build tag full need")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, *model || *full, *full)
@@ -33,7 +34,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, model, node bool) error {
+func run(ctx context.Context, model, full bool) error {
 	opts := binaries.Options{Progress: os.Stderr}
 	var ollama error
 	var beside sync.WaitGroup
@@ -41,7 +42,10 @@ func run(ctx context.Context, model, node bool) error {
 		beside.Go(func() { _, ollama = binaries.Ollama(ctx, opts) })
 	}
 	controlPlane, err := harness(ctx, opts)
-	if err == nil && node && runtime.GOOS == "linux" && os.Geteuid() == 0 {
+	if err == nil && full {
+		err = modules.Download(ctx)
+	}
+	if err == nil && full && runtime.GOOS == "linux" && os.Geteuid() == 0 {
 		_, err = binaries.RealNode(ctx, opts)
 	}
 	beside.Wait()
