@@ -15,7 +15,7 @@ phase := $(TOOLS)/phase.sh
 compile := $(TOOLS)/compile.sh
 
 # Every Go module with code of its own.
-MODULES := . e2e e2e/prometheus
+MODULES := . e2e e2e/certmanager e2e/prometheus
 
 # What generate writes, and nobody edits.
 GENERATED := api/v1alpha1/zz_generated.deepcopy.go api/v1alpha1/applyconfiguration config/crd/bases \
@@ -110,7 +110,7 @@ verify: ## Fail if generated files, go.mod or go.sum are out of date, or if go v
 	for path in $(GENERATED); do \
 		diff -ru "$$before/$$path" "$$path" || { echo "$$path is out of date: run make generate" >&2; exit 1; }; \
 	done
-	@for module in $(MODULES) e2e/certmanager e2e/containerd e2e/ollama tools; do $(phase) "go mod tidy -diff in $$module" go -C $$module mod tidy -diff; done
+	@for module in $(MODULES) e2e/containerd e2e/ollama tools; do $(phase) "go mod tidy -diff in $$module" go -C $$module mod tidy -diff; done
 	@for module in $(MODULES); do \
 		(cd $$module && $(compile) "$$module" -test ./... && $(phase) "go vet in $$module" go vet ./...); \
 	done
