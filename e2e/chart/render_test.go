@@ -1,22 +1,14 @@
 package chart
 
 import (
-	"bufio"
-	"errors"
-	"io"
 	"maps"
-	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
-	"helm.sh/helm/v4/pkg/chart/common"
-	chartutil "helm.sh/helm/v4/pkg/chart/common/util"
-	"helm.sh/helm/v4/pkg/chart/loader"
-	"helm.sh/helm/v4/pkg/engine"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/yaml"
+
+	"github.com/loadline-dev/loadline/e2e/template"
 )
 
 // Where the chart and the kustomization are, and where the tests install them.
@@ -26,65 +18,10 @@ const (
 	namespace = "loadline-system"
 )
 
-// render returns what `helm template loadline charts/loadline` prints with these values, written as YAML.
-func render(values string) ([]*unstructured.Unstructured, error) {
-	loaded, err := loader.LoadDir(chartDir)
-	if err != nil {
-		return nil, err
-	}
-	set := map[string]any{}
-	if err := yaml.Unmarshal([]byte(values), &set); err != nil {
-		return nil, err
-	}
-	release := common.ReleaseOptions{Name: "loadline", Namespace: namespace, Revision: 1, IsInstall: true}
-	merged, err := chartutil.ToRenderValues(loaded, set, release, common.DefaultCapabilities)
-	if err != nil {
-		return nil, err
-	}
-	files, err := engine.Render(loaded, merged)
-	if err != nil {
-		return nil, err
-	}
-	var objects []*unstructured.Unstructured
-	for name, content := range files {
-		if filepath.Ext(name) != ".yaml" {
-			continue
-		}
-		found, err := decode(content)
-		if err != nil {
-			return nil, errors.Join(errors.New(name), err)
-		}
-		objects = append(objects, found...)
-	}
-	return objects, nil
-}
-
-// decode reads the objects of a YAML stream.
-func decode(stream string) ([]*unstructured.Unstructured, error) {
-	reader := utilyaml.NewYAMLReader(bufio.NewReader(strings.NewReader(stream)))
-	var objects []*unstructured.Unstructured
-	for {
-		document, err := reader.Read()
-		if errors.Is(err, io.EOF) {
-			return objects, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		object := map[string]any{}
-		if err := yaml.UnmarshalStrict(document, &object); err != nil {
-			return nil, err
-		}
-		if len(object) > 0 {
-			objects = append(objects, &unstructured.Unstructured{Object: object})
-		}
-	}
-}
-
 // rendered renders the chart, and fails the test if that is refused.
 func rendered(t *testing.T, values string) set {
 	t.Helper()
-	objects, err := render(values)
+	objects, err := template.Render(chartDir, namespace, values)
 	if err != nil {
 		t.Fatalf("with %q: %v", values, err)
 	}

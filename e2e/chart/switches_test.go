@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/loadline-dev/loadline/config"
+	"github.com/loadline-dev/loadline/e2e/template"
 )
 
 // variants are values that between them turn every switch.
@@ -314,7 +315,7 @@ func TestWhatIsRefused(t *testing.T) {
 		"an unknown key where a list is written": {"{config: {scaling: {kinds: [{grup: x}]}}}", "grup"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := render(c.values)
+			_, err := template.Render(chartDir, namespace, c.values)
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("with %s: got %v, want it to contain %q", c.values, err, c.want)
 			}

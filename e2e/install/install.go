@@ -39,6 +39,8 @@ type Options struct {
 	Configure func(*config.Config)
 	// Parts to start; nil means all three.
 	Parts []string
+	// Values, if not empty, are those of the chart, as YAML. What the chart makes of them is then applied, instead of what config/ has.
+	Values string
 }
 
 // Installation is a running Loadline.
@@ -49,6 +51,8 @@ type Installation struct {
 	Binary string
 	// Config that the parts run with.
 	Config config.Config
+	// Chart is what the chart made of Options.Values: an object to a document, as JSON. Nil without values.
+	Chart [][]byte
 	// Change, if not nil, changes the command of each part that is started from now on.
 	Change func(*exec.Cmd)
 
@@ -89,7 +93,12 @@ func Install(ctx context.Context, o Options) (*Installation, error) {
 	if in.Binary, err = build(ctx, o.Cluster.Dir); err != nil {
 		return nil, err
 	}
-	if err := in.applyManifests(ctx); err != nil {
+	if o.Values != "" {
+		err = in.applyChart(ctx, o.Values)
+	} else {
+		err = in.applyManifests(ctx)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if err := in.configure(o.Configure); err != nil {

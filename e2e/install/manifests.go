@@ -29,6 +29,46 @@ func (in *Installation) applyManifests(ctx context.Context) error {
 			return fmt.Errorf("apply config/%s: %w: %s", name, err, output)
 		}
 	}
+	return in.established(ctx)
+}
+
+// applyChart applies what the chart makes of values, but for three: Deployments, because the parts are processes here; what
+// RegisterWebhooks registers; and what belongs to cert-manager, whose kinds may come later.
+func (in *Installation) applyChart(ctx context.Context, values string) error {
+	namespace := config.Default().Namespace
+	render := exec.CommandContext(ctx, "go", "run", "./cmd/template", filepath.Join(root(), "charts", "loadline"), namespace, values)
+	render.Dir = filepath.Join(root(), "e2e")
+	var problems bytes.Buffer
+	render.Stderr = &problems
+	output, err := render.Output()
+	if err != nil {
+		return fmt.Errorf("render the chart: %w: %s", err, &problems)
+	}
+	in.Chart = bytes.Split(bytes.TrimSpace(output), []byte("\n"))
+	applied := fmt.Appendf(nil, `{"apiVersion":"v1","kind":"Namespace","metadata":{"name":%q}}`+"\n", namespace)
+	for _, document := range in.Chart {
+		var kind metav1.TypeMeta
+		if err := yaml.Unmarshal(document, &kind); err != nil {
+			return fmt.Errorf("decode the chart's manifests: %w", err)
+		}
+		switch kind.GroupVersionKind().Group {
+		case "apps", "admissionregistration.k8s.io", "cert-manager.io":
+			if kind.Kind != "ValidatingAdmissionPolicy" && kind.Kind != "ValidatingAdmissionPolicyBinding" {
+				continue
+			}
+		}
+		applied = append(append(applied, document...), '\n')
+	}
+	apply := exec.CommandContext(ctx, in.cluster.KubectlPath, "--kubeconfig", in.cluster.Kubeconfig, "apply", "--server-side", "--filename", "-")
+	apply.Stdin = bytes.NewReader(applied)
+	if output, err := apply.CombinedOutput(); err != nil {
+		return fmt.Errorf("apply the chart: %w: %s", err, output)
+	}
+	return in.established(ctx)
+}
+
+// established waits until the API server serves Loadline's kinds.
+func (in *Installation) established(ctx context.Context) error {
 	cmd := exec.CommandContext(ctx, in.cluster.KubectlPath, "--kubeconfig", in.cluster.Kubeconfig,
 		"wait", "--for=condition=Established", "--timeout=30s", "crd/recommendations.loadline.dev", "crd/sizingpolicies.loadline.dev")
 	if output, err := cmd.CombinedOutput(); err != nil {
@@ -41,6 +81,14 @@ func (in *Installation) applyManifests(ctx context.Context) error {
 // installation is how the API server reaches the webhook on loopback: by URL, or, where certificates are made for the Service,
 // through the shipped Service as an alias of this machine.
 func (in *Installation) RegisterWebhooks(ctx context.Context) error {
+	for _, document := range in.Chart {
+		if err := in.registerWebhook(ctx, document); err != nil {
+			return fmt.Errorf("register the chart's webhooks: %w", err)
+		}
+	}
+	if in.Chart != nil {
+		return nil
+	}
 	files, err := filepath.Glob(filepath.Join(root(), "config", "webhook", "*.yaml"))
 	if err != nil {
 		return fmt.Errorf("find webhook configurations: %w", err)
