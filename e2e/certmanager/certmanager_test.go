@@ -24,6 +24,7 @@ import (
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/config"
@@ -61,7 +62,8 @@ func TestCertManagerKeepsTheCertificateOfTheWebhook(t *testing.T) {
 	startCertManager(t, cluster)
 	var f fixture
 	if f.loadline, err = install.Install(t.Context(), install.Options{
-		Cluster: cluster, Parts: []string{}, // none before there is a certificate to be made
+		Cluster: cluster, Values: "{certManager: {enabled: true}}",
+		Parts: []string{}, // none before there is a certificate to be made
 		Configure: func(c *config.Config) { c.Webhook.CertMode, c.Webhook.CertDir = config.CertFromSecret, t.TempDir() },
 	}); err != nil {
 		t.Fatal(err)
@@ -80,6 +82,8 @@ func TestCertManagerKeepsTheCertificateOfTheWebhook(t *testing.T) {
 		{"a webhook that started before its certificate serves once there is one", f.certificateIsMade},
 		{"renewing the certificate is noticed by nobody", f.leafIsRenewed},
 		{"a Secret that was deleted comes back, and is noticed by nobody", f.secretIsDeleted},
+		{"renewing the CA, and then the certificate, is noticed by nobody", f.authorityIsRenewed},
+		{"a CA with another key is followed, and is noticed by nobody", f.authorityIsReplaced},
 	} {
 		if !t.Run(step.name, step.run) {
 			return // each goes on where the one before ended
@@ -116,41 +120,25 @@ func (f fixture) certificateIsMade(t *testing.T) {
 		To(BeEquivalentTo(f.certificate(t, leaf).Status.NotAfter.Unix()), "what cert-manager says in the status")
 }
 
-// apply creates what the chart creates with certManager.enabled.
+// apply creates the Issuers and Certificates of the chart. What cert-manager's types do not know in them is refused.
 func (f fixture) apply(t *testing.T) {
 	t.Helper()
-	g, w := scene(t), f.loadline.Config.Webhook
-	for name, spec := range map[string]certmanagerv1.IssuerConfig{
-		"loadline-webhook-root": {SelfSigned: &certmanagerv1.SelfSignedIssuer{}},
-		authority:               {CA: &certmanagerv1.CAIssuer{SecretName: authority}},
-	} {
-		issuer := &certmanagerv1.Issuer{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: certmanagerv1.IssuerSpec{IssuerConfig: spec}}
-		_, err := f.issuers.Create(t.Context(), issuer, metav1.CreateOptions{})
-		g.Expect(err).NotTo(HaveOccurred())
-	}
-	ecdsa := func(rotation certmanagerv1.PrivateKeyRotationPolicy) *certmanagerv1.CertificatePrivateKey {
-		return &certmanagerv1.CertificatePrivateKey{Algorithm: certmanagerv1.ECDSAKeyAlgorithm, Size: 256, RotationPolicy: rotation}
-	}
-	for name, spec := range map[string]certmanagerv1.CertificateSpec{
-		authority: {
-			IsCA: true, CommonName: authority, SecretName: authority, Duration: &metav1.Duration{Duration: 87600 * time.Hour},
-			PrivateKey: ecdsa(certmanagerv1.RotationPolicyAlways), IssuerRef: cmmeta.IssuerReference{Name: "loadline-webhook-root"},
-		},
-		leaf: {
-			SecretName: w.CertSecret, DNSNames: []string{w.ServiceName + "." + f.loadline.Config.Namespace + ".svc"},
-			Usages:     []certmanagerv1.KeyUsage{certmanagerv1.UsageDigitalSignature, certmanagerv1.UsageServerAuth},
-			PrivateKey: ecdsa(certmanagerv1.RotationPolicyAlways), IssuerRef: cmmeta.IssuerReference{Name: authority},
-		},
-	} {
-		certificate := &certmanagerv1.Certificate{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: spec}
-		_, err := f.certificates.Create(t.Context(), certificate, metav1.CreateOptions{})
-		g.Expect(err).NotTo(HaveOccurred())
-	}
-	mutating, validating := f.configurations(t)
-	for _, object := range []client.Object{mutating, validating} {
-		before := object.DeepCopyObject().(client.Object)
-		object.SetAnnotations(map[string]string{certmanagerv1.WantInjectAnnotation: f.loadline.Config.Namespace + "/" + leaf})
-		g.Expect(f.loadline.Client.Patch(t.Context(), object, client.MergeFrom(before))).To(Succeed())
+	g := scene(t)
+	for _, document := range f.loadline.Chart {
+		var kind metav1.TypeMeta
+		g.Expect(yaml.Unmarshal(document, &kind)).To(Succeed())
+		switch kind.Kind {
+		case certmanagerv1.IssuerKind:
+			issuer := &certmanagerv1.Issuer{}
+			g.Expect(yaml.UnmarshalStrict(document, issuer)).To(Succeed())
+			_, err := f.issuers.Create(t.Context(), issuer, metav1.CreateOptions{})
+			g.Expect(err).NotTo(HaveOccurred())
+		case certmanagerv1.CertificateKind:
+			certificate := &certmanagerv1.Certificate{}
+			g.Expect(yaml.UnmarshalStrict(document, certificate)).To(Succeed())
+			_, err := f.certificates.Create(t.Context(), certificate, metav1.CreateOptions{})
+			g.Expect(err).NotTo(HaveOccurred())
+		}
 	}
 }
 
@@ -178,6 +166,44 @@ func (f fixture) secretIsDeleted(t *testing.T) {
 	f.flows(t, stream)
 	all, _ := stream.Stop()
 	t.Logf("deleted: %s", &all)
+	g.Expect(all.Refused).To(BeEmpty())
+	g.Expect(all.AsWritten).To(BeZero())
+}
+
+// authorityIsRenewed has the CA made anew, with the key that it has: a new root, which the chart lets happen every few years.
+func (f fixture) authorityIsRenewed(t *testing.T) {
+	g, stream, before := scene(t), f.stream(t), f.secret(t).Data[cmmeta.TLSCAKey]
+	f.renew(t, authority)
+	f.flows(t, stream) // the certificate is still that of the old root
+	f.trusted(t)
+	f.renew(t, leaf)
+	f.trusted(t)
+	f.flows(t, stream)
+	all, gap := stream.Stop()
+	t.Logf("the CA renewed: %s, within %s", &all, gap)
+	g.Expect(f.secret(t).Data[cmmeta.TLSCAKey]).NotTo(Equal(before), "the CA stayed")
+	g.Expect(all.Refused).To(BeEmpty())
+	g.Expect(all.AsWritten).To(BeZero())
+}
+
+// authorityIsReplaced deletes the CA's Secret, as one does when its key is no longer secret: the next CA has another key.
+func (f fixture) authorityIsReplaced(t *testing.T) {
+	g, stream, before := scene(t), f.stream(t), f.certificate(t, authority)
+	key := client.ObjectKey{Namespace: f.loadline.Config.Namespace, Name: authority}
+	old := &corev1.Secret{}
+	g.Expect(f.loadline.Client.Get(t.Context(), key, old)).To(Succeed())
+	g.Expect(f.loadline.Client.Delete(t.Context(), old)).To(Succeed())
+	g.Eventually(func() int { return *f.certificate(t, authority).Status.Revision }).Should(BeNumerically(">", *before.Status.Revision))
+	f.flows(t, stream)
+	f.renew(t, leaf)
+	f.trusted(t)
+	f.flows(t, stream)
+	all, gap := stream.Stop()
+	t.Logf("the CA replaced: %s, within %s", &all, gap)
+	replaced := &corev1.Secret{}
+	g.Expect(f.loadline.Client.Get(t.Context(), key, replaced)).To(Succeed())
+	g.Expect(replaced.Data[corev1.TLSPrivateKeyKey]).NotTo(Equal(old.Data[corev1.TLSPrivateKeyKey]), "the key stayed")
+	g.Expect(f.secret(t).Data[cmmeta.TLSCAKey]).To(Equal(replaced.Data[corev1.TLSCertKey]), "the certificate is of the CA before")
 	g.Expect(all.Refused).To(BeEmpty())
 	g.Expect(all.AsWritten).To(BeZero())
 }
@@ -215,7 +241,8 @@ func (f fixture) renew(t *testing.T, name string) {
 	g.Eventually(func() int { return *f.certificate(t, name).Status.Revision }).Should(BeNumerically(">", *before.Status.Revision))
 }
 
-// trusted waits until all entries of both webhook configurations trust the certificate in the Secret.
+// trusted waits until all entries of both webhook configurations trust the certificate in the Secret. What they trusted before stays
+// among what they trust: cert-manager adds a CA, and takes out none that has not expired.
 func (f fixture) trusted(t *testing.T) {
 	t.Helper()
 	scene(t).Eventually(func(g Gomega) {
@@ -234,7 +261,7 @@ func (f fixture) trusted(t *testing.T) {
 		for _, bundle := range bundles {
 			roots := x509.NewCertPool()
 			g.Expect(roots.AppendCertsFromPEM(bundle)).To(BeTrue())
-			g.Expect(bytes.Equal(bundle, f.secret(t).Data[cmmeta.TLSCAKey])).To(BeTrue())
+			g.Expect(bytes.Contains(bundle, f.secret(t).Data[cmmeta.TLSCAKey])).To(BeTrue(), "%d bytes of CAs", len(bundle))
 			_, err := certificate.Verify(x509.VerifyOptions{Roots: roots, DNSName: certificate.DNSNames[0]})
 			g.Expect(err).NotTo(HaveOccurred())
 		}
