@@ -77,7 +77,7 @@ func Fit(s Series, o Options) *Fitted {
 		return f
 	}
 	f.unit = unitOf(p)
-	h := newHistory(p, f.unit)
+	h := newLesson(p, f.unit)
 	f.seasons = findSeasons(h)
 	h.seasons = f.seasons
 	f.plan = newPlan(h, o.Horizon)

@@ -14,13 +14,14 @@ type history struct {
 	// day is the number of steps in a day.
 	day  int
 	unit float64
-	// actual is what was measured, NaN where nothing was. Models are scored on it.
-	actual []float64
 	// values are what models read: known, finite and not negative.
 	values []float64
 	// logs are the logarithms of the values; see logOf.
 	logs []float64
-	// trust is 1 for values as they were measured and 0 for the others, which no model learns from.
+	// actual is what was measured, NaN where nothing was. Models are scored on it.
+	actual []float64
+	// trust is 1 for values as they were measured and 0 for the others, which no model learns from. Like actual it is nil
+	// where a forecast is made and nothing learned.
 	trust []float64
 }
 
@@ -29,21 +30,31 @@ const logFloor = 0.01
 
 func logOf(v float64) float64 { return math.Log(max(v, logFloor)) }
 
-// newHistory prepares a past that is not empty.
+// newHistory prepares a past that is not empty to be forecast, and takes over its values.
 func newHistory(p past, unit float64) *history {
 	n := p.len()
-	all := make([]float64, 4*n)
 	h := &history{
 		workspace: newWorkspace(2*n + 256), unit: unit,
 		first: max(0, int(p.start.UnixNano()/int64(p.step))), day: stepsOf(dayLength, p.step),
-		actual: all[:n:n], values: all[n : 2*n : 2*n], logs: all[2*n : 3*n : 3*n], trust: all[3*n:],
+		values: p.values, logs: make([]float64, n),
 	}
-	for i, v := range p.values {
-		h.values[i], h.actual[i] = v/unit, math.NaN()
-		if p.measured[i] {
-			h.actual[i], h.trust[i] = h.values[i], 1
-		}
+	for i := range h.values {
+		h.values[i] /= unit
 		h.logs[i] = logOf(h.values[i])
+	}
+	return h
+}
+
+// newLesson prepares a past that is not empty to be learned from, and takes over its values.
+func newLesson(p past, unit float64) *history {
+	h := newHistory(p, unit)
+	both := make([]float64, 2*h.len())
+	h.actual, h.trust = both[:h.len():h.len()], both[h.len():]
+	for i, v := range h.values {
+		h.actual[i] = math.NaN()
+		if p.measured[i] {
+			h.actual[i], h.trust[i] = v, 1
+		}
 	}
 	return h
 }

@@ -56,6 +56,9 @@ func (cycleMedian) predict(h *history, n int, out []float64) {
 	}
 }
 
+// middleOf returns the median as middle does, and leaves values alone. The scratch memory is as long as they are.
+func middleOf(values, scratch []float64) float64 { return middle(scratch[:copy(scratch, values)]) }
+
 // middle returns the median, of an even number the mean of the two in the middle. It reorders values.
 func middle(values []float64) float64 {
 	slices.Sort(values)

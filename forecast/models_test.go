@@ -13,7 +13,7 @@ import (
 // trained fits a model to a series of hours with the origins given, and returns the history and the predictors.
 func trained(m model, values []float32, origins ...int) (*history, []predictor) {
 	p := newPast(Series{Start: monday, Step: time.Hour, Values: values}, Options{})
-	h := newHistory(p, unitOf(p))
+	h := newLesson(p, unitOf(p))
 	h.seasons = seasons{short: 24, long: 168}
 	t := &training{history: h, origins: append(origins, h.len())}
 	for _, n := range t.origins {

@@ -67,18 +67,23 @@ func (n *NextHour) Bound(u Usage, now time.Time) HourBound {
 	if len(h.log) < leastHistory || n.shares == [candidateCount]float64{} {
 		return HourBound{}
 	}
-	next := len(h.log)
 	ceiling, weights := h.ceiling(), newWeights()
-	buffer := make([]oneError, 0, boundWindow)
+	errors, predicted := make([]oneError, 0, boundWindow), make([]float64, boundWindow+1)
+	predicted = predicted[:min(len(predicted), len(h.log)+1)]
 	sum, whole := 0.0, 0.0
-	for k, predicted := range candidates(h, n.regressions, next-boundWindow) {
-		if n.shares[k] == 0 || math.IsNaN(predicted[len(predicted)-1]) {
+	for k, share := range n.shares {
+		if share == 0 {
 			continue
 		}
-		w := newErrorWindow(h, predicted, weights, buffer)
+		h.predict(k, n.regressions, predicted)
+		next := predicted[len(predicted)-1]
+		if math.IsNaN(next) {
+			continue
+		}
+		w := newErrorWindow(h, predicted, &weights, errors)
 		if margin := w.quantile(n.level); !math.IsNaN(margin) {
-			sum += n.shares[k] * min(predicted[len(predicted)-1]+margin, ceiling)
-			whole += n.shares[k]
+			sum += share * min(next+margin, ceiling)
+			whole += share
 		}
 	}
 	if whole == 0 {
@@ -107,15 +112,15 @@ func newHours(u Usage, limit float64, now time.Time) hours {
 		return hours{}
 	}
 	n := p.len()
-	buffer := make([]float64, 3*n)
+	buffer := make([]float64, 2*n)
 	h := hours{
-		end: p.end(), measured: p.measured, log: buffer[:n:n], rootMax: buffer[n : 2*n : 2*n], rootMean: buffer[2*n:],
+		end: p.end(), measured: p.measured, log: buffer[:n:n], rootMax: buffer[n:], rootMean: p.values,
 		origin: int(p.start.Unix() / int64(time.Hour/time.Second)), floor: p.largest() / 1000,
 	}
 	if h.floor == 0 {
 		h.floor = 1e-9
 	}
-	for i, highest := range p.values {
+	for i, highest := range p.values { // They make room for the roots of the means, one after the other.
 		mean := highest
 		if m := meanAt(u.HourlyMean, p.start, i); m >= 0 && m < highest {
 			mean = m

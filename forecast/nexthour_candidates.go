@@ -28,26 +28,29 @@ const (
 	week = 7 * day
 )
 
-// candidates returns what each candidate predicts for the hours from index from on, the last of which is the one that
-// follows the history.
-func candidates(h hours, regressions []regression, from int) [candidateCount][]float64 {
-	from = max(from, 0)
-	n := len(h.log) + 1 - from
-	buffer := make([]float64, candidateCount*n)
-	var all [candidateCount][]float64
-	for k := range all {
-		all[k] = buffer[k*n : (k+1)*n : (k+1)*n]
+// predict sets out to what a candidate predicts for the last hours, of which the very last is the one that follows the
+// history.
+func (h hours) predict(candidate int, regressions []regression, out []float64) {
+	from := len(h.log) + 1 - len(out)
+	if candidate == profile {
+		h.profiles(out, from)
+		return
 	}
-	h.profiles(all[profile], from)
-	for j := range n {
+	for j := range out {
 		i := from + j
-		all[regressed][j] = h.regress(regressions, i)
-		all[recent][j] = largestOf(h.log, i-3, i)
-		all[sixHours][j] = largestOf(h.log, i-6, i)
-		all[highest][j] = h.highestOfHour(i)
-		all[weekly][j] = h.weekly(i)
+		switch candidate {
+		case regressed:
+			out[j] = h.regress(regressions, i)
+		case recent:
+			out[j] = largestOf(h.log, i-3, i)
+		case sixHours:
+			out[j] = largestOf(h.log, i-6, i)
+		case highest:
+			out[j] = h.highestOfHour(i)
+		case weekly:
+			out[j] = h.weekly(i)
+		}
 	}
-	return all
 }
 
 // largestOf returns the largest of the values from index from until index until, or NaN if from lies before the first.

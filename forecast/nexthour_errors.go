@@ -24,12 +24,11 @@ type errorWindow struct {
 // weights are 2^(−age ÷ boundHalfLife) by age in hours.
 type weights [boundWindow + 1]float64
 
-func newWeights() *weights {
-	var w weights
+func newWeights() (w weights) {
 	for age := range w {
 		w[age] = math.Exp2(-float64(age) / boundHalfLife)
 	}
-	return &w
+	return w
 }
 
 // newErrorWindow takes the errors of the last hours of h. The predictions end with the one for the hour after it. The buffer's

@@ -12,16 +12,15 @@ const (
 // weigh gives each candidate its share: it replays the last boundWindow hours and compares every candidate's bound with what
 // came, by the pinball loss on the plain scale.
 func (n *NextHour) weigh(h hours) {
-	all := candidates(h, n.regressions, 0)
-	bounds := n.replay(h, all)
+	bounds := n.replay(h)
 	first := len(h.log) - len(bounds[0])
 	least := math.Inf(1)
 	var loss [candidateCount]float64
-	for k := range all {
+	for k := range loss {
 		loss[k] = n.loss(h, bounds[k], first)
 		least = min(least, loss[k])
 	}
-	for k := range all {
+	for k := range loss {
 		if !math.IsInf(loss[k], 1) {
 			n.shares[k] = math.Pow(max(loss[k], 1e-12)/max(least, 1e-12), -sharePower)
 		}
@@ -31,12 +30,14 @@ func (n *NextHour) weigh(h hours) {
 
 // replay returns the bounds of the candidates for the last boundWindow hours, each from what was known before the hour; NaN where there
 // was none.
-func (n *NextHour) replay(h hours, all [candidateCount][]float64) [candidateCount][]float64 {
+func (n *NextHour) replay(h hours) [candidateCount][]float64 {
 	weights, ceilings := newWeights(), h.ceilings()
 	first := max(leastErrors, len(h.log)-boundWindow)
+	errors, predicted := make([]oneError, 0, boundWindow+1), make([]float64, len(h.log)+1)
 	var bounds [candidateCount][]float64
-	for k, predicted := range all {
-		w := errorWindow{errors: make([]oneError, 0, boundWindow+1), next: max(0, first-boundWindow), weights: weights}
+	for k := range bounds {
+		h.predict(k, n.regressions, predicted)
+		w := errorWindow{errors: errors, next: max(0, first-boundWindow), weights: &weights}
 		for w.next < first {
 			w.slide(h, predicted)
 		}

@@ -45,10 +45,14 @@ func (h *history) dropOneOffs(f *seasonalProfile) {
 			if o {
 				h.logs[t] -= deviation[t]
 				h.values[t] = math.Exp(h.logs[t])
-				h.trust[t] = 0
 			}
 		}
 		remainder(h, f, deviation)
+	}
+	for t := range h.trust {
+		if odd[t] {
+			h.trust[t] = 0
+		}
 	}
 }
 

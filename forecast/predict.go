@@ -41,6 +41,7 @@ func (f *Fitted) Predict(s Series, now time.Time) Forecast {
 		f.predictLevel(p, &result)
 		return result
 	}
+	ceiling := p.largest() / f.unit * capOverSeason
 	h := newHistory(p, f.unit)
 	h.seasons = f.seasons
 	h.rebase(h.findShift(f.settled))
@@ -50,7 +51,6 @@ func (f *Fitted) Predict(s Series, now time.Time) Forecast {
 		predicted[m] = predictWithin(h, h.len(), model, o.Horizon)
 	}
 	result.Mean = f.shares.combine(f.plan, predicted)
-	ceiling := p.largest() / f.unit * capOverSeason
 	for _, l := range f.levels {
 		q := Quantile{Level: l.level, Coverage: l.coverage, Pinball: l.pinball, Values: make([]float64, o.Horizon)}
 		for i, mean := range result.Mean {

@@ -2,7 +2,6 @@ package forecast
 
 import (
 	"math"
-	"slices"
 
 	"gonum.org/v1/gonum/floats"
 )
@@ -30,10 +29,11 @@ func (h *history) findShift(f *seasonalProfile) levelShift {
 	days := min(h.len()/h.short, mostShiftDays+mostDaysBefore)
 	levels := h.dailyLevels(f, days)
 	var found levelShift
-	strongest, scratch := 1.0, make([]float64, days)
+	strongest, scratch := 1.0, h.take(days)
+	defer h.give(days)
 	for recent := leastShiftDays; recent <= mostShiftDays && recent+leastDaysBefore <= days; recent++ {
 		old, now := levels[max(0, days-recent-mostDaysBefore):days-recent], levels[days-recent:]
-		s := levelShift{at: h.len() - recent*h.short, before: middle(slices.Clone(old)), after: middle(slices.Clone(now))}
+		s := levelShift{at: h.len() - recent*h.short, before: middleOf(old, scratch), after: middleOf(now, scratch)}
 		spread := max(spreadOf(old, s.before, scratch), spreadOf(now, s.after, scratch))
 		strength := math.Abs(s.after-s.before) / max(shiftLeast, shiftSpreads*spread)
 		if strength > strongest && separate(old, now, (s.before+s.after)/2) {
@@ -84,7 +84,9 @@ func (h *history) rebase(s levelShift) {
 	factor := math.Exp(s.after - s.before)
 	for t := range s.at {
 		h.values[t] *= factor
-		h.actual[t] *= factor
 		h.logs[t] = logOf(h.values[t])
+	}
+	for t := range min(s.at, len(h.actual)) {
+		h.actual[t] *= factor
 	}
 }
