@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -56,18 +55,18 @@ func newImportCommand(flags *clusterFlags, std streams) *cobra.Command {
 	return cmd
 }
 
-func goldilocks(found []unstructured.Unstructured, workloads []migrate.Workload) (migrate.Result, error) {
+func goldilocks(found []unstructured.Unstructured, known migrate.Known) (migrate.Result, error) {
 	namespaces := make([]corev1.Namespace, len(found))
 	for i, object := range found {
 		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &namespaces[i]); err != nil {
 			return migrate.Result{}, fmt.Errorf("read namespace %s: %w", object.GetName(), err)
 		}
 	}
-	return migrate.Goldilocks(namespaces, workloads)
+	return migrate.Goldilocks(namespaces, known)
 }
 
 // translation turns objects of one kind, and the workloads besides, into a result.
-type translation func([]unstructured.Unstructured, []migrate.Workload) (migrate.Result, error)
+type translation func([]unstructured.Unstructured, migrate.Known) (migrate.Result, error)
 
 // newImportFromCommand completes a command that reads objects of one kind.
 func newImportFromCommand(flags *clusterFlags, std streams, cmd *cobra.Command, kind schema.GroupVersionKind, translate translation) *cobra.Command {
@@ -75,24 +74,25 @@ func newImportFromCommand(flags *clusterFlags, std streams, cmd *cobra.Command, 
 	cmd.Args = noArguments
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		var found []unstructured.Unstructured
-		var workloads []migrate.Workload
+		var known migrate.Known
 		var err error
 		if file != "" {
-			found, workloads, err = importFromFile(file, std.in, kind)
+			found, known.Workloads, err = importFromFile(file, std.in, kind)
 		} else {
-			found, workloads, err = importFromCluster(cmd.Context(), flags, kind)
+			known.All = true
+			found, known.Workloads, err = importFromCluster(cmd.Context(), flags, kind)
 		}
 		if err != nil {
 			return err
 		}
-		result, err := translate(found, workloads)
+		result, err := translate(found, known)
 		if err != nil {
 			return err
 		}
 		if len(result.Objects) == 0 && len(result.Notes) == 0 {
 			return notFoundError("there is nothing to import: read %s", result.Source)
 		}
-		text, err := result.YAML(cmd.CommandPath())
+		text, err := result.YAML()
 		if err != nil {
 			return err
 		}
@@ -129,18 +129,43 @@ func importFromCluster(ctx context.Context, flags *clusterFlags, kind schema.Gro
 	}
 	var workloads []migrate.Workload
 	for _, k := range importable {
-		metas := &metav1.PartialObjectMetadataList{}
-		metas.SetGroupVersionKind(k.GroupVersion().WithKind(k.Kind + "List"))
-		if err := c.List(ctx, metas, within...); err != nil {
+		existing := &unstructured.UnstructuredList{} // With their templates, for the names of their containers.
+		existing.SetGroupVersionKind(k.GroupVersion().WithKind(k.Kind + "List"))
+		if err := c.List(ctx, existing, within...); err != nil {
 			return nil, nil, fmt.Errorf("list %ss: %w", k.Kind, err)
 		}
-		for _, m := range metas.Items {
-			workloads = append(workloads, migrate.Workload{
-				Namespace: m.Namespace, APIVersion: k.GroupVersion().String(), Kind: k.Kind, Name: m.Name, Labels: m.Labels, Annotations: m.Annotations,
-			})
+		for _, object := range existing.Items {
+			workloads = append(workloads, workloadOf(object))
 		}
 	}
 	return list.Items, workloads, nil
+}
+
+func workloadOf(object unstructured.Unstructured) migrate.Workload {
+	return migrate.Workload{
+		Namespace: object.GetNamespace(), APIVersion: object.GetAPIVersion(), Kind: object.GetKind(), Name: object.GetName(),
+		Labels: object.GetLabels(), Annotations: object.GetAnnotations(), Containers: containersOf(object),
+	}
+}
+
+// containersOf returns the names of the containers in a workload's template that run as long as its pods do.
+func containersOf(object unstructured.Unstructured) []string {
+	spec := []string{"spec", "template", "spec"}
+	if object.GetKind() == "CronJob" {
+		spec = slices.Concat([]string{"spec", "jobTemplate"}, spec)
+	}
+	var names []string
+	for _, field := range []string{"initContainers", "containers"} {
+		all, _, _ := unstructured.NestedSlice(object.Object, append(slices.Clone(spec), field)...) // What is malformed has no names.
+		for _, c := range all {
+			container, _ := c.(map[string]any)
+			name, _ := container["name"].(string)
+			if name != "" && (field == "containers" || container["restartPolicy"] == "Always") {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
 }
 
 // importFromFile reads every document of a file, and the items of lists.
@@ -158,10 +183,7 @@ func importFromFile(file string, in io.Reader, kind schema.GroupVersionKind) (fo
 		case gvk.GroupKind() == kind.GroupKind():
 			found = append(found, object)
 		case slices.Contains(importable, gvk):
-			workloads = append(workloads, migrate.Workload{
-				Namespace: object.GetNamespace(), APIVersion: object.GetAPIVersion(), Kind: gvk.Kind, Name: object.GetName(),
-				Labels: object.GetLabels(), Annotations: object.GetAnnotations(),
-			})
+			workloads = append(workloads, workloadOf(object))
 		}
 	}
 	decoder := yaml.NewYAMLOrJSONDecoder(in, 4096)

@@ -2,6 +2,7 @@ package operations
 
 import (
 	"context"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -40,7 +41,13 @@ func TestWhatWasImportedIsAcceptedByTheAPIServerAndMeansTheSame(t *testing.T) {
 		}
 		run(command + " | kubectl apply --server-side --dry-run=server -f -")
 	}
-	run("loadline import vpa --namespace moving | kubectl apply --server-side -f -")
+	follow(t, run, "loadline import vpa --namespace moving")
+	if output := run("kubectl get vpa checkout --namespace moving -o jsonpath='{.spec.updatePolicy.updateMode}'"); output != "Off" {
+		t.Errorf("after the printed steps VPA changes pods, too: updateMode %q", output)
+	}
+	if output := run("kubectl get namespace moving -o jsonpath='{.metadata.annotations.loadline\\.dev/mode}'"); output != string(v1alpha1.ModeAuto) {
+		t.Errorf("checkout, which VPA changed, has mode %q after the printed steps", output)
+	}
 	if output := run("kubectl get deployment cart --namespace moving -o jsonpath='{.metadata.annotations.loadline\\.dev/mode}'"); output != string(v1alpha1.ModeDryRun) {
 		t.Errorf("cart, which VPA only watched, has mode %q", output)
 	}
@@ -51,5 +58,25 @@ func TestWhatWasImportedIsAcceptedByTheAPIServerAndMeansTheSame(t *testing.T) {
 		t.Errorf("the namespace is not opted into admission: %q", output)
 	}
 	run(`kubectl label namespace moving goldilocks.fairwinds.com/enabled=true goldilocks.fairwinds.com/vpa-update-mode=initial`)
-	run("loadline import goldilocks --namespace moving | kubectl apply --server-side --dry-run=server -f -")
+	follow(t, run, "loadline import goldilocks --namespace moving")
+	if output := run("kubectl get namespace moving -o jsonpath='{.metadata.annotations.loadline\\.dev/mode} {.metadata.labels.goldilocks\\.fairwinds\\.com/enabled}'"); output != "initial " {
+		t.Errorf("after the printed steps mode and Goldilocks' label are %q", output)
+	}
+}
+
+// follow does what an import prints, step by step, as its reader would.
+func follow(t *testing.T, run func(string) string, command string) {
+	t.Helper()
+	dir := t.TempDir()
+	text := run(command + " | tee " + filepath.Join(dir, "loadline.yaml"))
+	steps := 0
+	for line := range strings.Lines(text) {
+		if step, ok := strings.CutPrefix(line, "#   "); ok {
+			run("cd " + dir + " && " + step)
+			steps++
+		}
+	}
+	if steps < 2 {
+		t.Fatalf("want a step before, and one that applies:\n%s", text)
+	}
 }

@@ -22,9 +22,9 @@ const (
 	goldilocksExclude  = "goldilocks.fairwinds.com/exclude-containers"
 )
 
-// Goldilocks translates the labels and annotations of Goldilocks on namespaces, and on the workloads in them, which may be
-// unknown. What is on a workload counts before what is on its namespace.
-func Goldilocks(namespaces []corev1.Namespace, workloads []Workload) (Result, error) {
+// Goldilocks translates the labels and annotations of Goldilocks on namespaces, and on the workloads in them, as far as they are
+// known. What is on a workload counts before what is on its namespace.
+func Goldilocks(namespaces []corev1.Namespace, known Known) (Result, error) {
 	var r Result
 	var wishes []wish
 	enabled := 0
@@ -33,7 +33,7 @@ func Goldilocks(namespaces []corev1.Namespace, workloads []Workload) (Result, er
 			continue
 		}
 		enabled++
-		mine := slices.DeleteFunc(slices.Clone(workloads), func(w Workload) bool { return w.Namespace != ns.Name })
+		mine := slices.DeleteFunc(slices.Clone(known.Workloads), func(w Workload) bool { return w.Namespace != ns.Name })
 		if len(mine) == 0 {
 			mine = []Workload{{Namespace: ns.Name}} // Its workloads are not known: what holds for all of them.
 		}
@@ -51,7 +51,7 @@ func Goldilocks(namespaces []corev1.Namespace, workloads []Workload) (Result, er
 		r.Before = append(r.Before, fmt.Sprintf("kubectl label namespace %s %s-", ns.Name, goldilocksEnabled))
 	}
 	r.Source = fmt.Sprintf("%d namespaces that Goldilocks looks after", enabled)
-	err := r.build(wishes, workloads)
+	err := r.build(wishes, known)
 	return r, err
 }
 

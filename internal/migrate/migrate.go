@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/yaml"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 )
@@ -20,6 +19,30 @@ import (
 type Workload struct {
 	Namespace, APIVersion, Kind, Name string
 	Labels, Annotations               map[string]string
+	// Containers are the names of those in its template, without those that only prepare a start.
+	Containers []string
+}
+
+// Known are the workloads that were read besides the objects of the other autoscaler.
+type Known struct {
+	Workloads []Workload
+	// All says that there are no others in the namespaces that were read.
+	All bool
+}
+
+// find returns a workload as it was read, and whether it was.
+func (k Known) find(w Workload) (Workload, bool) {
+	i := slices.IndexFunc(k.Workloads, func(other Workload) bool { return other.key() == w.key() })
+	if i < 0 {
+		return w, false
+	}
+	return k.Workloads[i], true
+}
+
+// gone reports whether a workload would have been read if it existed, because others of its kind in its namespace were.
+func (k Known) gone(w Workload) bool {
+	_, found := k.find(w)
+	return !found && (k.All || slices.ContainsFunc(k.Workloads, func(other Workload) bool { return other.Namespace == w.Namespace && other.Kind == w.Kind }))
 }
 
 func (w Workload) key() string { return w.Namespace + "/" + w.Kind + "/" + w.Name }
@@ -81,7 +104,7 @@ func width(m v1alpha1.Mode) int {
 }
 
 // build turns wishes into objects, namespace by namespace. Workloads that nobody wished anything for are opted out.
-func (r *Result) build(wishes []wish, workloads []Workload) error {
+func (r *Result) build(wishes []wish, known Known) error {
 	byNamespace := map[string][]wish{}
 	for _, w := range wishes {
 		byNamespace[w.Namespace] = append(byNamespace[w.Namespace], w)
@@ -89,7 +112,7 @@ func (r *Result) build(wishes []wish, workloads []Workload) error {
 	for _, namespace := range slices.Sorted(maps.Keys(byNamespace)) {
 		wanted := byNamespace[namespace]
 		slices.SortFunc(wanted, func(a, b wish) int { return cmp.Compare(a.key(), b.key()) })
-		if err := r.namespace(namespace, wanted, workloads); err != nil {
+		if err := r.namespace(namespace, wanted, known); err != nil {
 			return err
 		}
 	}
@@ -97,7 +120,7 @@ func (r *Result) build(wishes []wish, workloads []Workload) error {
 }
 
 // namespace writes one namespace: its policies, its workloads, and its own annotations.
-func (r *Result) namespace(namespace string, wanted []wish, workloads []Workload) error {
+func (r *Result) namespace(namespace string, wanted []wish, known Known) error {
 	policies, err := countPolicies(wanted)
 	if err != nil {
 		return err
@@ -129,9 +152,13 @@ func (r *Result) namespace(namespace string, wanted []wish, workloads []Workload
 			return err
 		}
 	}
-	r.others(namespace, workloads, seen)
-	if len(workloads) == 0 && len(wanted) > 0 {
-		r.Notes = append(r.Notes, fmt.Sprintf("namespace %s: its other workloads are opted in as well; annotate those that should not be with %s=off", namespace, v1alpha1.AnnotationMode))
+	r.others(namespace, known.Workloads, seen)
+	if len(wanted) > 0 && widest != v1alpha1.ModeOff {
+		who := "workloads that are made in it later"
+		if !known.All {
+			who = "workloads that were not read, and those that are made in it later,"
+		}
+		r.Notes = append(r.Notes, fmt.Sprintf("namespace %s: %s get its mode, %s; annotate those that should not with %s=off", namespace, who, widest, v1alpha1.AnnotationMode))
 	}
 	// Last, so that no workload gets more than it should in between.
 	r.Objects = append(r.Objects, annotated{metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"}, metadata{Name: namespace, Annotations: own}})
@@ -240,38 +267,4 @@ func dropEmpty(fields map[string]any) {
 			}
 		}
 	}
-}
-
-// YAML is the result for a person to read and to apply: what has to be done first and what does not translate as comments, then
-// the objects.
-func (r *Result) YAML(command string) ([]byte, error) {
-	var b strings.Builder
-	comment := func(format string, args ...any) {
-		b.WriteString(strings.TrimRight("# "+fmt.Sprintf(format, args...), " ") + "\n")
-	}
-	comment("Read from %s. Nothing was changed. Read this before you apply it:", r.Source)
-	comment("  %s | kubectl apply --server-side -f -", command)
-	comment("How sizes are found is Loadline's own way, and is not imported.")
-	if len(r.Before) > 0 {
-		comment("")
-		comment("Before, so that not two change the same pods:")
-		for _, command := range r.Before {
-			comment("  %s", command)
-		}
-	}
-	if len(r.Notes) > 0 {
-		comment("")
-		comment("What does not translate:")
-		for _, note := range r.Notes {
-			comment("- %s", strings.ReplaceAll(note, "\n", " "))
-		}
-	}
-	for _, object := range r.Objects {
-		text, err := yaml.Marshal(object)
-		if err != nil {
-			return nil, fmt.Errorf("write an object: %w", err)
-		}
-		b.WriteString("---\n" + string(text))
-	}
-	return []byte(b.String()), nil
 }

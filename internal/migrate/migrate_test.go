@@ -1,6 +1,7 @@
 package migrate_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -29,13 +30,18 @@ func vpa(t *testing.T, deployment, spec string) unstructured.Unstructured {
 }
 
 func deployment(name string) migrate.Workload {
-	return migrate.Workload{Namespace: "shop", APIVersion: "apps/v1", Kind: "Deployment", Name: name}
+	return migrate.Workload{Namespace: "shop", APIVersion: "apps/v1", Kind: "Deployment", Name: name, Containers: []string{"app", "mesh"}}
+}
+
+// all are the workloads of a cluster.
+func all(workloads ...migrate.Workload) migrate.Known {
+	return migrate.Known{Workloads: workloads, All: true}
 }
 
 // written is a result as it is applied, object by object, by kind and name.
 func written(t *testing.T, r migrate.Result) map[string]map[string]any {
 	t.Helper()
-	text, err := r.YAML("loadline import")
+	text, err := r.YAML()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +79,7 @@ func TestAVPAMeansTheSameInLoadlinesWords(t *testing.T) {
 		"InPlaceOrRecreate": {"Namespace shop": {"loadline.dev/mode": "auto"}},
 		"InPlace":           {"Namespace shop": {"loadline.dev/mode": "auto"}, "Deployment checkout": {"loadline.dev/updater": "in-place"}},
 	} {
-		r, err := migrate.VPA([]unstructured.Unstructured{vpa(t, "checkout", "updatePolicy: {updateMode: "+mode+"}")}, []migrate.Workload{deployment("checkout")})
+		r, err := migrate.VPA([]unstructured.Unstructured{vpa(t, "checkout", "updatePolicy: {updateMode: "+mode+"}")}, all(deployment("checkout")))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -82,8 +88,9 @@ func TestAVPAMeansTheSameInLoadlinesWords(t *testing.T) {
 		if diff := cmp.Diff(want, written(t, r)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", mode, diff)
 		}
-		if len(r.Notes) > 0 {
-			t.Errorf("%s: notes %q", mode, r.Notes)
+		later := fmt.Sprintf("namespace shop: workloads that are made in it later get its mode, %s; annotate those that should not with loadline.dev/mode=off", want["Namespace shop"]["loadline.dev/mode"])
+		if diff := cmp.Diff([]string{later}, r.Notes); diff != "" {
+			t.Errorf("%s, notes (-want +got):\n%s", mode, diff)
 		}
 	}
 }
@@ -95,7 +102,7 @@ resourcePolicy:
   containerPolicies:
     - {containerName: istio-proxy, mode: "Off"}
     - {containerName: "*", minAllowed: {cpu: 100m, memory: 128Mi}, maxAllowed: {memory: 4Gi}, controlledValues: RequestsOnly}
-`)}, []migrate.Workload{deployment("checkout")})
+`)}, all(deployment("checkout")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +125,7 @@ func TestWorkloadsOfOneNamespaceKeepTheirDifferences(t *testing.T) {
 		vpa(t, "checkout", "updatePolicy: {updateMode: InPlaceOrRecreate}"),
 		vpa(t, "cart", `updatePolicy: {updateMode: "Off"}`),
 		vpa(t, "search", "updatePolicy: {updateMode: InPlaceOrRecreate}\nresourcePolicy: {containerPolicies: [{containerName: \"*\", minAllowed: {cpu: 1}}]}"),
-	}, []migrate.Workload{deployment("cart"), deployment("checkout"), deployment("search"), deployment("nobody")})
+	}, all(deployment("cart"), deployment("checkout"), deployment("search"), deployment("nobody")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +147,7 @@ func TestWorkloadsOfOneNamespaceKeepTheirDifferences(t *testing.T) {
 			t.Errorf("%s: mode %s, policy %s, ignored %v; want %s, %s", name, got.Mode, got.Policy, got.Ignored, want.Mode, want.Policy)
 		}
 	}
-	if last, err := r.YAML("x"); err != nil || !strings.HasSuffix(strings.TrimSpace(string(last)), "name: shop") {
+	if last, err := r.YAML(); err != nil || !strings.HasSuffix(strings.TrimSpace(string(last)), "name: shop") {
 		t.Errorf("the namespace is not last, so that workloads get more than they should in between:\n%s", last)
 	}
 }
@@ -171,17 +178,17 @@ resourcePolicy:
 			"metadata": map[string]any{"namespace": "shop", "name": "custom"},
 			"spec":     map[string]any{"targetRef": map[string]any{"apiVersion": "example.com/v1", "kind": "Ship", "name": "boat"}},
 		}},
-	}, nil)
+	}, migrate.Known{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	notes := strings.Join(r.Notes, "\n")
 	for _, want := range []string{
 		"shop deployment/checkout: evictionRequirements", "shop deployment/checkout: evictAfterOOMSeconds", "shop deployment/checkout: recommenders",
-		"shop deployment/checkout: startupBoost", "shop deployment/checkout: mode Off of all containers", "container app: its bounds are merged",
+		"shop deployment/checkout: startupBoost", "shop deployment/checkout: mode Off of all containers that are not named, and which those are was not read: dry-run is taken", "container app: its bounds are merged",
 		"container app: controlledResources [memory]", "container app: oomBumpUpRatio", "by the larger of 20 % and", "container sidecar: controlledValues RequestsOnly",
 		"container sidecar: startupBoost", "shop deployment/checkout: more than one object", `shop deployment/odd: updateMode "Sometimes"`,
-		"shop ship/boat: Loadline sizes", "namespace shop: its other workloads",
+		"shop ship/boat: Loadline sizes", "namespace shop: workloads that were not read, and those that are made in it later, get its mode, ",
 	} {
 		if !strings.Contains(notes, want) {
 			t.Errorf("no note %q in:\n%s", want, notes)
@@ -189,6 +196,77 @@ resourcePolicy:
 	}
 	if len(r.Before) != 3 || !strings.Contains(r.Before[0], `kubectl --namespace shop patch verticalpodautoscaler checkout`) {
 		t.Errorf("before: %q", r.Before)
+	}
+}
+
+func TestModeOffOfAllOtherContainersExcludesThemByName(t *testing.T) {
+	r, err := migrate.VPA([]unstructured.Unstructured{vpa(t, "checkout", `
+updatePolicy: {updateMode: InPlaceOrRecreate}
+resourcePolicy: {containerPolicies: [{containerName: "*", mode: "Off"}, {containerName: app, minAllowed: {cpu: 100m}}]}
+`)}, all(deployment("checkout")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects := written(t, r)
+	if got := objects["Deployment checkout"]["loadline.dev/exclude-containers"]; got != "mesh" {
+		t.Errorf("containers %v are excluded, want mesh", got)
+	}
+	if got := objects["Namespace shop"]["loadline.dev/mode"]; got != "auto" {
+		t.Errorf("mode %v, want auto", got)
+	}
+	unread := deployment("checkout")
+	unread.Containers = nil
+	for name, known := range map[string]migrate.Known{"nothing was read": {}, "its template was not read": all(unread)} {
+		r, err := migrate.VPA([]unstructured.Unstructured{vpa(t, "checkout", `resourcePolicy: {containerPolicies: [{containerName: "*", mode: "Off"}]}`)}, known)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := written(t, r)["Namespace shop"]["loadline.dev/mode"]; got != "dry-run" {
+			t.Errorf("%s: mode %v, want dry-run, because nobody knows which containers are meant", name, got)
+		}
+	}
+}
+
+func TestATargetThatIsGoneIsLeftOut(t *testing.T) {
+	for name, known := range map[string]migrate.Known{
+		"the cluster has no workload":             all(),
+		"the file has others of its kind":         {Workloads: []migrate.Workload{deployment("cart")}},
+		"the cluster has others, of another kind": all(migrate.Workload{Namespace: "shop", Kind: "CronJob", Name: "checkout"}),
+	} {
+		r, err := migrate.VPA([]unstructured.Unstructured{vpa(t, "checkout", "updatePolicy: {updateMode: Recreate}")}, known)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if objects := written(t, r); len(objects) > 0 || len(r.Before) > 0 {
+			t.Errorf("%s: %v, before %v, want nothing to apply", name, objects, r.Before)
+		}
+		if diff := cmp.Diff([]string{"shop deployment/checkout: there is none; VerticalPodAutoscaler checkout is left out"}, r.Notes); diff != "" {
+			t.Errorf("%s, notes (-want +got):\n%s", name, diff)
+		}
+	}
+	r, err := migrate.VPA([]unstructured.Unstructured{vpa(t, "checkout", "updatePolicy: {updateMode: Recreate}")},
+		migrate.Known{Workloads: []migrate.Workload{{Namespace: "shop", Kind: "CronJob", Name: "nightly"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if written(t, r)["Deployment checkout"] == nil {
+		t.Error("a target of a kind that was not read is left out")
+	}
+}
+
+func TestTheStepsNeverReadAgain(t *testing.T) {
+	r, err := migrate.VPA([]unstructured.Unstructured{vpa(t, "checkout", "updatePolicy: {updateMode: Recreate}")}, all(deployment("checkout")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := r.YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	comments, _, _ := strings.Cut(string(text), "\n---\n")
+	save, off, apply := strings.Index(comments, "Save this text as loadline.yaml"), strings.Index(comments, "kubectl --namespace shop patch"), strings.Index(comments, "kubectl apply --server-side -f loadline.yaml")
+	if save < 0 || off < save || apply < off || strings.Contains(comments, "loadline import") {
+		t.Errorf("want: save, switch off, apply, and no second reading:\n%s", comments)
 	}
 }
 
@@ -204,17 +282,17 @@ func TestGoldilocksMeansTheSameInLoadlinesWords(t *testing.T) {
 	policy := map[string]any{"cpu": map[string]any{"limit": "Ratio"}, "memory": map[string]any{"limit": "Ratio", "min": "1Gi"}}
 	granted := map[string]any{"loadline.dev/mode": "initial", "loadline.dev/policy": "imported"}
 	for name, test := range map[string]struct {
-		workloads []migrate.Workload
-		want      map[string]map[string]any
+		known migrate.Known
+		want  map[string]map[string]any
 	}{
 		"workloads that are known": {
-			[]migrate.Workload{narrow, deployment("checkout")},
+			all(narrow, deployment("checkout")),
 			map[string]map[string]any{"Namespace shop": granted, "SizingPolicy imported": policy, "Deployment cart": {"loadline.dev/mode": "dry-run"}},
 		},
-		"the namespace alone": {nil, map[string]map[string]any{"Namespace shop": granted, "SizingPolicy imported": policy}},
+		"the namespace alone": {migrate.Known{}, map[string]map[string]any{"Namespace shop": granted, "SizingPolicy imported": policy}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r, err := migrate.Goldilocks([]corev1.Namespace{namespace, other}, test.workloads)
+			r, err := migrate.Goldilocks([]corev1.Namespace{namespace, other}, test.known)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -224,7 +302,7 @@ func TestGoldilocksMeansTheSameInLoadlinesWords(t *testing.T) {
 		})
 	}
 	namespace.Annotations["goldilocks.fairwinds.com/vpa-resource-policy"] = "{"
-	if _, err := migrate.Goldilocks([]corev1.Namespace{namespace}, nil); err == nil || !strings.Contains(err.Error(), "namespace shop: read goldilocks.fairwinds.com/vpa-resource-policy") {
+	if _, err := migrate.Goldilocks([]corev1.Namespace{namespace}, migrate.Known{}); err == nil || !strings.Contains(err.Error(), "namespace shop: read goldilocks.fairwinds.com/vpa-resource-policy") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -49,8 +49,8 @@ type containerPolicy struct {
 	StartupBoost        map[string]any      `json:"startupBoost"`
 }
 
-// VPA translates VerticalPodAutoscalers. Workloads, where they are known, are those of the same namespaces.
-func VPA(vpas []unstructured.Unstructured, workloads []Workload) (Result, error) {
+// VPA translates VerticalPodAutoscalers.
+func VPA(vpas []unstructured.Unstructured, known Known) (Result, error) {
 	r := Result{Source: fmt.Sprintf("%d VerticalPodAutoscalers", len(vpas))}
 	var wishes []wish
 	for _, vpa := range vpas {
@@ -66,13 +66,20 @@ func VPA(vpas []unstructured.Unstructured, workloads []Workload) (Result, error)
 			r.Notes = append(r.Notes, fmt.Sprintf("%s: Loadline sizes %v; see scaling.kinds for others with a scale subresource", w, sized))
 			continue
 		}
+		if known.gone(w) {
+			r.Notes = append(r.Notes, fmt.Sprintf("%s: there is none; VerticalPodAutoscaler %s is left out", w, vpa.GetName()))
+			continue
+		}
+		if found, ok := known.find(w); ok {
+			w.Containers = found.Containers
+		}
 		wishes = append(wishes, r.translate(w, read.Spec))
 		if mode := read.Spec.UpdatePolicy.UpdateMode; mode != "Off" {
 			r.Before = append(r.Before, fmt.Sprintf(`kubectl --namespace %s patch verticalpodautoscaler %s --type=merge --patch '{"spec":{"updatePolicy":{"updateMode":"Off"}}}'`,
 				vpa.GetNamespace(), vpa.GetName()))
 		}
 	}
-	err := r.build(wishes, workloads)
+	err := r.build(wishes, known)
 	return r, err
 }
 
@@ -101,18 +108,40 @@ func (r *Result) translate(w Workload, spec vpaSpec) wish {
 	if len(spec.StartupBoost) > 0 {
 		note("startupBoost: a start may be slower than with it; raise cpu.min where that hurts")
 	}
-	for _, c := range spec.ResourcePolicy.ContainerPolicies {
-		if c.Mode == "Off" {
-			if c.ContainerName == "*" {
-				note("mode Off of all containers that are not named: name those in %s", v1alpha1.AnnotationExcludeContainers)
-				continue
-			}
+	r.exclude(&wanted, spec.ResourcePolicy.ContainerPolicies)
+	r.containers(w, spec.ResourcePolicy.ContainerPolicies, &wanted.policy)
+	return wanted
+}
+
+// exclude names the containers whose mode is Off. For "*" these are all that have no policy of their own; where they are not known,
+// the workload is only watched.
+func (r *Result) exclude(wanted *wish, policies []containerPolicy) {
+	var named []string
+	others := false
+	for _, c := range policies {
+		switch {
+		case c.ContainerName == "*":
+			others = c.Mode == "Off"
+			continue
+		case c.Mode == "Off":
 			wanted.exclude = append(wanted.exclude, c.ContainerName)
+		}
+		named = append(named, c.ContainerName)
+	}
+	switch {
+	case others && len(wanted.Containers) == 0:
+		r.Notes = append(r.Notes, fmt.Sprintf("%s: mode Off of all containers that are not named, and which those are was not read: dry-run is taken", wanted))
+		wanted.mode = v1alpha1.ModeDryRun
+	case others:
+		r.Notes = append(r.Notes, fmt.Sprintf("%s: mode Off of all containers that are not named: add those that it gets later to %s",
+			wanted, v1alpha1.AnnotationExcludeContainers))
+		for _, name := range wanted.Containers {
+			if !slices.Contains(named, name) {
+				wanted.exclude = append(wanted.exclude, name)
+			}
 		}
 	}
 	slices.Sort(wanted.exclude)
-	r.containers(w, spec.ResourcePolicy.ContainerPolicies, &wanted.policy)
-	return wanted
 }
 
 // updateMode translates when pods are changed. VPA's default is Recreate.
