@@ -4,9 +4,9 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/go-json-experiment/json"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/util/json"
 )
 
 // The handlers decode only the fields they use, into the types below: a newer API server may send whatever it likes in all
@@ -35,7 +35,7 @@ func decode[T any](raw runtime.RawExtension) (*T, error) {
 		return nil, errors.New("decode the object: the request holds none")
 	}
 	obj := new(T)
-	if err := json.Unmarshal(raw.Raw, obj); err != nil {
+	if err := json.Unmarshal(raw.Raw, obj, lenient); err != nil {
 		return nil, fmt.Errorf("decode the object: %w", err)
 	}
 	return obj, nil

@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"runtime/debug"
@@ -11,8 +12,8 @@ import (
 	"gomodules.xyz/jsonpatch/v2"
 	admissionv1 "k8s.io/api/admission/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
-	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 )
 
 // outcome names what became of a request. The values are part of the metric loadline_webhook_requests_total.
@@ -72,37 +73,54 @@ type shell struct {
 	tell func(notice)
 }
 
-// handler wraps a decision under the name that logs and metrics show.
+// handler wraps a decision under the name that logs and metrics show. A request that cannot be read is answered with an error,
+// which the API server's failure policy turns into an admission.
 func (s *shell) handler(name string, decide decide) http.Handler {
-	return &admission.Webhook{Handler: admission.HandlerFunc(func(ctx context.Context, req admission.Request) admission.Response {
-		return s.answer(ctx, name, decide, &req.AdmissionRequest).response()
-	})}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		req, err := readReview(w, r)
+		if err != nil {
+			s.log.Error(err, "not an admission request", "webhook", name)
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		response, err := s.answer(r.Context(), name, decide, req).response(req.UID)
+		if err == nil {
+			err = writeReview(w, response)
+		}
+		if err != nil {
+			s.logger(name, req).Error(err, "request not answered")
+		}
+	})
 }
 
 // answer runs the decision, times it, and turns an error or a panic into an answer that admits the request unchanged.
 func (s *shell) answer(ctx context.Context, name string, decide decide, req *admissionv1.AdmissionRequest) (a answer) {
 	start := s.clock.Now()
-	log := s.log.WithValues("webhook", name, "operation", req.Operation, "kind", req.Kind.Kind, "namespace", req.Namespace, "name", req.Name)
 	defer func() {
 		if cause := recover(); cause != nil {
 			a = answer{outcome: outcomePanic}
-			log.Error(fmt.Errorf("panic: %v", cause), "request admitted unchanged", "stack", string(debug.Stack()))
+			s.logger(name, req).Error(fmt.Errorf("panic: %v", cause), "request admitted unchanged", "stack", string(debug.Stack()))
 		}
 		s.metrics.observe(name, a.outcome, isDryRun(req), s.clock.Since(start))
 	}()
 	a, err := decide(ctx, req)
 	if err != nil {
-		log.Error(err, "request admitted unchanged")
+		s.logger(name, req).Error(err, "request admitted unchanged")
 		return answer{outcome: outcomeError}
 	}
 	// An Event of a dry run would tell of something that never happened.
 	if a.notice != nil && !isDryRun(req) {
 		s.tell(*a.notice)
 	}
-	if log := log.V(1); log.Enabled() {
-		log.Info("request answered", "outcome", a.outcome, "patches", len(a.patches), "refusal", a.refusal)
+	if s.log.V(1).Enabled() {
+		s.logger(name, req).V(1).Info("request answered", "outcome", a.outcome, "patches", len(a.patches), "refusal", a.refusal)
 	}
 	return a
+}
+
+// logger names the request. It is made for those alone of which there is something to say.
+func (s *shell) logger(name string, req *admissionv1.AdmissionRequest) logr.Logger {
+	return s.log.WithValues("webhook", name, "operation", req.Operation, "kind", req.Kind.Kind, "namespace", req.Namespace, "name", req.Name)
 }
 
 func isDryRun(req *admissionv1.AdmissionRequest) bool { return req.DryRun != nil && *req.DryRun }
@@ -114,21 +132,24 @@ const (
 	maxWarningBytes = 256
 )
 
-func (a answer) response() admission.Response {
+func (a answer) response(uid types.UID) (*admissionv1.AdmissionResponse, error) {
 	warnings := slices.Clone(a.warnings[:min(len(a.warnings), maxWarnings)])
 	for i, w := range warnings {
 		warnings[i] = shorten(w, maxWarningBytes)
 	}
+	response := &admissionv1.AdmissionResponse{UID: uid, Allowed: a.refusal == "", Warnings: warnings}
 	if a.refusal != "" {
-		return admission.Response{AdmissionResponse: admissionv1.AdmissionResponse{
-			Warnings: warnings,
-			Result:   &metav1.Status{Code: http.StatusUnprocessableEntity, Reason: metav1.StatusReasonInvalid, Message: a.refusal},
-		}}
+		response.Result = &metav1.Status{Code: http.StatusUnprocessableEntity, Reason: metav1.StatusReasonInvalid, Message: a.refusal}
 	}
-	return admission.Response{
-		Patches:           a.patches,
-		AdmissionResponse: admissionv1.AdmissionResponse{Allowed: true, Warnings: warnings},
+	if len(a.patches) == 0 {
+		return response, nil
 	}
+	patch, err := json.Marshal(a.patches)
+	if err != nil {
+		return nil, fmt.Errorf("encode the patch: %w", err)
+	}
+	response.Patch, response.PatchType = patch, new(admissionv1.PatchTypeJSONPatch)
+	return response, nil
 }
 
 // shorten cuts s to at most limit bytes, at the border of a character.

@@ -186,7 +186,7 @@ func (w *world) send(tb testing.TB, path string, req *admissionv1.AdmissionReque
 	if err != nil {
 		tb.Fatal(err)
 	}
-	answered := w.post(path, body)
+	answered := w.post(path, body).Body.Bytes()
 	var review admissionv1.AdmissionReview
 	if err := json.Unmarshal(answered, &review); err != nil {
 		tb.Fatalf("answer %q: %v", answered, err)
@@ -210,12 +210,12 @@ func (w *world) send(tb testing.TB, path string, req *admissionv1.AdmissionReque
 }
 
 // post sends a body and returns what comes back.
-func (w *world) post(path string, body []byte) []byte {
+func (w *world) post(path string, body []byte) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(http.MethodPost, path, bytes.NewReader(body))
 	r.Header.Set("Content-Type", "application/json")
 	recorder := httptest.NewRecorder()
 	w.mux.ServeHTTP(recorder, r)
-	return recorder.Body.Bytes()
+	return recorder
 }
 
 // at walks through decoded JSON: strings are keys, numbers are indexes. Nil if there is nothing.
