@@ -45,7 +45,7 @@ func TestAWrongCallSaysWhatIsWrongAndWhatIsRight(t *testing.T) {
 		"report --nonsense":             "unknown flag: --nonsense",
 		"explain":                       "name exactly one workload, such as deployment/checkout; got 0 arguments",
 		"explain checkout":              `workload "checkout": write kind/name, such as deployment/checkout`,
-		"approve pod/report":            "kinds are deployment, statefulset, daemonset and cronjob",
+		"approve /report":               `workload "/report": write kind/name`,
 		"approve deployment/a deploy/b": "got 2 arguments",
 		"dashboard --listen nowhere":    `--listen "nowhere": legal is host:port, such as 127.0.0.1:8099`,
 		"recommender fast":              `loadline recommender knows no "fast"`,
@@ -299,6 +299,25 @@ func TestApproveWritesTheRevisionThatThePersonSaw(t *testing.T) {
 	rec, err := findRecommendation(t.Context(), c, "shop", "deployment/checkout")
 	if err != nil || rec.Spec.ApprovedRevision != "3f1c0a9b2d4e5f60" {
 		t.Errorf("approved %q, error %v", rec.Spec.ApprovedRevision, err)
+	}
+}
+
+// The pages and the report print kinds in lower case, and only the object knows how they are spelled.
+func TestAWorkloadOfACustomKindIsFound(t *testing.T) {
+	web := sized("shop", "web")
+	web.Name, web.Spec.TargetRef = v1alpha1.RecommendationName("Rollout", "web"), v1alpha1.TargetReference{APIVersion: "argoproj.io/v1alpha1", Kind: "Rollout", Name: "web"}
+	kubeconfig := fakeAPI(t, sized("shop", "checkout"), sized("shop", "web"), web)
+	for _, typed := range []string{"rollout/web", "Rollout/web", "rollouts/web"} {
+		if out, said, code := call(t, "explain", typed, "--kubeconfig", kubeconfig, "-o", "yaml"); code != exitOK || !strings.Contains(out, "kind: Rollout") {
+			t.Errorf("explain %s: exit code %d, error %q, output:\n%s", typed, code, said, out)
+		}
+	}
+	if _, said, code := call(t, "explain", "rollout/api", "--kubeconfig", kubeconfig); code != exitNotFound || !strings.Contains(said, "no recommendation for rollout/api") {
+		t.Errorf("exit code %d, error %q", code, said)
+	}
+	c := fakeCluster(t, interceptor.Funcs{}, web)
+	if message, err := approve(t.Context(), c, approval{namespace: "shop", workload: "rollout/web"}); err != nil || !strings.HasPrefix(message, "Approved revision 3f1c0a9b2d4e5f60 of rollout/web") {
+		t.Errorf("said %q, error %v", message, err)
 	}
 }
 

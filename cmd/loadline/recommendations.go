@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,7 +22,7 @@ import (
 // pageSize is how many objects are listed per request.
 const pageSize = 250
 
-// kinds maps what people type to kinds.
+// kinds maps what people type to Kubernetes' own kinds.
 var kinds = map[string]string{
 	"deployment": "Deployment", "deployments": "Deployment", "deploy": "Deployment",
 	"statefulset": "StatefulSet", "statefulsets": "StatefulSet", "sts": "StatefulSet",
@@ -32,14 +33,13 @@ var kinds = map[string]string{
 // typed is a kind as people type it.
 func typed(kind string) string { return strings.ToLower(kind) }
 
-// parseWorkload reads "deployment/checkout".
+// parseWorkload reads "deployment/checkout". A kind that is none of Kubernetes' own is returned as it was typed.
 func parseWorkload(argument string) (kind, name string, err error) {
 	given, name, found := strings.Cut(argument, "/")
-	kind = kinds[strings.ToLower(given)]
-	if !found || kind == "" || name == "" {
-		return "", "", usageError("workload %q: write kind/name, such as deployment/checkout; kinds are deployment, statefulset, daemonset and cronjob", argument)
+	if !found || given == "" || name == "" || strings.Contains(name, "/") {
+		return "", "", usageError("workload %q: write kind/name, such as deployment/checkout", argument)
 	}
-	return kind, name, nil
+	return cmp.Or(kinds[strings.ToLower(given)], given), name, nil
 }
 
 func newClient(flags *clusterFlags) (client.Client, error) {
@@ -64,6 +64,9 @@ func findRecommendation(ctx context.Context, c client.Client, namespace, argumen
 	if err != nil {
 		return nil, err
 	}
+	if _, known := kinds[typed(kind)]; !known {
+		return findCustom(ctx, c, namespace, argument)
+	}
 	rec := &v1alpha1.Recommendation{}
 	key := types.NamespacedName{Namespace: namespace, Name: v1alpha1.RecommendationName(kind, name)}
 	switch err := c.Get(ctx, key, rec); {
@@ -76,10 +79,27 @@ func findRecommendation(ctx context.Context, c client.Client, namespace, argumen
 	}
 }
 
+// findCustom returns the Recommendation of a workload of another kind, such as rollout/web or rollouts/web. Only the objects know how
+// such a kind is spelled.
+func findCustom(ctx context.Context, c client.Client, namespace, argument string) (*v1alpha1.Recommendation, error) {
+	all, err := listRecommendations(ctx, c, namespace, func(int, int) {})
+	if err != nil {
+		return nil, err
+	}
+	kind, name, _ := strings.Cut(argument, "/")
+	for i, rec := range all {
+		target := rec.Spec.TargetRef
+		if target.Name == name && (strings.EqualFold(target.Kind, kind) || strings.EqualFold(target.Kind+"s", kind)) {
+			return &all[i], nil
+		}
+	}
+	return nil, missing(ctx, c, namespace, argument)
+}
+
 // explainReadError adds what a person can do to errors of a cluster without Loadline.
 func explainReadError(err error) error {
 	if apimeta.IsNoMatchError(err) {
-		return fmt.Errorf("this cluster does not know Recommendations; install Loadline's kinds first (loadline manifests crd | kubectl apply --server-side -f -): %w", err)
+		return fmt.Errorf("Loadline is not installed in this cluster, or --context names another one; to install it: helm install loadline charts/loadline --namespace loadline-system --create-namespace: %w", err)
 	}
 	if _, network := errors.AsType[net.Error](err); network {
 		return fmt.Errorf("the cluster does not answer; look at --kubeconfig and --context: %w", err)

@@ -117,8 +117,8 @@ func (p *promReader) targets(ctx context.Context) ([]history.Target, error) {
 		if err != nil {
 			return nil, err
 		}
-		if kind == "CronJob" {
-			return nil, usageError("workload %q: runs of a CronJob cannot be replayed; kinds are deployment, statefulset and daemonset", argument)
+		if !slices.Contains([]string{"Deployment", "StatefulSet", "DaemonSet"}, kind) {
+			return nil, usageError("workload %q: it cannot be replayed; kinds are deployment, statefulset and daemonset", argument)
 		}
 		targets = append(targets, history.Target{Kind: kind, Name: name})
 	}
