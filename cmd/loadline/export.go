@@ -41,9 +41,9 @@ func newExportCommand(flags *clusterFlags, std streams) *cobra.Command {
 		Long: "Write, for every workload whose recommended sizes differ from its own by more than the threshold, what its manifest should\n" +
 			"say: as patches, as a component for kustomize, or as values of a Helm chart. The pods then ask by themselves for exactly what\n" +
 			"Loadline would inject. Nothing in the cluster is changed.\n\n" +
-			"With --output, each workload has a file of its own in a folder per namespace. A file is written anew when the workload differs\n" +
+			"With --output-dir, each workload has a file of its own in a folder per namespace. A file is written anew when the workload differs\n" +
 			"again, and stays as it is otherwise; no file is deleted, and none that something else wrote is overwritten.",
-		Example: "  loadline export --namespace shop\n  loadline export --format kustomize --output deploy/sizes\n" +
+		Example: "  loadline export --namespace shop\n  loadline export --format kustomize --output-dir deploy/sizes\n" +
 			"  loadline export --format helm-values --values-path '{{.Name}}.resources' --namespace shop > sizes.yaml",
 		GroupID: "look",
 		Args:    noArguments,
@@ -70,7 +70,7 @@ func newExportCommand(flags *clusterFlags, std streams) *cobra.Command {
 func (o *exportOptions) bind(set *pflag.FlagSet) {
 	set.StringVar(&o.format, "format", o.format, "patch, kustomize or helm-values")
 	set.StringVar(&o.threshold, "threshold", o.threshold, "leave a workload as it is of which no amount differs by more than this percentage")
-	set.StringVarP(&o.folder, "output", "o", "", "folder to write files to (default: standard output)")
+	set.StringVar(&o.folder, "output-dir", "", "folder to write files to (default: standard output)")
 	set.BoolVar(&o.replicas, "replicas", o.replicas, "export recommended numbers of pods, where nobody else decides them")
 	set.StringVar(&o.paths.Resources, "values-path", "", "helm-values: where the resources of a container are, such as '{{.Name}}.resources'")
 	set.StringVar(&o.paths.Replicas, "replicas-path", "", "helm-values: where the number of pods is, such as '{{.Name}}.replicaCount' (default: left out)")
@@ -85,7 +85,7 @@ func (o *exportOptions) check() (float64, error) {
 	case !slices.Contains([]string{exportPatch, exportKustomize, exportHelm}, o.format):
 		return 0, usageError("--format %q: legal are %s, %s and %s", o.format, exportPatch, exportKustomize, exportHelm)
 	case o.format == exportKustomize && o.folder == "":
-		return 0, usageError("--format %s is a folder of files: name it with --output", exportKustomize)
+		return 0, usageError("--format %s is a folder of files: name it with --output-dir", exportKustomize)
 	case o.format == exportHelm && o.paths.Resources == "":
 		return 0, usageError("--format %s: say with --values-path where the chart has the resources of a container, such as '{{.Name}}.resources'", exportHelm)
 	case o.format != exportHelm && o.paths != gitops.Paths{}:

@@ -118,7 +118,7 @@ func ours(path string) error {
 	case err != nil:
 		return fmt.Errorf("look at what is there: %w", err)
 	case !strings.HasPrefix(string(text), gitops.Mark):
-		return fmt.Errorf("%s is there and was not written by an export, so nothing was written; choose another --output", path)
+		return fmt.Errorf("%s is there and was not written by an export, so nothing was written; choose another --output-dir", path)
 	}
 	return nil
 }

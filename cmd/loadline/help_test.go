@@ -116,6 +116,9 @@ func TestOutputIsChosenAsWithKubectl(t *testing.T) {
 		if f := cmd.Flags().Lookup("output"); f != nil && f.Shorthand != "o" {
 			t.Errorf("%s --output has no -o", cmd.CommandPath())
 		}
+		if f := cmd.Flags().ShorthandLookup("o"); f != nil && f.Name != "output" {
+			t.Errorf("%s -o is --%s", cmd.CommandPath(), f.Name)
+		}
 		if f := cmd.Flags().Lookup("filename"); f != nil && f.Shorthand != "f" {
 			t.Errorf("%s --filename has no -f", cmd.CommandPath())
 		}

@@ -35,13 +35,13 @@ func TestApplyingAnExportGivesExactlyTheRecommendedSizes(t *testing.T) {
 	dir := t.TempDir()
 
 	// web by a patch, as kubectl applies it.
-	s.export("--output", filepath.Join(dir, "patches"))
+	s.export("--output-dir", filepath.Join(dir, "patches"))
 	patch := filepath.Join(dir, "patches", "export", "deployment-web.yaml")
 	s.kubectl("", "patch", "--filename", patch, "--patch-file", patch)
 	s.Expect(s.template("web")).To(Equal(apply.Resources{Requests: web, Limits: amounts("4", "2Gi")}), "the default policy keeps limits")
 
 	// api by kustomize, from a manifest that names its namespace and from one that does not. web is as recommended by now.
-	said := s.export("--format", "kustomize", "--output", filepath.Join(dir, "sizes"))
+	said := s.export("--format", "kustomize", "--output-dir", filepath.Join(dir, "sizes"))
 	s.Expect(said).To(ContainSubstring("export/deployment-web: nothing differs by more than 10 %"))
 	for _, namespace := range []string{"export", ""} {
 		built := s.kustomize(filepath.Join(dir, "overlay"+namespace), namespace)
