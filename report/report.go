@@ -16,6 +16,8 @@ import (
 type Input struct {
 	// Now is when the objects were read.
 	Now metav1.Time
+	// Namespace that all of it is about; empty if it is the whole cluster.
+	Namespace string
 	// Recommendations in any order.
 	Recommendations []v1alpha1.Recommendation
 	// Halts are why nothing that runs is changed in the whole cluster, or only a little.
@@ -34,6 +36,8 @@ type Input struct {
 type Report struct {
 	// GeneratedTime is when the objects were read.
 	GeneratedTime metav1.Time `json:"generatedTime"`
+	// Namespace that all of it is about; empty if it is the whole cluster.
+	Namespace string `json:"namespace,omitempty"`
 	// Halts are why nothing that runs is changed in the whole cluster, or only a little.
 	Halts []string `json:"halts,omitempty"`
 	// Health says how well the workloads are sized. Nil where there are none.
@@ -71,7 +75,7 @@ type Totals struct {
 
 // New makes a report.
 func New(in Input) Report {
-	report := Report{GeneratedTime: in.Now, Halts: in.Halts, Rows: make([]Row, 0, len(in.Recommendations))}
+	report := Report{GeneratedTime: in.Now, Namespace: in.Namespace, Halts: in.Halts, Rows: make([]Row, 0, len(in.Recommendations))}
 	if in.Prices.Currency != "" {
 		in.Prices = in.Prices.over(in.Nodes)
 		report.Prices = &in.Prices

@@ -46,6 +46,21 @@ func Parse(text []byte) (*Report, error) {
 	return &r, nil
 }
 
+// Comparable returns an error if the earlier report is about something else, so that a comparison would show what did not happen.
+func (in Input) Comparable() error {
+	if in.Before == nil || in.Before.Namespace == in.Namespace {
+		return nil
+	}
+	return fmt.Errorf("that report is about %s, and this one would be about %s; compare the same", scope(in.Before.Namespace), scope(in.Namespace))
+}
+
+func scope(namespace string) string {
+	if namespace == "" {
+		return "the whole cluster"
+	}
+	return "namespace " + namespace
+}
+
 // trend compares a report with an earlier one.
 func trend(before *Report, now Report) *Trend {
 	if before == nil {

@@ -19,14 +19,13 @@ import (
 	"github.com/loadline-dev/loadline/config"
 	"github.com/loadline-dev/loadline/dashboard"
 	"github.com/loadline-dev/loadline/recommender/history"
-	"github.com/loadline-dev/loadline/updater"
 )
 
 // dashboardFlags are the flags of loadline dashboard.
-type dashboardFlags struct{ listen, prometheus, config, prices string }
+type dashboardFlags struct{ listen, prometheus, config, prices, operator string }
 
 func newDashboardCommand(flags *clusterFlags, std streams) *cobra.Command {
-	d := dashboardFlags{}
+	d := dashboardFlags{operator: config.Default().Namespace}
 	cmd := &cobra.Command{
 		Use:   "dashboard",
 		Short: "Show recommendations as web pages on this machine",
@@ -43,7 +42,8 @@ func newDashboardCommand(flags *clusterFlags, std streams) *cobra.Command {
 	set := cmd.Flags()
 	set.StringVar(&d.listen, "listen", "127.0.0.1:8099", "address to serve at, as host:port; port 0 takes a free one. Whoever reaches it sees every page")
 	set.StringVar(&d.prometheus, "prometheus", "", "URL of Prometheus, for charts")
-	set.StringVar(&d.config, "config", "", "operator configuration file, for charts from its Prometheus, and for the names of what stops the updater")
+	set.StringVar(&d.config, "config", "", "operator configuration file, for charts from its Prometheus; without it the one that the Deployments use says what stops the updater")
+	set.StringVar(&d.operator, operatorNamespaceFlag, d.operator, "where Loadline runs, to say whether its updater is stopped")
 	set.StringVar(&d.prices, "prices", "", "file with prices, see docs/report.md (default: public on-demand prices)")
 	return cmd
 }
@@ -76,7 +76,7 @@ func (d dashboardFlags) run(ctx context.Context, flags *clusterFlags, std stream
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	if options.Source, err = watchCluster(ctx, flags, cfg); err != nil {
+	if options.Source, err = d.watchCluster(ctx, flags, cfg); err != nil {
 		return err
 	}
 	handler, err := dashboard.New(options)
@@ -128,7 +128,7 @@ func newDashboardHistories(cfg config.Config) *dashboard.PrometheusHistories {
 }
 
 // watchCluster reads all recommendations once and follows their changes until ctx ends.
-func watchCluster(ctx context.Context, flags *clusterFlags, cfg config.Config) (*dashboard.Cluster, error) {
+func (d dashboardFlags) watchCluster(ctx context.Context, flags *clusterFlags, cfg config.Config) (*dashboard.Cluster, error) {
 	restConfig, err := flags.restConfig()
 	if err != nil {
 		return nil, err
@@ -158,14 +158,11 @@ func watchCluster(ctx context.Context, flags *clusterFlags, cfg config.Config) (
 	if _, err := watched.GetInformer(ctx, &v1alpha1.Recommendation{}); err != nil {
 		return nil, explainReadError(err)
 	}
-	return &dashboard.Cluster{Cached: watched, Live: live, Hidden: []string{cfg.Updater.ProbeNamespace}, StopReasons: haltsOf(cfg)}, nil
-}
-
-// haltsOf reads why the updater of a configuration stands still.
-func haltsOf(cfg config.Config) func(context.Context, client.Reader) ([]string, error) {
-	return func(ctx context.Context, reader client.Reader) ([]string, error) {
-		return updater.Halts(ctx, reader, cfg)
+	operator := installed{config: cfg}
+	if d.config == "" {
+		operator = findInstalled(ctx, live, d.operator)
 	}
+	return &dashboard.Cluster{Cached: watched, Live: live, Hidden: []string{operator.config.Updater.ProbeNamespace}, StopReasons: operator.halts}, nil
 }
 
 // Bounds of what one request may take.

@@ -27,7 +27,7 @@ func serveDashboard(ctx context.Context, mgr ctrl.Manager, cfg config.Config) er
 	options := dashboardOptions(cfg)
 	options.Prices, options.Histories = report.DefaultPrices(), newDashboardHistories(cfg)
 	options.Source = &dashboard.Cluster{
-		Cached: mgr.GetClient(), Live: mgr.GetAPIReader(), Hidden: []string{cfg.Updater.ProbeNamespace}, StopReasons: haltsOf(cfg),
+		Cached: mgr.GetClient(), Live: mgr.GetAPIReader(), Hidden: []string{cfg.Updater.ProbeNamespace}, StopReasons: installed{config: cfg}.halts,
 	}
 	pages, err := dashboard.New(options)
 	if err != nil {

@@ -196,6 +196,6 @@ func newManifestsCommand(std streams) *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&namespace, "operator-namespace", namespace, "where Loadline runs")
+	cmd.Flags().StringVar(&namespace, operatorNamespaceFlag, namespace, "where Loadline runs")
 	return cmd
 }

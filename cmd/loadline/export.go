@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/loadline-dev/loadline/apply"
+	"github.com/loadline-dev/loadline/config"
 	"github.com/loadline-dev/loadline/report/gitops"
 )
 
@@ -144,7 +145,7 @@ func readWorkloads(ctx context.Context, c client.Client, namespace string) ([]gi
 		return nil, err
 	}
 	if namespace == "" {
-		recommendations = withoutProbe(recommendations)
+		recommendations = without(config.Default().Updater.ProbeNamespace, recommendations)
 	}
 	ranges := &corev1.LimitRangeList{}
 	if err := c.List(ctx, ranges, client.InNamespace(namespace)); err != nil {

@@ -167,9 +167,18 @@ func fakeAPI(t *testing.T, all ...*v1alpha1.Recommendation) (kubeconfig string) 
 	mux.HandleFunc("GET /api/v1", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, metav1.APIResourceList{GroupVersion: "v1", APIResources: []metav1.APIResource{
 			{Name: "configmaps", Kind: "ConfigMap", Namespaced: true, Verbs: metav1.Verbs{"get"}},
+			{Name: "namespaces", Kind: "Namespace", Verbs: metav1.Verbs{"get", "list"}},
 			{Name: "nodes", Kind: "Node", Verbs: metav1.Verbs{"list"}},
 			{Name: "pods", Kind: "Pod", Namespaced: true, Verbs: metav1.Verbs{"list"}},
 		}})
+	})
+	mux.HandleFunc("GET /api/v1/namespaces", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, http.StatusOK, corev1.NamespaceList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "NamespaceList"}, Items: []corev1.Namespace{*optedIn("bank", "auto"), *optedIn("shop", "auto")}})
+	})
+	mux.HandleFunc("GET /api/v1/namespaces/{name}", func(w http.ResponseWriter, r *http.Request) {
+		namespace := optedIn(r.PathValue("name"), "auto")
+		namespace.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
+		answer(w, http.StatusOK, namespace)
 	})
 	mux.HandleFunc("GET /api/v1/nodes", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, corev1.NodeList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "NodeList"}, Items: []corev1.Node{*testkit.Node("idle", "4", "16Gi")}})
@@ -183,8 +192,25 @@ func fakeAPI(t *testing.T, all ...*v1alpha1.Recommendation) (kubeconfig string) 
 	mux.HandleFunc("GET /api/v1/namespaces/loadline-system/configmaps/loadline-updater-record", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusNotFound, apierrors.NewNotFound(corev1.Resource("configmaps"), "loadline-updater-record").Status())
 	})
+	mux.HandleFunc("GET /api/v1/namespaces/loadline-system/configmaps/loadline-config", func(w http.ResponseWriter, _ *http.Request) {
+		config := installation("loadline-system")[1]
+		config.GetObjectKind().SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("ConfigMap"))
+		answer(w, http.StatusOK, config)
+	})
+	apps := metav1.GroupVersionForDiscovery{GroupVersion: "apps/v1", Version: "v1"}
+	mux.HandleFunc("GET /apis/apps/v1", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, http.StatusOK, metav1.APIResourceList{GroupVersion: "apps/v1", APIResources: []metav1.APIResource{
+			{Name: "deployments", Kind: "Deployment", Namespaced: true, Verbs: metav1.Verbs{"list"}},
+		}})
+	})
+	mux.HandleFunc("GET /apis/apps/v1/namespaces/loadline-system/deployments", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, http.StatusOK, appsv1.DeploymentList{
+			TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "DeploymentList"}, Items: []appsv1.Deployment{*installation("loadline-system")[0].(*appsv1.Deployment)},
+		})
+	})
 	mux.HandleFunc("GET /apis", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, metav1.APIGroupList{Groups: []metav1.APIGroup{
+			{Name: "apps", Versions: []metav1.GroupVersionForDiscovery{apps}, PreferredVersion: apps},
 			{Name: v1alpha1.Group, Versions: []metav1.GroupVersionForDiscovery{version}, PreferredVersion: version},
 		}})
 	})
@@ -231,6 +257,19 @@ func fakeAPI(t *testing.T, all ...*v1alpha1.Recommendation) (kubeconfig string) 
 		t.Fatal(err)
 	}
 	return file
+}
+
+// installation is Loadline in a namespace: a Deployment, and the configuration that it mounts.
+func installation(namespace string) []client.Object {
+	about := metav1.ObjectMeta{Namespace: namespace, Name: "loadline-updater", Labels: map[string]string{"app.kubernetes.io/part-of": "loadline"}}
+	deployment := &appsv1.Deployment{ObjectMeta: about}
+	deployment.Spec.Template.Spec.Volumes = []corev1.Volume{{Name: "config", VolumeSource: corev1.VolumeSource{
+		ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: "loadline-config"}},
+	}}}
+	return []client.Object{deployment, &corev1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "loadline-config"},
+		Data:       map[string]string{"config.yaml": "apiVersion: config.loadline.dev/v1alpha1\nkind: Configuration\nnamespace: " + namespace + "\n"},
+	}}
 }
 
 func TestReportShowsAllNamespacesOrOneAndNeverTheProbe(t *testing.T) {

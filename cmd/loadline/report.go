@@ -21,11 +21,10 @@ import (
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/config"
 	"github.com/loadline-dev/loadline/report"
-	"github.com/loadline-dev/loadline/updater"
 )
 
 func newReportCommand(flags *clusterFlags, std streams) *cobra.Command {
-	options := reportOptions{output: "table", nodes: true}
+	options := reportOptions{output: "table", nodes: true, operator: config.Default().Namespace}
 	cmd := &cobra.Command{
 		Use:   "report",
 		Short: "Show every recommendation, what it saves, and what to look at",
@@ -46,11 +45,15 @@ func newReportCommand(flags *clusterFlags, std streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			in.Namespace = flags.namespaceFlag()
+			if err := in.Comparable(); err != nil {
+				return usageError("--since %s: %w", options.since, err)
+			}
 			c, err := newClient(flags)
 			if err != nil {
 				return err
 			}
-			if err := options.gather(cmd.Context(), c, reading{namespace: flags.namespaceFlag(), std: std}, &in); err != nil {
+			if err := options.gather(cmd.Context(), c, std, &in); err != nil {
 				return err
 			}
 			if err := write(std.out, report.New(in)); err != nil {
@@ -63,31 +66,26 @@ func newReportCommand(flags *clusterFlags, std streams) *cobra.Command {
 	return cmd
 }
 
-// reading says what a report is about: one namespace, or all if it is empty.
-type reading struct {
-	namespace string
-	std       streams
-}
-
 // gather reads the cluster. Who may not read nodes, pods or the updater's state gets a report without them.
-func (o *reportOptions) gather(ctx context.Context, c client.Client, about reading, in *report.Input) (err error) {
-	bar := newProgress(about.std.err, "reading recommendations")
-	in.Recommendations, err = listRecommendations(ctx, c, about.namespace, bar.update)
+func (o *reportOptions) gather(ctx context.Context, c client.Client, std streams, in *report.Input) (err error) {
+	bar := newProgress(std.err, "reading recommendations")
+	in.Recommendations, err = listRecommendations(ctx, c, in.Namespace, bar.update)
 	bar.finish()
 	if err != nil {
 		return err
 	}
 	in.Now = metav1.Time{Time: time.Now().UTC()}
-	if halts, err := updater.Halts(ctx, c, config.Default()); err == nil {
-		in.Halts = halts
+	operator := findInstalled(ctx, c, o.operator)
+	if in.Halts, err = operator.halts(ctx, c); err != nil {
+		_, _ = fmt.Fprintln(std.err, "loadline: whether the updater is stopped cannot be told:", err) // a remark, the report follows
 	}
-	if about.namespace != "" { // Its pods alone say nothing about nodes.
+	if in.Namespace != "" { // Its pods alone say nothing about nodes.
 		return nil
 	}
-	in.Recommendations = withoutProbe(in.Recommendations)
+	in.Recommendations = without(operator.config.Updater.ProbeNamespace, in.Recommendations)
 	if o.nodes {
 		if err := readNodes(ctx, c, in); err != nil {
-			_, _ = fmt.Fprintln(about.std.err, "loadline: nodes are left out:", err) // a remark, the report follows
+			_, _ = fmt.Fprintln(std.err, "loadline: nodes are left out:", err) // a remark, the report follows
 		}
 	}
 	return nil
@@ -116,8 +114,8 @@ func readNodes(ctx context.Context, c client.Client, in *report.Input) error {
 
 // reportOptions are the flags of the report.
 type reportOptions struct {
-	output, prices, since string
-	nodes                 bool
+	output, prices, since, operator string
+	nodes                           bool
 }
 
 func (o *reportOptions) bind(set *pflag.FlagSet) {
@@ -125,6 +123,7 @@ func (o *reportOptions) bind(set *pflag.FlagSet) {
 	set.StringVar(&o.prices, "prices", "", "file with prices, see docs/report.md (default: public on-demand prices)")
 	set.BoolVar(&o.nodes, "nodes", o.nodes, "say which nodes could go, which takes reading all pods; only without --namespace")
 	set.StringVar(&o.since, "since", "", "earlier report to compare with, written with --output json or yaml")
+	set.StringVar(&o.operator, operatorNamespaceFlag, o.operator, "where Loadline runs, to say whether its updater is stopped")
 }
 
 // input reads the files that the flags name.
@@ -151,9 +150,8 @@ func (o *reportOptions) input() (report.Input, error) {
 	return in, nil
 }
 
-// withoutProbe leaves out the namespace in which the updater tries admission: nothing runs there.
-func withoutProbe(all []v1alpha1.Recommendation) []v1alpha1.Recommendation {
-	probe := config.Default().Updater.ProbeNamespace
+// without leaves out the namespace in which the updater tries admission: nothing runs there.
+func without(probe string, all []v1alpha1.Recommendation) []v1alpha1.Recommendation {
 	return slices.DeleteFunc(all, func(r v1alpha1.Recommendation) bool { return r.Namespace == probe })
 }
 

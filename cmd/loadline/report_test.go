@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
@@ -55,19 +56,57 @@ func TestReportUsesPricesAndComparesWithAnEarlierOne(t *testing.T) {
 }
 
 func TestWhoMayNotReadPodsGetsTheReportWithoutNodes(t *testing.T) {
+	objects := append(installation("loadline-system"), sized("shop", "checkout"), testkit.Node("idle", "4", "16Gi"))
 	c := fakeCluster(t, interceptor.Funcs{List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, options ...client.ListOption) error {
 		if _, pods := list.(*corev1.PodList); pods {
 			return errors.New("nobody may")
 		}
 		return c.List(ctx, list, options...)
-	}}, sized("shop", "checkout"), testkit.Node("idle", "4", "16Gi"))
+	}}, objects...)
 	var in report.Input
 	var said strings.Builder
-	options := reportOptions{nodes: true}
-	if err := options.gather(t.Context(), c, reading{std: streams{err: &said}}, &in); err != nil || len(in.Recommendations) != 1 || in.Nodes != nil {
+	options := reportOptions{nodes: true, operator: "loadline-system"}
+	if err := options.gather(t.Context(), c, streams{err: &said}, &in); err != nil || len(in.Recommendations) != 1 || in.Nodes != nil {
 		t.Errorf("error %v, %d recommendations, nodes %v", err, len(in.Recommendations), in.Nodes)
 	}
 	if want := "loadline: nodes are left out: list pods: nobody may\n"; said.String() != want {
 		t.Errorf("said %q, want %q", said.String(), want)
+	}
+}
+
+// A kill switch that nobody sees is believed not to be pulled.
+func TestTheKillSwitchIsLookedForWhereLoadlineRuns(t *testing.T) {
+	pulled := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "ops", Name: "loadline-kill-switch"}, Data: map[string]string{"stop": "true"}}
+	c := fakeCluster(t, interceptor.Funcs{}, append(installation("ops"), sized("shop", "checkout"), pulled)...)
+	for namespace, want := range map[string]struct {
+		halts int
+		said  string
+	}{
+		"ops":             {1, ""},
+		"loadline-system": {0, "cannot be told: no Deployment of Loadline is in namespace loadline-system; name the one where it runs with --operator-namespace\n"},
+	} {
+		in, said := report.Input{Namespace: "shop"}, strings.Builder{}
+		options := reportOptions{operator: namespace}
+		if err := options.gather(t.Context(), c, streams{err: &said}, &in); err != nil {
+			t.Fatal(err)
+		}
+		if len(in.Halts) != want.halts || !strings.HasSuffix(said.String(), want.said) || (said.String() == "") != (want.said == "") {
+			t.Errorf("in %s: halts %q, said %q", namespace, in.Halts, said.String())
+		}
+	}
+}
+
+func TestAReportOfOneNamespaceIsNotComparedWithTheWholeCluster(t *testing.T) {
+	kubeconfig, earlier := fakeAPI(t, sized("shop", "checkout"), sized("bank", "ledger")), filepath.Join(t.TempDir(), "shop.json")
+	out, _, _ := call(t, "report", "--kubeconfig", kubeconfig, "--namespace", "shop", "-o", "json")
+	if err := os.WriteFile(earlier, []byte(out), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, said, code := call(t, "report", "--kubeconfig", kubeconfig, "--since", earlier)
+	if want := "shop.json: that report is about namespace shop, and this one would be about the whole cluster"; code != exitUsage || !strings.Contains(said, want) {
+		t.Errorf("exit code %d, error %q", code, said)
+	}
+	if _, said, code := call(t, "report", "--kubeconfig", kubeconfig, "--namespace", "shop", "--since", earlier); code != exitOK {
+		t.Errorf("the same namespace: exit code %d, error %q", code, said)
 	}
 }
