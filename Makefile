@@ -192,16 +192,18 @@ bench-admission: ## Create 2,000 pods with no webhook, with Loadline's and with 
 
 ##@ Ship
 .PHONY: build
-build: ## Build bin/loadline, and link it as the kubectl plugin bin/kubectl-loadline
+build: ## Build bin/loadline, and link it as the kubectl plugin bin/kubectl-loadline, and as what completes that
 	@$(compile) loadline ./cmd/loadline
 	@go build -o bin/ ./cmd/loadline
 	@ln -sf loadline bin/kubectl-loadline
+	@ln -sf loadline bin/kubectl_complete-loadline
 
 .PHONY: install
-install: build ## Install loadline and kubectl-loadline into BINDIR
+install: build ## Install loadline, and it as a plugin of kubectl, into BINDIR
 	@mkdir -p "$(BINDIR)"
 	@install -m 0755 bin/loadline "$(BINDIR)/loadline"
 	@ln -sf loadline "$(BINDIR)/kubectl-loadline"
+	@ln -sf loadline "$(BINDIR)/kubectl_complete-loadline"
 	@echo "$(BINDIR)/loadline; with $(BINDIR) in your PATH, kubectl loadline is the same"
 
 .PHONY: image

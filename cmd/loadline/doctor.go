@@ -66,9 +66,10 @@ func newDoctorCommand(flags *clusterFlags, std streams) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&f.configFile, "config", "", "operator configuration file; without it the one that the Deployments mount")
-	cmd.Flags().StringVar(&f.namespace, "operator-namespace", f.namespace, "where Loadline runs")
+	cmd.Flags().StringVar(&f.namespace, operatorNamespaceFlag, f.namespace, "where Loadline runs")
 	cmd.Flags().StringVar(&f.prometheus, "prometheus", "", "address of Prometheus as it is reached from here")
 	cmd.Flags().StringVarP(&f.output, "output", "o", "", "json or yaml; without it a list for people")
+	completes(cmd, "output", "json", "yaml")
 	cmd.Flags().BoolVar(&f.strict, "strict", false, "exit with 1 for warnings, too, and for what could not be seen")
 	cmd.Flags().DurationVar(&f.timeout, "timeout", f.timeout, "how long all of it may take")
 	return cmd

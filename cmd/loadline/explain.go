@@ -47,6 +47,7 @@ func newExplainCommand(flags *clusterFlags, std streams) *cobra.Command {
 	}
 	model.bind(cmd)
 	cmd.Flags().StringVarP(&output, "output", "o", "", "json or yaml: the Recommendation itself; without it sentences for people")
+	completes(cmd, "output", "json", "yaml")
 	cmd.Flags().StringVar(&question, "ask", "", "a question about the sizes, which a language model answers from the stored reasoning")
 	return cmd
 }

@@ -65,6 +65,7 @@ func newExportCommand(flags *clusterFlags, std streams) *cobra.Command {
 		},
 	}
 	options.bind(cmd.Flags())
+	completes(cmd, "format", exportPatch, exportKustomize, exportHelm)
 	return cmd
 }
 

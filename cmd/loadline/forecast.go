@@ -67,6 +67,7 @@ func newForecastCommand(std streams) *cobra.Command {
 	set.IntVar(&flags.horizon, "horizon", flags.horizon, fmt.Sprintf("how many steps to forecast, 1 to %d", maxHorizon))
 	set.Float64SliceVar(&flags.quantiles, "quantiles", flags.quantiles, "which quantiles to forecast, each between 0 and 1")
 	set.StringVarP(&flags.output, "output", "o", flags.output, "csv or json")
+	completes(cmd, "output", "csv", "json")
 	set.IntVar(&flags.workers, "workers", flags.workers, "how many series to forecast at once (default: one for each core)")
 	set.Lookup("quantiles").DefValue = "0.5,0.9,0.95" // As it is written, without zeros at the end.
 	set.Lookup("workers").DefValue = "0"              // Said in words: the number differs from machine to machine.

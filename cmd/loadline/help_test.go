@@ -175,6 +175,15 @@ func TestWorkloadsAreCompleted(t *testing.T) {
 	if code != exitOK || !strings.Contains(out, "deployment/checkout\n") || !strings.Contains(out, "deployment/cart\n") || strings.Contains(out, "ledger") {
 		t.Errorf("exit code %d:\n%s", code, out)
 	}
+	for args, want := range map[string]string{
+		"report -o ": "csv\nhtml\njson\nmarkdown\ntable\nyaml\n", "explain deployment/checkout -o ": "json\nyaml\n", "doctor -o ": "json\nyaml\n",
+		"export --format ": "patch\nkustomize\nhelm-values\n", "forecast usage.csv -o ": "csv\njson\n", "replay -o ": "table\njson\nhtml\n", "version -o ": "json\nyaml\n",
+		"explain --namespace ": "bank\nshop\n", "report -n ": "bank\nshop\n", "doctor --operator-namespace ": "bank\nshop\n", "report --context ": "test\n",
+	} {
+		if out, _, code := call(t, append([]string{"__complete", "--kubeconfig", kubeconfig}, strings.Split(args, " ")...)...); code != exitOK || !strings.HasPrefix(out, want+":") {
+			t.Errorf("loadline %s: exit code %d, completed with:\n%s", args, code, out)
+		}
+	}
 	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
 		if out, _, code := call(t, "completion", shell); code != exitOK || !strings.Contains(out, "loadline") {
 			t.Errorf("completion %s: exit code %d, %d bytes", shell, code, len(out))

@@ -31,23 +31,28 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	std := streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}
-	os.Exit(runAs(ctx, calledAs(os.Args[0]), os.Args[1:], std)) //nolint:gocritic // stop only restores signal handling, which the exit makes moot
+	name, args := calledAs(os.Args[0], os.Args[1:])
+	os.Exit(runAs(ctx, name, args, std)) //nolint:gocritic // stop only restores signal handling, which the exit makes moot
 }
 
 // program is what people type to run the binary, and plugin what they type where it is a plugin of kubectl: a link or copy named
-// kubectl-loadline.
+// kubectl-loadline. By the name of completer, kubectl asks how to complete the plugin's arguments.
 const (
-	program = "loadline"
-	plugin  = "kubectl " + program
+	program   = "loadline"
+	plugin    = "kubectl " + program
+	completer = "kubectl_complete-" + program
 )
 
-// calledAs tells from the path of the binary what people typed.
-func calledAs(path string) string {
-	name := strings.TrimSuffix(filepath.Base(path), ".exe")
-	if strings.ReplaceAll(plugin, " ", "-") == name {
-		return plugin
+// calledAs tells from the path of the binary what people typed, and what is to be run for them.
+func calledAs(path string, args []string) (name string, run []string) {
+	switch strings.TrimSuffix(filepath.Base(path), ".exe") {
+	case strings.ReplaceAll(plugin, " ", "-"):
+		return plugin, args
+	case completer:
+		return plugin, append([]string{cobra.ShellCompRequestCmd}, args...)
+	default:
+		return program, args
 	}
-	return program
 }
 
 // run executes one command line and returns its exit code.
@@ -128,6 +133,7 @@ func newRootCommand(std streams) *cobra.Command {
 		newCleanupCommand(flags, std), newDoctorCommand(flags, std), newManifestsCommand(std),
 		newImportCommand(flags, std),
 	)
+	completeCluster(root, flags)
 	return root
 }
 

@@ -73,7 +73,7 @@ func TestHelpNamesEveryCommandAndTheExitCodes(t *testing.T) {
 
 // TestMain lets the test's own binary be the program, where it is run by the name of the plugin.
 func TestMain(m *testing.M) {
-	if calledAs(os.Args[0]) == plugin {
+	if name, _ := calledAs(os.Args[0], nil); name == plugin {
 		main()
 	}
 	os.Exit(m.Run())
@@ -85,8 +85,10 @@ func TestAsAPluginOfKubectlItCallsItselfSo(t *testing.T) {
 		t.Fatal(err)
 	}
 	bin := t.TempDir()
-	if err := os.Symlink(self, filepath.Join(bin, "kubectl-loadline")); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"kubectl-loadline", completer} {
+		if err := os.Symlink(self, filepath.Join(bin, name)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	t.Setenv("PATH", bin)
 	for line, want := range map[string][]string{
@@ -102,10 +104,13 @@ func TestAsAPluginOfKubectlItCallsItselfSo(t *testing.T) {
 			}
 		}
 	}
+	if out, err := exec.CommandContext(t.Context(), completer, "version", "--output", "").Output(); err != nil || !strings.HasPrefix(string(out), "json\nyaml\n:") {
+		t.Errorf("kubectl completes version --output with %v:\n%s", err, out)
+	}
 	for path, want := range map[string]string{
 		"loadline": program, "/usr/bin/loadline": program, "/x/kubectl-loadline": plugin, "kubectl-loadline.exe": plugin, "": program, "kubectl-other": program,
 	} {
-		if got := calledAs(path); got != want {
+		if got, _ := calledAs(path, nil); got != want {
 			t.Errorf("%s is %q, want %q", path, got, want)
 		}
 	}

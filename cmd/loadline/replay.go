@@ -77,6 +77,7 @@ func newReplayCommand(cluster *clusterFlags, std streams) *cobra.Command {
 	set.Float64Var(&flags.prices.CoreHour, "price-core-hour", flags.prices.CoreHour, "price of a requested core per hour")
 	set.Float64Var(&flags.prices.GiBHour, "price-gib-hour", flags.prices.GiBHour, "price of a requested GiB of memory per hour")
 	set.StringVarP(&flags.output, "output", "o", flags.output, "table, json or html")
+	completes(cmd, "output", "table", "json", "html")
 	set.IntVar(&flags.workers, "workers", flags.workers, "how many workloads to replay at once (default: one for each core)")
 	set.Lookup("workers").DefValue = "0" // Said in words: the number differs from machine to machine.
 	return cmd

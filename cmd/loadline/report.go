@@ -63,6 +63,7 @@ func newReportCommand(flags *clusterFlags, std streams) *cobra.Command {
 		},
 	}
 	options.bind(cmd.Flags())
+	completes(cmd, "output", slices.Sorted(maps.Keys(reportFormats()))...)
 	return cmd
 }
 

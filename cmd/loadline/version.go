@@ -29,6 +29,7 @@ func newVersionCommand(std streams) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", output, "json or yaml; without it one line for people")
+	completes(cmd, "output", "json", "yaml")
 	return cmd
 }
 
