@@ -52,20 +52,58 @@ func read(t *testing.T, path string) []byte {
 	return content
 }
 
-// Prometheus itself says whether each rule fires when it should.
-func TestTheRulesFireWhenTheyShouldAndNotOtherwise(t *testing.T) {
-	promtool, err := exec.LookPath("promtool")
+// promtool runs Prometheus' own tool.
+func promtool(t *testing.T, args ...string) {
+	t.Helper()
+	path, err := exec.LookPath("promtool")
 	if err != nil && os.Getenv("CI") == "" {
 		t.Skip("promtool is not installed (Debian has it in the package prometheus)")
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, args := range [][]string{{"check", "rules", "rules.yaml"}, {"test", "rules", "rules_test.yaml"}} {
-		if output, err := exec.CommandContext(t.Context(), promtool, args...).CombinedOutput(); err != nil {
-			t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, output)
+	if output, err := exec.CommandContext(t.Context(), path, args...).CombinedOutput(); err != nil {
+		t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, output)
+	}
+}
+
+// Prometheus itself says whether each rule fires when it should.
+func TestTheRulesFireWhenTheyShouldAndNotOtherwise(t *testing.T) {
+	promtool(t, "check", "rules", "rules.yaml")
+	promtool(t, "test", "rules", "rules_test.yaml")
+}
+
+// Prometheus itself reads each query of Grafana's dashboard, as a rule that would record it.
+func TestPrometheusUnderstandsEveryQueryOfTheDashboard(t *testing.T) {
+	var board struct {
+		Panels []struct {
+			Targets []struct {
+				Expr string `json:"expr"`
+			} `json:"targets"`
+		} `json:"panels"`
+	}
+	if err := yaml.Unmarshal(read(t, "../../charts/loadline/dashboards/loadline.json"), &board); err != nil {
+		t.Fatal(err)
+	}
+	var rules []map[string]string
+	for _, panel := range board.Panels {
+		for _, target := range panel.Targets {
+			query := strings.ReplaceAll(target.Expr, "$__rate_interval", "5m") // as Grafana does
+			rules = append(rules, map[string]string{"record": fmt.Sprintf("query:%d", len(rules)), "expr": query})
 		}
 	}
+	if len(rules) < 15 {
+		t.Errorf("only %d queries", len(rules))
+	}
+	text, err := yaml.Marshal(map[string]any{"groups": []map[string]any{{"name": "dashboard", "rules": rules}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "queries.yaml")
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	promtool(t, "check", "rules", file)
 }
 
 func TestEveryAlertIsSeenFiringAndNotFiring(t *testing.T) {
