@@ -6,8 +6,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -214,44 +212,5 @@ func TestColourIsForTerminalsOnly(t *testing.T) {
 	t.Setenv("NO_COLOR", "1")
 	if inColour(terminal) {
 		t.Error("NO_COLOR is not heeded")
-	}
-}
-
-// docCommand is a line of a page that calls loadline, perhaps after a pipe.
-var docCommand = regexp.MustCompile(`(?m)(?:^|\| |&& )((?:kubectl )?loadline(?: [^|\n]*)?)(?:\||$)`)
-
-// docBlock is a block of commands in a page.
-var docBlock = regexp.MustCompile("(?s)```sh\n(.*?)```")
-
-// A command in a page that no longer exists costs somebody an evening.
-func TestCommandsInThePagesAreRight(t *testing.T) {
-	pages := []string{"../../README.md", "../../CONTRIBUTING.md"}
-	for _, pattern := range []string{"../../docs/*.md", "../../docs/*/*.md"} {
-		found, err := filepath.Glob(pattern)
-		if err != nil {
-			t.Fatal(err)
-		}
-		pages = append(pages, found...)
-	}
-	std := streams{in: strings.NewReader(""), out: io.Discard, err: io.Discard}
-	seen := 0
-	for _, page := range pages {
-		text, err := os.ReadFile(page)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, block := range docBlock.FindAllStringSubmatch(strings.ReplaceAll(string(text), "\\\n", " "), -1) {
-			for _, command := range docCommand.FindAllStringSubmatch(block[1], -1) {
-				line, _, _ := strings.Cut(command[1], " #")
-				args := words(line)
-				if _, err := parses(std, args[slices.Index(args, "loadline")+1:]); err != nil {
-					t.Errorf("%s: %s: %v", page, line, err)
-				}
-				seen++
-			}
-		}
-	}
-	if seen < 20 {
-		t.Errorf("saw %d commands only: are they still found?", seen)
 	}
 }
