@@ -228,7 +228,7 @@ func pages() map[string]string {
 func TestEveryPageIsFineForEverybody(t *testing.T) {
 	base, open := serve(t)+dashboard.Path, browser(t)
 	for name, path := range pages() {
-		for _, width := range []int64{1280, 390, 360} {
+		for _, width := range []int64{1280, 1024, 820, 390, 360} {
 			for _, theme := range []string{"light", "dark"} {
 				t.Run(fmt.Sprintf("%s-%d-%s", name, width, theme), func(t *testing.T) {
 					b := open(t, width, theme)

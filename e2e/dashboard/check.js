@@ -9,6 +9,10 @@
 		const widest = all('body *').filter(e => e.getBoundingClientRect().right > innerWidth + 1 && seen(e)).map(where);
 		wrong.push(`scrolls sideways: ${document.documentElement.scrollWidth} > ${innerWidth}: ${widest.slice(0, 3).join(', ')}`);
 	}
+	// What sticks out of a part that cuts it off is seen by nobody.
+	for (const e of all('body *').filter(seen))
+		if ((e.matches('.panel') || getComputedStyle(e).overflowX !== 'visible') && e.clientWidth > 1 && e.scrollWidth > e.clientWidth + 1)
+			wrong.push(`${where(e)} holds more than it shows: ${e.scrollWidth} > ${e.clientWidth}`);
 	if (!document.documentElement.lang || !document.title) wrong.push('no language or no title');
 	if (all('main').length !== 1 || all('h1').length !== 1) wrong.push('not one main part with one heading of the first level');
 	let before = 0;
@@ -24,6 +28,7 @@
 			if (!document.getElementById(id)) wrong.push(`${where(e)} is named by ${id}, which is not there`);
 	for (const e of all('input:not([type=hidden]), select, textarea')) if (!e.labels.length && !e.getAttribute('aria-label')) wrong.push(`${where(e)} has no label`);
 	for (const e of all('a, button, summary')) if (!(e.getAttribute('aria-label') || e.textContent).trim()) wrong.push(`${where(e)} has no name`);
+	for (const e of all('[aria-label]')) if (['DIV', 'SPAN', 'PRE', 'CODE', 'P'].includes(e.tagName) && !e.getAttribute('role')) wrong.push(`${where(e)} has a name that nobody hears, as it has no role`);
 	for (const e of all('nav, form')) if (!e.getAttribute('aria-label')) wrong.push(`${where(e)} has no name`);
 	for (const e of all('svg')) if (e.getAttribute('aria-hidden') !== 'true' && !e.querySelector('title')) wrong.push('a picture has no text');
 	for (const e of all('table')) {
