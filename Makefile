@@ -185,7 +185,7 @@ measure:
 	@$(phase) "scores on $(DATA)" bin/bench -data "$(DATA)" $(if $(QUICK),-quick) $(if $(BENCH_OUT),-out "$(BENCH_OUT)")
 
 .PHONY: bench-admission
-bench-admission: ## Create 2,000 pods with no webhook, with Loadline's and with the Vertical Pod Autoscaler's, and compare
+bench-admission: ## Create 2,000 pods with no webhook, a constant one, Loadline's and the Vertical Pod Autoscaler's, and compare
 	@cd e2e && $(phase) "control plane and Prometheus" go run ./cmd/binaries
 	@cd e2e && $(compile) "the comparison" ./admissionbench
 	@cd e2e && go build -o ../bin/admissionbench ./admissionbench && $(phase) "admission compared" ../bin/admissionbench

@@ -25,7 +25,7 @@ const (
 	recommendedCPU, recommendedMemory = "137m", "201Mi"
 )
 
-// bed is a cluster with both webhooks and three namespaces of workloads.
+// bed is a cluster with the webhooks and a namespace of workloads for each.
 type bed struct {
 	options
 	progress io.Writer
@@ -35,7 +35,7 @@ type bed struct {
 	systems  []*system
 }
 
-// system is one of the three that are compared.
+// system is one of those that are compared.
 type system struct {
 	name string
 	// namespace whose pods only this system's webhook sees.
@@ -77,7 +77,7 @@ func newBed(ctx context.Context, o options, progress io.Writer) (_ *bed, err err
 		return nil, fmt.Errorf("make a client: %w", err)
 	}
 	b.systems = []*system{{name: "none", namespace: "bench-none"}}
-	for _, start := range []func(context.Context) (*system, error){b.startLoadline, b.startVPA} {
+	for _, start := range []func(context.Context) (*system, error){b.startLoadline, b.startVPA, b.startConstant} {
 		s, err := start(ctx)
 		if err != nil {
 			return nil, err

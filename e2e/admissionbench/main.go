@@ -1,8 +1,8 @@
-// Command admissionbench creates the same pods against the same API server with no webhook, with Loadline's and with the
-// Vertical Pod Autoscaler's, and prints what each one adds. `make bench-admission` runs it.
+// Command admissionbench creates the same pods against the same API server with no webhook, with one that always gives the same
+// answer, with Loadline's and with the Vertical Pod Autoscaler's, and prints what each one adds. `make bench-admission` runs it.
 //
-// Three namespaces have the same workloads; requests for pods of one of them reach one webhook only. Every round measures all
-// three, in another order each time, so that a machine that is busy for a while is so for all of them. Nothing but the API
+// Four namespaces have the same workloads; requests for pods of one of them reach one webhook only. Every round measures all
+// four, in another order each time, so that a machine that is busy for a while is so for all of them. Nothing but the API
 // server handles the pods: no scheduler takes them, and the controller manager is stopped while pods are created.
 package main
 
@@ -19,7 +19,12 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	var err error
+	if args := os.Args[1:]; len(args) > 0 && args[0] == constantName {
+		err = serveConstant(ctx, args[1:])
+	} else {
+		err = run(ctx, args, os.Stdout, os.Stderr)
+	}
 	stop()
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "admissionbench:", err)
