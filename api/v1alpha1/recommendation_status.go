@@ -60,6 +60,14 @@ type RecommendationStatus struct {
 	// +optional
 	Updater UpdaterMode `json:"updater,omitempty"`
 
+	// excludeContainers are the containers that namespace and workload ask to leave alone. They are left alone at once, also while
+	// applicable stays behind and still has sizes for them.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MaxLength=63
+	ExcludeContainers []string `json:"excludeContainers,omitempty"`
+
 	// display holds the texts of the columns of `kubectl get recommendations`.
 	// +optional
 	Display Display `json:"display,omitempty"`
@@ -128,6 +136,12 @@ type RecommendationStatus struct {
 	// trial is the last revision that pods were well with for as long as changes are watched. Written by the updater.
 	// +optional
 	Trial *Trial `json:"trial,omitempty"`
+
+	// trying is the revision that is tried on one of the running pods, or was found to do harm. As long as it is in force, new pods
+	// get nothing less than they got before it. Written by the updater.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	Trying string `json:"trying,omitempty"`
 
 	// rollback is the last change that did harm and was taken back. It stays here after its time is over, because the next one
 	// lasts longer.

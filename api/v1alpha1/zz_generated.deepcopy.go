@@ -814,6 +814,11 @@ func (in *RecommendationStatus) DeepCopyInto(out *RecommendationStatus) {
 		in, out := &in.ObservedTime, &out.ObservedTime
 		*out = (*in).DeepCopy()
 	}
+	if in.ExcludeContainers != nil {
+		in, out := &in.ExcludeContainers, &out.ExcludeContainers
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	out.Display = in.Display
 	if in.Candidate != nil {
 		in, out := &in.Candidate, &out.Candidate

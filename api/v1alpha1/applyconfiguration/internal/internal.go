@@ -568,6 +568,12 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: display
       type:
         namedType: com.github.loadline-dev.loadline.api.v1alpha1.Display
+    - name: excludeContainers
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
     - name: findings
       type:
         list:
@@ -634,6 +640,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: trial
       type:
         namedType: com.github.loadline-dev.loadline.api.v1alpha1.Trial
+    - name: trying
+      type:
+        scalar: string
     - name: updater
       type:
         namedType: com.github.loadline-dev.loadline.api.v1alpha1.UpdaterMode

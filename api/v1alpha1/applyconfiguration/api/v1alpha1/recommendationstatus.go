@@ -43,6 +43,9 @@ type RecommendationStatusApplyConfiguration struct {
 	Approval *apiv1alpha1.Approval `json:"approval,omitempty"`
 	// updater says how running pods may be changed.
 	Updater *apiv1alpha1.UpdaterMode `json:"updater,omitempty"`
+	// excludeContainers are the containers that namespace and workload ask to leave alone. They are left alone at once, also while
+	// applicable stays behind and still has sizes for them.
+	ExcludeContainers []string `json:"excludeContainers,omitempty"`
 	// display holds the texts of the columns of `kubectl get recommendations`.
 	Display *DisplayApplyConfiguration `json:"display,omitempty"`
 	// revision is the revision of applicable.
@@ -72,6 +75,9 @@ type RecommendationStatusApplyConfiguration struct {
 	Outcomes []OutcomeApplyConfiguration `json:"outcomes,omitempty"`
 	// trial is the last revision that pods were well with for as long as changes are watched. Written by the updater.
 	Trial *TrialApplyConfiguration `json:"trial,omitempty"`
+	// trying is the revision that is tried on one of the running pods, or was found to do harm. As long as it is in force, new pods
+	// get nothing less than they got before it. Written by the updater.
+	Trying *string `json:"trying,omitempty"`
 	// rollback is the last change that did harm and was taken back. It stays here after its time is over, because the next one
 	// lasts longer.
 	Rollback *RollbackApplyConfiguration `json:"rollback,omitempty"`
@@ -153,6 +159,16 @@ func (b *RecommendationStatusApplyConfiguration) WithApproval(value apiv1alpha1.
 // If called multiple times, the Updater field is set to the value of the last call.
 func (b *RecommendationStatusApplyConfiguration) WithUpdater(value apiv1alpha1.UpdaterMode) *RecommendationStatusApplyConfiguration {
 	b.Updater = &value
+	return b
+}
+
+// WithExcludeContainers adds the given value to the ExcludeContainers field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the ExcludeContainers field.
+func (b *RecommendationStatusApplyConfiguration) WithExcludeContainers(values ...string) *RecommendationStatusApplyConfiguration {
+	for i := range values {
+		b.ExcludeContainers = append(b.ExcludeContainers, values[i])
+	}
 	return b
 }
 
@@ -287,6 +303,14 @@ func (b *RecommendationStatusApplyConfiguration) WithOutcomes(values ...*Outcome
 // If called multiple times, the Trial field is set to the value of the last call.
 func (b *RecommendationStatusApplyConfiguration) WithTrial(value *TrialApplyConfiguration) *RecommendationStatusApplyConfiguration {
 	b.Trial = value
+	return b
+}
+
+// WithTrying sets the Trying field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Trying field is set to the value of the last call.
+func (b *RecommendationStatusApplyConfiguration) WithTrying(value string) *RecommendationStatusApplyConfiguration {
+	b.Trying = &value
 	return b
 }
 
