@@ -2,6 +2,7 @@ package recommender
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -250,6 +251,10 @@ func TestAHoldFreezesWhatIsUsedUntilItEnds(t *testing.T) {
 	l.after(25 * time.Hour).look()
 	if l.rec.Status.Revision != held || l.condition(v1alpha1.ConditionApproved).Reason != v1alpha1.ReasonOnHold {
 		t.Errorf("revision %s became %s under a hold", held, l.rec.Status.Revision)
+	}
+	l.in.Settings.ExcludeContainers = []string{"vault"}
+	if before := material(l.rec.Status); material(l.look().rec.Status) == before || !slices.Equal(l.rec.Status.ExcludeContainers, []string{"vault"}) {
+		t.Errorf("nobody is told that a container is excluded: %v", l.rec.Status.ExcludeContainers)
 	}
 	if why := l.rec.Status.Display.Why; !strings.Contains(why, "audit in progress") {
 		t.Errorf("why: %q, want the person's reason on one line", why)

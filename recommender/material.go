@@ -20,6 +20,7 @@ func material(s v1alpha1.RecommendationStatus) string {
 		Candidate, Applicable string
 		Mode, From            string
 		Approval, Updater     string
+		Excluded              []string
 		Observed              *metav1.Time
 		Generation            int64
 		UID                   string
@@ -36,7 +37,7 @@ func material(s v1alpha1.RecommendationStatus) string {
 		Health                *v1alpha1.HealthCheck
 	}{
 		Candidate: revisionOf(s.Candidate), Applicable: revisionOf(s.Applicable), Mode: string(s.Mode), From: s.ModeFrom,
-		Approval: string(s.Approval), Updater: string(s.Updater), Observed: s.ObservedTime, Generation: s.ObservedGeneration,
+		Approval: string(s.Approval), Updater: string(s.Updater), Excluded: s.ExcludeContainers, Observed: s.ObservedTime, Generation: s.ObservedGeneration,
 		UID: string(s.TargetUID), OOM: s.OOMFloor, Memory: materialMemory(s.Memory), Conditions: materialConditions(s.Conditions),
 		Rollback: s.Rollback, Health: s.Health,
 	}

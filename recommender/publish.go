@@ -47,6 +47,7 @@ func (p Publication) Status() v1alpha1.RecommendationStatus {
 		ModeFrom:           shorten(in.Settings.ModeFrom, 256),
 		Approval:           in.Settings.Approval,
 		Updater:            in.Settings.Updater,
+		ExcludeContainers:  in.Settings.ExcludeContainers,
 		Candidate:          revisioned(p.Memory.Candidate),
 		Applicable:         revisioned(p.Memory.Applicable),
 		Current:            currentValues(in, d),

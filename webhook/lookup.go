@@ -69,13 +69,14 @@ func stripRecommendation(in any) (any, error) {
 		ObjectMeta: stripMeta(rec.ObjectMeta),
 		Spec:       v1alpha1.RecommendationSpec{TargetRef: rec.Spec.TargetRef},
 		Status: v1alpha1.RecommendationStatus{
-			Mode:         rec.Status.Mode,
-			TargetUID:    rec.Status.TargetUID,
-			Display:      v1alpha1.Display{Why: why},
-			Current:      peaks(rec.Status.Current),
-			ObservedTime: rec.Status.ObservedTime,
-			Applicable:   rec.Status.Applicable,
-			Replicas:     rec.Status.Replicas,
+			Mode:              rec.Status.Mode,
+			ExcludeContainers: rec.Status.ExcludeContainers,
+			TargetUID:         rec.Status.TargetUID,
+			Display:           v1alpha1.Display{Why: why},
+			Current:           peaks(rec.Status.Current),
+			ObservedTime:      rec.Status.ObservedTime,
+			Applicable:        rec.Status.Applicable,
+			Replicas:          rec.Status.Replicas,
 		},
 	}, nil
 }

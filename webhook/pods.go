@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
 	"strconv"
 
 	"gomodules.xyz/jsonpatch/v2"
@@ -62,7 +63,8 @@ func (p *pods) mutate(ctx context.Context, req *admissionv1.AdmissionRequest) (a
 	if apply.HasPodLevelResources(pod) {
 		return leftAlone(rec, outcomePodResources, "they set resources for the pod as a whole (spec.resources), which its containers share"), nil
 	}
-	s := sizer{values: sizable(apply.FromAPI(rec.Status.Applicable), pod, effective.ExcludeContainers), stale: p.stale(rec)}
+	excluded := slices.Concat(effective.ExcludeContainers, rec.Status.ExcludeContainers)
+	s := sizer{values: sizable(apply.FromAPI(rec.Status.Applicable), pod, excluded), stale: p.stale(rec)}
 	return p.size(ctx, view, pod, s, rec)
 }
 

@@ -272,6 +272,16 @@ func TestExcludedContainersStayAsTheyAre(t *testing.T) {
 	}
 }
 
+func TestAContainerThatItsWorkloadExcludesIsLeftAloneWhileOldSizesAreOnHold(t *testing.T) {
+	rec := recommend("Deployment", "checkout", container("app", "250m", "512Mi"), container("proxy", "50m", "64Mi"))
+	rec.Status.ExcludeContainers = []string{"proxy"}
+	proxy := `{"name":"proxy","resources":{"requests":{"cpu":"2"}}}`
+	got := newWorld(t, rec).send(t, PathMutatePods, createPod("shop", checkoutPod(`{"requests":{"cpu":"1"}}`, proxy)))
+	if app, sized := sizes(t, got.object, 0), sizes(t, got.object, 1); app != " requests.cpu=250m requests.memory=512Mi" || sized != " requests.cpu=2" {
+		t.Errorf("app has%s, excluded proxy has%s", app, sized)
+	}
+}
+
 func TestOrdinaryInitContainersAreNotTouched(t *testing.T) {
 	w := newWorld(t, recommend("Deployment", "checkout", container("app", "250m", "512Mi"), container("migrate", "10m", "64Mi")))
 	pod := strings.Replace(checkoutPod(`{}`), `"containers"`, `"initContainers":[{"name":"migrate","resources":{"requests":{"cpu":"2"}}}],"containers"`, 1)
