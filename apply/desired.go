@@ -58,6 +58,36 @@ func Desired(v Values, original map[string]Resources, tempo Tempo) map[string]Re
 	return out
 }
 
+// DesiredAtLeast is Desired for a new pod that must not have less of anything than with other sizes, which are what is in original
+// where there are none.
+func DesiredAtLeast(v, floor Values, original map[string]Resources) map[string]Resources {
+	out, least := Desired(v, original, ForNewPod), Desired(floor, original, ForNewPod)
+	for name, want := range out {
+		if _, sized := least[name]; !sized {
+			least[name] = original[name]
+		}
+		out[name] = atLeast(want, least[name])
+	}
+	if QOSClass(original) != corev1.PodQOSGuaranteed {
+		v.loosen(original, out, Limit.isEqual)
+	}
+	return out
+}
+
+// atLeast is the larger of both in everything. No limit is the largest limit.
+func atLeast(a, b Resources) Resources {
+	limit := func(a, b int64) int64 {
+		if a == 0 || b == 0 {
+			return 0
+		}
+		return max(a, b)
+	}
+	return Resources{
+		Requests: Amounts{CPUMillis: max(a.Requests.CPUMillis, b.Requests.CPUMillis), MemoryBytes: max(a.Requests.MemoryBytes, b.Requests.MemoryBytes)},
+		Limits:   Amounts{CPUMillis: limit(a.Limits.CPUMillis, b.Limits.CPUMillis), MemoryBytes: limit(a.Limits.MemoryBytes, b.Limits.MemoryBytes)},
+	}
+}
+
 // loosen puts one step between a request and its limit in sized if the sizes would make a pod Guaranteed whose containers are
 // in before. A CPU request goes down by a millicore, which nobody feels and no bound forbids; only where no CPU may move, a
 // memory limit goes up by a MiB. Limits that tight says are meant to equal their requests are left; if those are all,

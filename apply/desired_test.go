@@ -136,3 +136,27 @@ func requireLimitsCoverRequests(t *rapid.T, name string, r apply.Resources) {
 		t.Fatalf("container %s: memory limit under its request: %+v", name, r)
 	}
 }
+
+func TestDesiredAtLeastGivesNothingLessThanEither(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		v, floor, from := anyValues().Draw(t, "values"), anyValues().Draw(t, "floor"), anyPod().Draw(t, "pod")
+		got, least := apply.DesiredAtLeast(v, floor, from), apply.Desired(floor, from, apply.ForNewPod)
+		plain := apply.Desired(v, from, apply.ForNewPod)
+		for name, have := range got {
+			floor, sized := least[name]
+			if !sized {
+				floor = from[name]
+			}
+			for what, other := range map[string]apply.Resources{"the values": plain[name], "what was before": floor} {
+				// A step of the class: a millicore less than a limit, see Desired.
+				other.Requests.CPUMillis--
+				if other.Lowers(have) {
+					t.Fatalf("container %s has %+v, less than %s: %+v", name, have, what, other)
+				}
+			}
+		}
+		if len(got) != len(plain) {
+			t.Fatalf("%d containers, want the %d with sizes", len(got), len(plain))
+		}
+	})
+}

@@ -5,6 +5,9 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 )
@@ -34,6 +37,19 @@ func Revision(v Values) string {
 			c.MemoryBand.Min, c.MemoryBand.Max, canonicalPolicy(c.MemoryLimit), c.MemoryLimit.Value)
 	}
 	return hex.EncodeToString(hash.Sum(nil)[:revisionBytes])
+}
+
+// heldBack ends the name of a revision where a pod has more than it says.
+const heldBack = "-held-back"
+
+// HeldBack is what is written on a pod that was created while the revision was tried on another one: it has nothing less than pods had
+// before, and at least what the revision says.
+func HeldBack(revision string) string { return revision + heldBack }
+
+// Injected reads the revision that admission wrote on a pod, and whether the pod was held back from it. It is empty for a pod that came
+// without sizes.
+func Injected(pod metav1.Object) (revision string, held bool) {
+	return strings.CutSuffix(pod.GetAnnotations()[v1alpha1.AnnotationRevision], heldBack)
 }
 
 // Sorted returns v with its containers in the order of their names. It does not write to v.

@@ -141,10 +141,10 @@ type Admission struct {
 // admissionsFor is how long a pod counts as having come just now.
 const admissionsFor = 2 * time.Hour
 
-// admissionOf reads off a pod what admission gave it, and false if it came long ago or without sizes.
+// admissionOf reads off a pod what admission gave it, and false if it came long ago, without sizes, or with those that pods had before.
 func admissionOf(pod *corev1.Pod, now time.Time) (Admission, bool) {
-	revision := pod.Annotations[v1alpha1.AnnotationRevision]
-	if revision == "" || now.Sub(pod.CreationTimestamp.Time) > admissionsFor {
+	revision, heldBack := apply.Injected(pod)
+	if revision == "" || heldBack || now.Sub(pod.CreationTimestamp.Time) > admissionsFor {
 		return Admission{}, false
 	}
 	original, err := apply.Original(pod)

@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/apply"
 	"github.com/loadline-dev/loadline/internal/testkit"
 )
 
@@ -138,6 +139,10 @@ func TestPodsThatARolloutBroughtAreComparedOnce(t *testing.T) {
 	}
 	if _, ok := admissionOf(pod, at.Add(3*time.Hour)); ok {
 		t.Error("a pod of three hours ago still counts")
+	}
+	pod.Annotations[v1alpha1.AnnotationRevision] = apply.HeldBack(revision)
+	if _, ok := admissionOf(pod, at); ok {
+		t.Error("a pod that has what pods had before counts")
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 )
@@ -424,5 +425,58 @@ func TestPodsThatEndedAreNotWaitedFor(t *testing.T) {
 	w.round()
 	if c := w.condition(v1alpha1.ConditionApplied); c.Status != metav1.ConditionTrue {
 		t.Errorf("Applied = %+v although the only pod that differs has failed", c)
+	}
+}
+
+func TestNewPodsAreKeptFromARevisionAsLongAsItIsTried(t *testing.T) {
+	w := newWorld(t, shop(2000, 2000)...)
+	trying := func() string { return w.recommendation().Status.Trying }
+	revision := w.recommendation().Status.Applicable.Revision
+	w.round()
+	w.restart()
+	w.round()
+	if got := trying(); got != revision || len(w.resized) != 1 {
+		t.Fatalf("trying %q with %v resized, want %s on the first pod", got, w.resized, revision)
+	}
+	w.rounds(11 * time.Minute)
+	if got := trying(); got != "" {
+		t.Errorf("trying %q after the watch, want nothing", got)
+	}
+	w.publish(300, nil)
+	w.round()
+	if got := trying(); got != w.recommendation().Status.Applicable.Revision {
+		t.Errorf("trying %q, want the next revision", got)
+	}
+	w.killed(w.resized[len(w.resized)-1])
+	w.rounds(15 * time.Minute)
+	if got := trying(); got != w.recommendation().Status.Applicable.Revision {
+		t.Errorf("trying %q after harm, want new pods kept from the revision", got)
+	}
+	w.annotate(map[string]string{v1alpha1.AnnotationMode: "initial"})
+	w.round()
+	if got := trying(); got != "" {
+		t.Errorf("trying %q in mode initial, where nothing is tried", got)
+	}
+}
+
+func TestNewPodsGetWhatNoRunningPodCanTry(t *testing.T) {
+	cases := map[string][]client.Object{
+		"by eviction":             append(shop(2000, 2000), disrupting(v1alpha1.DisruptionPolicy{})),
+		"without a canary":        append(shop(2000, 2000), disrupting(withoutCanary())),
+		"that only raises":        shop(100, 100),
+		"of pods that are gone":   shop(),
+		"that changes no request": shop(500, 500),
+	}
+	for name, objects := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, objects...)
+			if name == "by eviction" {
+				w.annotate(map[string]string{v1alpha1.AnnotationMode: "auto", v1alpha1.AnnotationUpdater: "evict"})
+			}
+			w.round()
+			if got := w.recommendation().Status.Trying; got != "" {
+				t.Errorf("trying %q, want new pods to get the revision", got)
+			}
+		})
 	}
 }

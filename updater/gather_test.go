@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/apply"
 	"github.com/loadline-dev/loadline/updater/plan"
 )
 
@@ -285,6 +286,10 @@ func TestPodsThatCameWithoutSizesAfterAnEvictionAreKnown(t *testing.T) {
 	objects[3].SetAnnotations(map[string]string{v1alpha1.AnnotationRevision: rec.Status.Applicable.Revision})
 	if seen(t, objects).Pods[0].AdmittedWithout {
 		t.Error("the pod carries the revision: want nothing held against it")
+	}
+	objects[3].SetAnnotations(map[string]string{v1alpha1.AnnotationRevision: apply.HeldBack(rec.Status.Applicable.Revision)})
+	if seen(t, objects).Pods[0].AdmittedWithout {
+		t.Error("the pod was held back from the revision on purpose: want nothing held against it")
 	}
 }
 

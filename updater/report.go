@@ -80,11 +80,12 @@ type status struct {
 	gist     string
 	outcomes []v1alpha1.Outcome
 	trial    *v1alpha1.Trial
+	trying   string
 }
 
 func statusOf(now time.Time, s subject, drifted int, skips []plan.Skip, outcomes []v1alpha1.Outcome) status {
 	applied := appliedCondition(s, drifted, skips)
-	return status{applied: applied, gist: gist(applied, skips), healthy: healthyCondition(now, s), outcomes: outcomes, trial: trialOf(now, s)}
+	return status{applied: applied, gist: gist(applied, skips), healthy: healthyCondition(now, s), outcomes: outcomes, trial: trialOf(now, s), trying: trying(now, s)}
 }
 
 // trialOf is the last trial that was passed: the one that is stored, or a new one.
@@ -94,6 +95,14 @@ func trialOf(now time.Time, s subject) *v1alpha1.Trial {
 		return stored
 	}
 	return &v1alpha1.Trial{Revision: s.Trial.Revision, Template: s.Trial.Template, Time: storedTime(now)}
+}
+
+// trying is the revision that admission must not give to new pods yet; empty if there is none.
+func trying(now time.Time, s subject) string {
+	if s.Mode == v1alpha1.ModeAuto && (s.Harm != "" || plan.Trying(now, s.Workload)) {
+		return s.Revision
+	}
+	return ""
 }
 
 // gist is the reason of the condition Applied, and what is waited for; of a gate or a breaker also why it is closed or open.
@@ -205,7 +214,7 @@ func (r reporter) write(ctx context.Context, now time.Time, s subject, want stat
 		r.told[s.Key] = telling{gist: want.gist, at: now}
 	}
 	if (!appliedChanged || detail) && !healthyChanged && apiequality.Semantic.DeepEqual(rec.Status.Outcomes, want.outcomes) &&
-		apiequality.Semantic.DeepEqual(rec.Status.Trial, want.trial) {
+		apiequality.Semantic.DeepEqual(rec.Status.Trial, want.trial) && rec.Status.Trying == want.trying {
 		return nil
 	}
 	err := r.client.Status().Apply(ctx, loadlineac.Recommendation(rec.Name, rec.Namespace).WithStatus(want.configuration(applied, healthy)),
@@ -231,6 +240,9 @@ func (s status) configuration(conditions ...*metav1ac.ConditionApplyConfiguratio
 	}
 	if t := s.trial; t != nil {
 		configuration.WithTrial(loadlineac.Trial().WithRevision(t.Revision).WithTemplate(t.Template).WithTime(t.Time))
+	}
+	if s.trying != "" {
+		configuration.WithTrying(s.trying)
 	}
 	return configuration
 }

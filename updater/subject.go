@@ -215,7 +215,8 @@ func (g *gatherer) pod(now time.Time, ns *namespace, pod *corev1.Pod, past histo
 	if p.TouchedBy == past.revision {
 		p.Change = p.Touched
 	}
-	p.AdmittedWithout = p.InjectedRevision != past.revision && cameAfterEviction(pod, past) && past.memory.admits.contains(p.Created)
+	injected, _ := apply.Injected(pod)
+	p.AdmittedWithout = injected != past.revision && cameAfterEviction(pod, past) && past.memory.admits.contains(p.Created)
 	recall(now, pod, past, &p)
 	for _, b := range ns.budgets {
 		if b.selector.Matches(labels.Set(pod.Labels)) {

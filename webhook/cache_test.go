@@ -68,7 +68,8 @@ func startCache(tb testing.TB, n int) (cache.Cache, *apiServer) {
 		for range 64 {
 			rec.Status.Trail = append(rec.Status.Trail, strings.Repeat("because ", 20))
 		}
-		rec.Status.ExcludeContainers = []string{"vault"}
+		rec.Status.Trying, rec.Status.ExcludeContainers = "aaaaaaaa", []string{"vault"}
+		rec.Status.Memory = &v1alpha1.DecisionMemory{LastGood: rec.Status.Applicable, Template: &v1alpha1.TemplateMemory{ID: "x"}}
 		rec.Status.Advice = &v1alpha1.AdviceStatus{Source: "rules"}
 		rec.Status.Forecast = []v1alpha1.ForecastStatus{{Container: "app"}}
 		rec.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "loadline-recommender"}}
@@ -183,7 +184,8 @@ func TestTheCacheKeepsOnlyWhatAdmissionNeeds(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := recommend("Deployment", "workload-0", container("app", "250m", "512Mi"), container("proxy", "50m", "64Mi"), replicas(5))
-	want.Status.ExcludeContainers = []string{"vault"}
+	want.Status.Trying, want.Status.ExcludeContainers = "aaaaaaaa", []string{"vault"}
+	want.Status.Memory = &v1alpha1.DecisionMemory{LastGood: want.Status.Applicable}
 	if diff := cmp.Diff(want, rec); diff != "" {
 		t.Errorf("the cache holds too much or too little:\n%s", diff)
 	}

@@ -65,6 +65,10 @@ func stripRecommendation(in any) (any, error) {
 	if c, a := rec.Status.Candidate, rec.Status.Applicable; c != nil && a != nil && c.Revision != a.Revision {
 		why = "" // it is about sizes that are not applied yet
 	}
+	var good *v1alpha1.DecisionMemory
+	if m := rec.Status.Memory; m != nil && m.LastGood != nil {
+		good = &v1alpha1.DecisionMemory{LastGood: m.LastGood}
+	}
 	return &v1alpha1.Recommendation{
 		ObjectMeta: stripMeta(rec.ObjectMeta),
 		Spec:       v1alpha1.RecommendationSpec{TargetRef: rec.Spec.TargetRef},
@@ -77,6 +81,8 @@ func stripRecommendation(in any) (any, error) {
 			ObservedTime:      rec.Status.ObservedTime,
 			Applicable:        rec.Status.Applicable,
 			Replicas:          rec.Status.Replicas,
+			Trying:            rec.Status.Trying,
+			Memory:            good,
 		},
 	}, nil
 }

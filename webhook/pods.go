@@ -65,6 +65,9 @@ func (p *pods) mutate(ctx context.Context, req *admissionv1.AdmissionRequest) (a
 	}
 	excluded := slices.Concat(effective.ExcludeContainers, rec.Status.ExcludeContainers)
 	s := sizer{values: sizable(apply.FromAPI(rec.Status.Applicable), pod, excluded), stale: p.stale(rec)}
+	if st := rec.Status; st.Trying == st.Applicable.Revision && st.Mode == v1alpha1.ModeAuto {
+		s.floor = new(goodOf(st))
+	}
 	return p.size(ctx, view, pod, s, rec)
 }
 
@@ -82,7 +85,7 @@ func (p *pods) size(ctx context.Context, view *podView, pod *corev1.Pod, s sizer
 	if forbidden(ranges, pod, sized) {
 		return leftAlone(rec, outcomeLimitRange, "a LimitRange of the namespace forbids the recommended sizes; raise it, or bound the SizingPolicy"), nil
 	}
-	d := decision{original: original, sized: sized, revision: rec.Status.Applicable.Revision, why: rec.Status.Display.Why}
+	d := decision{original: original, sized: sized, revision: s.revision(rec.Status.Applicable.Revision, original, sized), why: rec.Status.Display.Why}
 	a, err := inject(view, pod, d)
 	switch {
 	case errors.Is(err, errNoRoom):

@@ -158,6 +158,15 @@ func TestAPodIsLeftAlone(t *testing.T) {
 			req:  request(admissionv1.Update, "", "v1", "Pod", "shop", pod, pod),
 			want: "pods irrelevant",
 		},
+		"that gets an ephemeral container": {
+			req: func() *admissionv1.AdmissionRequest {
+				debugged := strings.Replace(pod, `"schedulingWish"`, `"ephemeralContainers":[{"name":"debugger","image":"busybox"}],"schedulingWish"`, 1)
+				r := request(admissionv1.Update, "", "v1", "Pod", "shop", debugged, pod)
+				r.SubResource = "ephemeralcontainers"
+				return r
+			}(),
+			want: "pods irrelevant",
+		},
 		"without an owner": {
 			req:  createPod("shop", `{"metadata":{"name":"bare"},"spec":{"containers":[{"name":"app"}]}}`),
 			want: "pods no-owner",
@@ -279,6 +288,39 @@ func TestAContainerThatItsWorkloadExcludesIsLeftAloneWhileOldSizesAreOnHold(t *t
 	got := newWorld(t, rec).send(t, PathMutatePods, createPod("shop", checkoutPod(`{"requests":{"cpu":"1"}}`, proxy)))
 	if app, sized := sizes(t, got.object, 0), sizes(t, got.object, 1); app != " requests.cpu=250m requests.memory=512Mi" || sized != " requests.cpu=2" {
 		t.Errorf("app has%s, excluded proxy has%s", app, sized)
+	}
+}
+
+func TestWhileARevisionIsTriedNewPodsGetNothingLessThanBefore(t *testing.T) {
+	good := recommend("Deployment", "checkout", container("app", "1", "256Mi")).Status.Applicable
+	tried := func(rec *v1alpha1.Recommendation) {
+		rec.Status.Trying, rec.Status.Memory = rec.Status.Applicable.Revision, &v1alpha1.DecisionMemory{LastGood: good}
+	}
+	const held, whole = "aaaaaaaa-held-back", "aaaaaaaa"
+	cases := map[string]struct {
+		option         recOption
+		sizes, becomes string
+	}{
+		"of what was good":      {tried, " requests.cpu=1 requests.memory=512Mi", held},
+		"of what they ask for":  {func(r *v1alpha1.Recommendation) { tried(r); r.Status.Memory = nil }, " requests.cpu=2 requests.memory=512Mi", held},
+		"unless another is":     {func(r *v1alpha1.Recommendation) { tried(r); r.Status.Trying = "bbbbbbbb" }, " requests.cpu=250m requests.memory=512Mi", whole},
+		"unless nobody tries":   {func(r *v1alpha1.Recommendation) { tried(r); r.Status.Mode = "initial" }, " requests.cpu=250m requests.memory=512Mi", whole},
+		"which may be the same": {func(r *v1alpha1.Recommendation) { tried(r); r.Status.Memory.LastGood = r.Status.Applicable }, " requests.cpu=250m requests.memory=512Mi", whole},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, recommend("Deployment", "checkout", container("app", "250m", "512Mi"), c.option))
+			got := w.send(t, PathMutatePods, createPod("shop", checkoutPod(`{"requests":{"cpu":"2","memory":"128Mi"}}`)))
+			if sized := sizes(t, got.object, 0); sized != c.sizes {
+				t.Errorf("app has%s, want%s", sized, c.sizes)
+			}
+			if revision := at(t, got.object, "metadata", "annotations", v1alpha1.AnnotationRevision); revision != c.becomes {
+				t.Errorf("revision %v, want %s", revision, c.becomes)
+			}
+			if again := w.send(t, PathMutatePods, createPod("shop", got.object)); len(again.Patch) > 0 {
+				t.Errorf("called again: patch %s", again.Patch)
+			}
+		})
 	}
 }
 

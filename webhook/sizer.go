@@ -16,6 +16,25 @@ type sizer struct {
 	values apply.Values
 	// stale forbids anything below the memory that the pod asks for itself.
 	stale bool
+	// floor are sizes that were good before, while the values are tried on another pod; nil if they are not.
+	floor *apply.Values
+}
+
+// goodOf are the sizes that were good before those in force; none for what is not known.
+func goodOf(status v1alpha1.RecommendationStatus) apply.Values {
+	if status.Memory == nil || status.Memory.LastGood == nil {
+		return apply.Values{}
+	}
+	return apply.FromAPI(status.Memory.LastGood)
+}
+
+// revision is what a pod is said to have: the revision of the values, or that it was held back from it.
+func (s sizer) revision(of string, original, sized map[string]apply.Resources) string {
+	s.floor = nil
+	if maps.Equal(s.desired(original), sized) {
+		return of
+	}
+	return apply.HeldBack(of)
 }
 
 // sizable returns the sizes without those of containers that are excluded, and of ordinary init containers: the template may
@@ -32,6 +51,9 @@ func sizable(v apply.Values, pod *corev1.Pod, excluded []string) apply.Values {
 // desired returns the sizes of the containers that are sized.
 func (s sizer) desired(original map[string]apply.Resources) map[string]apply.Resources {
 	sized := apply.Desired(s.values, original, apply.ForNewPod)
+	if s.floor != nil {
+		sized = apply.DesiredAtLeast(s.values, *s.floor, original)
+	}
 	if s.stale {
 		for name, want := range sized {
 			sized[name] = notBelow(want, original[name])

@@ -3,6 +3,7 @@ package scenarios
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -136,6 +137,8 @@ func TestWhatDidHarmIsTakenBackAndNoOtherPodGetsIt(t *testing.T) {
 	s.when("Deployment", "web", "watches the first pod", func(rec *v1alpha1.Recommendation) bool {
 		return conditionReason(rec, v1alpha1.ConditionApplied) == v1alpha1.ReasonWatching
 	})
+	s.kubectlScale("web", 4)
+	s.Eventually(func() []string { return heldBack(s.pods("web")) }).Should(Equal([]string{"2"}), "a new pod gets what pods had before, and says so")
 	s.kill(first.Pod)
 	s.when("Deployment", "web", "takes it back", func(rec *v1alpha1.Recommendation) bool {
 		return rec.Status.Rollback != nil && conditionReason(rec, v1alpha1.ConditionHealthy) == v1alpha1.ReasonRolledBack
@@ -166,6 +169,13 @@ func (s scene) kill(name string) {
 		Reason: "OOMKilled", ExitCode: 137, StartedAt: metav1.NewTime(time.Now().Add(-time.Minute)), FinishedAt: metav1.NewTime(time.Now().Add(time.Second)),
 	}
 	s.Expect(loadline.Client.Status().Patch(s.t.Context(), pod, client.MergeFrom(before))).To(Succeed())
+}
+
+// heldBack are the CPU requests of the pods that say that they were kept from a revision.
+func heldBack(pods []corev1.Pod) []string {
+	return cpuOf(slices.DeleteFunc(pods, func(pod corev1.Pod) bool {
+		return !strings.HasSuffix(pod.Annotations[v1alpha1.AnnotationRevision], "-held-back")
+	}))
 }
 
 func cpuOf(pods []corev1.Pod) []string {
