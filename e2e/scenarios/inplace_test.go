@@ -46,6 +46,7 @@ func TestANativeSideCarThatRunsIsResizedInPlace(t *testing.T) {
 	s := newScene(t, "in-place", nil)
 	s.create(withSideCar(inPlaceShop[0]))
 	s.running("web", 1)
+	s.debug(s.pods("web")[0])
 	before := uids(s.pods("web"))
 	s.annotate(map[string]string{v1alpha1.AnnotationMode: "auto", v1alpha1.AnnotationUpdater: "in-place"})
 	s.Eventually(func(g Gomega) {
@@ -60,6 +61,20 @@ func TestANativeSideCarThatRunsIsResizedInPlace(t *testing.T) {
 		g.Expect(actualOfInit(pod, "migrate")).To(Equal(amounts("1", "1Gi")), "an init container that has ended")
 	}).Should(Succeed())
 	s.Expect(uids(s.pods("web"))).To(Equal(before), "no pod was replaced")
+	s.debug(s.pods("web")[0])
+	debuggers := s.pods("web")[0].Spec.EphemeralContainers
+	s.Expect(debuggers).To(HaveLen(2), "somebody debugs the pod, before it was resized and after it")
+	s.Expect(debuggers).To(HaveEach(HaveField("Resources", BeZero())))
+}
+
+// debug adds one more ephemeral container to a pod, as kubectl debug does.
+func (s scene) debug(pod corev1.Pod) {
+	s.t.Helper()
+	name := fmt.Sprintf("debugger-%d", len(pod.Spec.EphemeralContainers))
+	pod.Spec.EphemeralContainers = append(pod.Spec.EphemeralContainers, corev1.EphemeralContainer{
+		EphemeralContainerCommon: corev1.EphemeralContainerCommon{Name: name, Image: "registry.example/debugger:1"},
+	})
+	s.Expect(loadline.Client.SubResource("ephemeralcontainers").Update(s.t.Context(), &pod)).To(Succeed())
 }
 
 // pressedPods ran when pressedShop opted in.
