@@ -7,11 +7,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
@@ -190,11 +192,28 @@ func TestEveryPartRunsRestrictedUnderItsOwnAccount(t *testing.T) {
 			if container.LivenessProbe == nil || container.ReadinessProbe == nil {
 				t.Errorf("container %s has no probes", container.Name)
 			}
+			if limit, bytes := container.Resources.Limits.Memory().Value(), goMemoryLimit(t, container); bytes >= limit || bytes < limit*9/10 {
+				t.Errorf("the runtime of container %s minds %d bytes of %d", container.Name, bytes, limit)
+			}
 			if container.Args[0] != part {
 				t.Errorf("container %s runs %q", container.Name, container.Args)
 			}
 		}
 	}
+}
+
+// goMemoryLimit is what a kubelet makes of the variable GOMEMLIMIT, in bytes: it refers to another one, which is the limit in the unit
+// of its divisor.
+func goMemoryLimit(t *testing.T, container corev1.Container) int64 {
+	t.Helper()
+	limit, runtime := container.Env[0], container.Env[1]
+	unit := limit.ValueFrom.ResourceFieldRef.Divisor.Value()
+	value := strconv.FormatInt((container.Resources.Limits.Memory().Value()+unit-1)/unit, 10)
+	bytes, err := strconv.ParseInt(strings.ReplaceAll(runtime.Value, "$("+limit.Name+")", value), 10, 64)
+	if runtime.Name != "GOMEMLIMIT" || limit.ValueFrom.ResourceFieldRef.Resource != "limits.memory" || err != nil {
+		t.Fatalf("variables %+v: %v", container.Env, err)
+	}
+	return bytes
 }
 
 // Every sample is accepted, and an annotation that is commented on is one that exists.
