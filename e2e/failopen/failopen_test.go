@@ -205,7 +205,7 @@ func (f fixture) coreIsBusy(t *testing.T) {
 	got := f.create(t, traffic.Wave{Deployment: "web", Pods: pods, AtOnce: 100})
 	g.Expect(got.Refused).To(BeEmpty())
 	g.Expect(got.Injected + got.AsWritten).To(Equal(pods))
-	g.Expect(got.Injected).To(BeNumerically(">", 0))
+	g.Expect(got.Injected).To(BeNumerically(">=", pods*9/10), "one core is enough for nearly all of them")
 	f.restart(t, nil)
 }
 
