@@ -8,12 +8,11 @@ import (
 	"github.com/loadline-dev/loadline/apply"
 )
 
-// bound computes the hard bounds of a request: the policy, the node, and the LimitRanges for containers. A minimum yields to
+// bound computes the hard bounds of a request: the policy, the LimitRanges for containers, and the node. A minimum yields to
 // the ceiling; what was observed does not, and ceiling has to refuse where it contradicts. Where the policy and a LimitRange
 // contradict, no value fits, and admissible has the last word.
 func (d *draft) bound(a *amount) {
 	a.atMost(a.policy.Max, "the policy allows at most %s")
-	a.atMost(a.of(d.node.Room), "the largest node has %s for it ("+d.node.Name+")")
 	a.atLeastOf(legal(a.policy.Min), "the policy asks for at least %s")
 	for _, b := range d.in.LimitBounds {
 		if b.OfPod {
@@ -28,6 +27,8 @@ func (d *draft) bound(a *amount) {
 				fmt.Sprintf("LimitRange %s allows a limit of %g times the request, which is %%s at least", b.Name, bound.Ratio))
 		}
 	}
+	a.written = a.ceiling
+	d.boundByNode(a)
 	if a.name == memoryName && a.ceiling > 0 {
 		// Down to whole MiB: rounding up later must not leave the bound.
 		a.ceiling = max(a.ceiling/apply.MiB*apply.MiB, apply.MiB)
@@ -43,6 +44,19 @@ func (d *draft) bound(a *amount) {
 			a.floorWhy = "an out-of-memory kill demands at least " + a.format(a.observed)
 		}
 	}
+}
+
+// boundByNode holds raises at what the largest node has. What is in force stays, however small the nodes are that can be seen at
+// present: the large one may be cordoned for an hour, and the pods on it go on running.
+//
+// Example: 12 cores in force, the largest node that is left has 4 → 12 cores.
+func (d *draft) boundByNode(a *amount) {
+	room := a.of(d.node.Room)
+	if present := max(a.request.target, a.request.inPlace); room > 0 && room < present {
+		a.atMost(present, "it is not raised over %s, because the largest node has "+a.format(room)+" for it ("+d.node.Name+")")
+		return
+	}
+	a.atMost(room, "the largest node has %s for it ("+d.node.Name+")")
 }
 
 // atMost lowers the ceiling; 0 is no bound. In the sentence, %s is where the ceiling goes.
@@ -76,11 +90,18 @@ func (a *amount) boundOf(b apply.LimitBound) apply.ResourceBound {
 	return b.Memory
 }
 
-// mostLimit is the largest limit that the ceiling and LimitRanges allow beside the target.
-func (a *amount) mostLimit() int64 {
+// mostLimit is the largest limit that the policy, LimitRanges and the node allow beside the target. The node takes nothing from a
+// limit that we put in force.
+func (d *draft) mostLimit(a *amount) int64 {
 	most := int64(maxAmount)
-	if a.ceiling > 0 {
-		most = a.ceiling
+	if a.written > 0 {
+		most = a.written
+	}
+	if room := a.of(d.node.Room); room > 0 {
+		if a.sized {
+			room = max(room, a.limit)
+		}
+		most = min(most, max(room, a.request.target, a.request.inPlace))
 	}
 	for _, b := range a.ranges {
 		if v := b.LimitFor(a.target); v > 0 {

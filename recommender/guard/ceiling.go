@@ -9,8 +9,8 @@ import (
 // FindingCeilingBelowPeak says that a container needs more memory than the policy, the largest node or a LimitRange allows.
 const FindingCeilingBelowPeak = "MemoryCeilingBelowPeak"
 
-// ceiling holds requests at the policy's maximum, the largest node and LimitRanges. It wins over every rule of caution: a bound that a
-// person wrote takes effect at once.
+// ceiling holds requests at the policy's maximum and LimitRanges, and raises at the largest node. It wins over every rule of caution: a
+// bound that a person wrote takes effect at once.
 //
 // It never cuts memory below what was observed. Where it would have to, it refuses: memory stays as it is in force, and a
 // finding asks a person. Example: memory.max 1Gi, observed peak 1300Mi, in force 1Gi → stays 1Gi.

@@ -46,6 +46,8 @@ type amount struct {
 	// floor and ceiling are hard: no rule leaves them. A ceiling of 0 is none. The sentences say where they come from.
 	floor, ceiling       int64
 	floorWhy, ceilingWhy string
+	// written is the part of the ceiling that people wrote: the policy and LimitRanges. 0 is none.
+	written int64
 	// ranges bound the limit beside a request; see apply.ResourceBound.LimitFor.
 	ranges []apply.ResourceBound
 	// atLeast is what target and inPlace may not fall under for the time being. Ceiling and floor win over it.
@@ -55,6 +57,8 @@ type amount struct {
 	goodLimit int64
 	// pinned means that no rule moves the amount any more.
 	pinned bool
+	// held means that no budget takes away what is in force.
+	held bool
 	// keepLimit means that the limit must not go down.
 	keepLimit bool
 	// unready tells why the amount may be shown but not applied; empty if it may be applied.

@@ -30,7 +30,7 @@ func (d *draft) limit(s *size, a *amount) apply.Limit {
 	}
 	wanted = max(wanted, a.goodLimit)
 	// Ratio multiplies: 10m with a limit of 4 cores, raised to 1 core, would come to 400 cores.
-	wanted = min(wanted, a.mostLimit())
+	wanted = min(wanted, d.mostLimit(a))
 	if a.keepLimit && (a.limit == 0 || wanted < a.limit) {
 		return d.limitInForce(a)
 	}
@@ -43,7 +43,7 @@ func (d *draft) limit(s *size, a *amount) apply.Limit {
 // steady returns the limit that was decided last by the same policy where the new one hardly differs, and else the new one.
 func (d *draft) steady(a *amount, policy v1alpha1.LimitPolicy, wanted int64) int64 {
 	last := a.beforeLimit
-	if last.Policy != string(policy) || last.Value > a.mostLimit() || !d.trifle(last.Value, wanted) {
+	if last.Policy != string(policy) || last.Value > d.mostLimit(a) || !d.trifle(last.Value, wanted) {
 		return wanted
 	}
 	return last.Value

@@ -74,8 +74,8 @@ func TestWhatIsDecidedFits(t *testing.T) {
 		if refusal, refused := apply.Refused(in.LimitBounds, d.members(nil), sized); refused && !anyway {
 			t.Fatalf("%s: %+v\n%s", refusal.Text, sized, story(out))
 		}
-		before, after := apply.PodResources(d.members(d.inForce())), apply.PodResources(d.members(sized))
-		template := apply.PodResources(d.members(nil)) // What nothing is known to fit is left as it is, here or there.
+		before, after := apply.PodResources(d.members(rounded(d.inForce()))), apply.PodResources(d.members(sized))
+		template := apply.PodResources(d.members(rounded(d.template))) // What nothing is known to fit is left as it is, here or there.
 		for _, b := range d.budgets() {
 			for _, name := range []string{cpuName, memoryName} {
 				if most, got := pick(name, b.Requests), pick(name, after.Requests); most > 0 && got > max(most, pick(name, before.Requests), pick(name, template.Requests)) {
@@ -84,6 +84,16 @@ func TestWhatIsDecidedFits(t *testing.T) {
 			}
 		}
 	})
+}
+
+// rounded are the same containers with requests as we would write them.
+func rounded(containers map[string]apply.Resources) map[string]apply.Resources {
+	out := maps.Clone(containers)
+	for name, r := range out {
+		r.Requests = apply.Round(r.Requests)
+		out[name] = r
+	}
+	return out
 }
 
 func requireSafeContainer(t *rapid.T, in Input, out Decision, c apply.Container) {

@@ -31,7 +31,7 @@ func (d *draft) giveBackAtLeast(a *amount, good move, limit int64) {
 	}
 	a.good, a.goodLimit = good, legal(limit)
 	a.atLeast = move{max(a.atLeast.target, good.target), max(a.atLeast.inPlace, good.inPlace)}
-	a.keepLimit = true
+	a.keepLimit, a.held = true, true
 	pinned := a.pinned
 	a.pinned = false // What is in force, and was pinned, did the harm.
 	to := move{a.target, a.inPlace}

@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -17,17 +18,19 @@ const (
 )
 
 // together holds all containers of a pod inside what one pod may have: containers that fit alone may not fit together. It runs
-// after all rules and wins over every one of them but the memory that was observed.
+// after all rules and wins over those that only ask for caution, though not over the memory that was observed. Nothing but a bound
+// that a person wrote takes what is in force from an amount that is pinned, or held by a window or a rollback.
 //
-// What was decided before stays as far as it fits. Else the raises are made smaller, all by the same share, and then everything,
-// down to the floors. Where not even those fit, the resource is left as it is, and a finding asks a person.
+// What was decided before stays as far as it fits. Else the raises are made smaller, all by the same share, and then everything
+// that may be lowered, down to the floors. Where not even that fits, the resource is left as it is, and a finding asks a person.
 //
 // Example: a node with 8 cores, two containers that have 2 and want 6 each → 4 each.
 func (d *draft) together() {
 	for _, b := range d.budgets() {
 		for _, name := range []string{cpuName, memoryName} {
-			for _, tempo := range []apply.Tempo{apply.ForNewPod, apply.ForRunningPod} {
-				d.fit(b, name, tempo)
+			d.fit(b, name, apply.ForNewPod)
+			if !b.OnlyNewPods {
+				d.fit(b, name, apply.ForRunningPod)
 			}
 		}
 	}
@@ -39,7 +42,7 @@ func (d *draft) budgets() []Budget {
 	if d.node.Room != (apply.Amounts{}) {
 		why := fmt.Sprintf("the largest node, %s, has %s and %s for the pod", d.node.Name,
 			apply.FormatCPU(d.node.Room.CPUMillis), apply.FormatMemory(d.node.Room.MemoryBytes))
-		all = append(slices.Clip(all), Budget{Rule: "ceiling", Why: why, Requests: d.node.Room})
+		all = append(slices.Clip(all), Budget{Rule: "ceiling", Why: why, Requests: d.node.Room, OnlyRaises: true})
 	}
 	for _, b := range d.in.LimitBounds {
 		if !b.OfPod {
@@ -47,7 +50,7 @@ func (d *draft) budgets() []Budget {
 		}
 		most := apply.Amounts{CPUMillis: b.CPU.Max, MemoryBytes: b.Memory.Max}
 		all = append(slices.Clip(all), Budget{
-			Rule: "limit-range", Why: "LimitRange " + b.Name + " bounds the pod as a whole", Requests: most, Limits: most,
+			Rule: "limit-range", Why: "LimitRange " + b.Name + " bounds the pod as a whole", Requests: most, Limits: most, Refuses: true,
 		})
 	}
 	return all
@@ -98,21 +101,56 @@ func (d *draft) fit(b Budget, name string, tempo apply.Tempo) {
 		return
 	}
 	// From what was decided before, so that a container that was cut once is not cut again and again; else a raise is made smaller
-	// down to what is in force, and then everything down to the floors.
-	decided := func(a *amount) int64 { return max(f.choose(a.before), a.floor, 1) }
-	unraised := func(a *amount) int64 { return max(f.choose(a.request), a.floor, 1) }
-	least := func(a *amount) int64 { return max(a.floor, 1) }
-	if !f.shrink(decided) && !f.shrink(unraised) && !f.shrink(least) {
-		if !b.Soft {
+	// down to what is in force, and then everything that may be lowered down to the floors.
+	decided := func(a *amount) int64 { return max(f.choose(a.before), f.least(a)) }
+	if !f.shrink(decided) && !f.shrink(f.unraised) && !f.shrink(f.least) {
+		if f.asksForMore() {
 			f.giveUp()
 			return
 		}
-		for i, a := range f.amounts {
-			*f.value(a) = min(least(a), f.wanted[i])
-		}
+		f.stay()
 	}
 	f.keepTrifles()
 	f.tell()
+}
+
+// unraised is what is in force, or the floor where that is higher.
+func (f fitting) unraised(a *amount) int64 { return max(f.choose(a.request), a.floor, 1) }
+
+// least is as low as the budget may push an amount.
+func (f fitting) least(a *amount) int64 {
+	if f.budget.OnlyRaises || f.budget.Soft || f.keeps(a) {
+		return f.unraised(a)
+	}
+	return max(a.floor, 1)
+}
+
+// keeps reports whether the budget takes nothing from what is in force of this amount.
+func (f fitting) keeps(a *amount) bool { return (a.pinned || a.held) && !f.budget.Refuses }
+
+// asksForMore reports whether a person has to decide, because what does not fit is needed or may not be had.
+func (f fitting) asksForMore() bool {
+	switch {
+	case f.budget.Soft, f.budget.OnlyNewPods:
+		return false
+	case f.budget.OnlyRaises: // What is in force is no news to the node, a floor over it is.
+		return slices.ContainsFunc(f.amounts, func(a *amount) bool { return max(a.floor, 1) > f.choose(a.request) })
+	}
+	return true
+}
+
+// stay raises nothing, and says that what is in force is over the budget all the same.
+func (f fitting) stay() {
+	for i, a := range f.amounts {
+		*f.value(a) = min(f.unraised(a), f.wanted[i])
+	}
+	if f.budget.Soft || f.tempo != apply.ForNewPod {
+		return
+	}
+	f.findings = append(f.findings, sizing.Finding{
+		Type: cmp.Or(f.budget.Finding, FindingDoesNotFit), Severity: "warning",
+		Message: fmt.Sprintf("Its %s is not lowered to fit, so another pod may find no room: %s.", f.name, f.budget.Why),
+	})
 }
 
 // tell records what was cut.
@@ -186,7 +224,7 @@ func (f fitting) keepTrifles() {
 	var found, before []int64
 	for _, a := range f.amounts {
 		was, is := f.choose(a.before), *f.value(a)
-		if was != is && (was < a.floor || !f.trifle(was, is)) {
+		if was != is && (was < f.least(a) || !f.trifle(was, is)) {
 			return
 		}
 		found, before = append(found, is), append(before, was)
@@ -196,19 +234,22 @@ func (f fitting) keepTrifles() {
 	}
 }
 
-// giveUp leaves a resource as it is in force, or as the template has it where that is over the budget as well.
+// giveUp leaves a resource as it is in force, or as the template has it where that is over the budget as well. The template takes
+// nothing that has to be kept, and no memory that was seen in use.
 func (f fitting) giveUp() {
-	need := int64(0)
+	need, stays := int64(0), slices.ContainsFunc(f.amounts, func(a *amount) bool {
+		return a.sized && (f.budget.OnlyRaises || f.keeps(a) || pick(f.name, f.template[a.container].Requests) < a.observed)
+	})
 	for _, a := range f.amounts {
 		need += max(a.floor, 1)
 		f.leave(a, f.budget.Rule, f.budget.Why)
 	}
-	if f.over() {
+	if !stays && f.over() {
 		for _, a := range f.amounts {
 			f.forget(a, f.budget.Rule, f.budget.Why)
 		}
 	}
-	if f.over() { // Then what is in force is at least known to be as good.
+	if !stays && f.over() { // Then what is in force is at least known to be as good.
 		for _, a := range f.amounts {
 			f.leave(a, f.budget.Rule, f.budget.Why)
 		}

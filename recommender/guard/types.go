@@ -101,9 +101,13 @@ type Budget struct {
 	Requests, Limits apply.Amounts
 	// Finding is the type of the finding for who gets less than wanted; empty if only a pod that cannot fit is one.
 	Finding string
-	// Soft says that it bounds raises only as far as they are not needed: it gives way to the floors, such as memory that was
-	// observed.
-	Soft bool
+	// OnlyRaises says that it takes nothing from what is in force. Soft says the same, and that it gives way to the floors, such
+	// as memory that was observed.
+	OnlyRaises, Soft bool
+	// OnlyNewPods says that pods that run are not bounded.
+	OnlyNewPods bool
+	// Refuses says that the API server refuses a pod that is over it, so that it wins over what is held in force.
+	Refuses bool
 }
 
 // HPA tells what a HorizontalPodAutoscaler does with the workload.

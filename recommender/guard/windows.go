@@ -18,6 +18,7 @@ func windows(d *draft) {
 					d.because(a.container, "window", a.name+" may not be applied now: "+w.Reason)
 				}
 			case w.NeverShrink:
+				a.held = true
 				d.raiseOnly(a, "window", w.Reason)
 			}
 		})
