@@ -51,7 +51,7 @@ func Decide(now time.Time, in Input, mem Memory) (Decision, Memory) {
 	p.forecasts = p.forecastAll()
 	proposal := p.propose()
 	bounded, reach := p.guardInput(proposal), p.reach()
-	bounded.Budgets = reach.budget(now)
+	bounded.Budgets = reach.budget(now, in.Placed)
 	verdict := p.withinQuotas(bounded)
 
 	decision := Decision{Proposal: proposal, Guard: verdict.Decision, Advice: refined, Rules: rules, Forecasts: p.forecasts, YieldsTo: p.yields}

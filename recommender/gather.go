@@ -234,6 +234,9 @@ func (e *Engine) gatherPods(ctx context.Context, in *Input, now time.Time) error
 			in.Admissions = append(in.Admissions, admission)
 		}
 		in.Unmeasured.add(*in, &pods.Items[i], now)
+		if has, ok := placed(&pods.Items[i]); ok {
+			in.Placed = larger(in.Placed, has)
+		}
 		if w, ok := waitsForNode(&pods.Items[i], now.Add(-e.Cadence.Unschedulable)); ok {
 			in.Waiting = append(in.Waiting, w)
 		}

@@ -54,7 +54,7 @@ func sentenceOf(r guard.Reason) string {
 
 // findings joins what settings, sizing, guard and advice found, each thing once and the worst first.
 func findings(now time.Time, in Input, mem Memory, d Decision) []v1alpha1.Finding {
-	found := append(settingsFindings(in), rollbackFinding(now, mem.Rollback)...)
+	found := slices.Concat(settingsFindings(in), rollbackFinding(now, mem.Rollback), pass{in: in}.crowded())
 	for _, f := range slices.Concat(d.Proposal.Findings, d.Guard.Findings) {
 		if f.Type == sizing.FindingOOMKilled && now.Sub(lastKill(mem.OOM, f.Container)) > oomNews {
 			f.Severity = string(v1alpha1.SeverityInfo)

@@ -106,6 +106,8 @@ type Input struct {
 	// no node for a while.
 	Free    []guard.Node
 	Waiting []Waiting
+	// Placed is the most CPU, and the most memory, that a pod of the workload runs with that has found a node.
+	Placed apply.Amounts
 	// Unmeasured are finished runs of a CronJob that left no measurement.
 	Unmeasured Unmeasured
 	// LimitBounds are what the LimitRanges of the namespace ask for. Their defaults are in Containers and LeftAlone already.

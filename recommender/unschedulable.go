@@ -62,21 +62,26 @@ type Reach struct {
 
 // reach returns the bound that is in force: that of the memory, or a new one if a pod waits with the sizes in force and asks
 // for more than its template. What the scheduler misses is lowered to what the emptiest node has left, though not under what
-// the template asks for: where that finds no node either, it is not our doing.
+// the template asks for: where that finds no node either, it is not our doing. While a bound holds, it only gets tighter.
 func (p pass) reach() *Reach {
 	known, next := p.mem.Reach, p.learnt()
-	if next.Since.IsZero() {
-		if known != nil && !p.now.Before(known.Until) {
-			return &Reach{Times: known.Times, Since: known.Since, Until: known.Until} // How often is remembered, the bound is over.
-		}
+	holds := known != nil && p.now.Before(known.Until)
+	switch {
+	case next.Since.IsZero() && known != nil && !holds:
+		return &Reach{Times: known.Times, Since: known.Since, Until: known.Until} // How often is remembered, the bound is over.
+	case next.Since.IsZero():
 		return known
-	}
-	if known != nil {
-		next.Times = known.Times
-		if p.now.Before(known.Until) {
-			next.Requests.CPUMillis = smaller(next.Requests.CPUMillis, known.Requests.CPUMillis)
-			next.Requests.MemoryBytes = smaller(next.Requests.MemoryBytes, known.Requests.MemoryBytes)
+	case holds:
+		tighter := apply.Amounts{
+			CPUMillis:   smaller(next.Requests.CPUMillis, known.Requests.CPUMillis),
+			MemoryBytes: smaller(next.Requests.MemoryBytes, known.Requests.MemoryBytes),
 		}
+		if tighter == known.Requests {
+			return known
+		}
+		return &Reach{Requests: tighter, Since: next.Since, Until: known.Until, Times: known.Times}
+	case known != nil:
+		next.Times = known.Times
 	}
 	next.Until = p.now.Add(unschedulableHold << min(next.Times, maxUnschedulableDouble))
 	next.Times++
@@ -84,7 +89,8 @@ func (p pass) reach() *Reach {
 }
 
 // learnt is what the pods that wait now say, without an end. Since is zero if they say nothing. A pod that waits with sizes of the
-// past says something only if its successor would ask for as much or more.
+// past says something only if its successor would ask for as much or more, and none does while another runs with as much: the
+// size finds nodes then, and the cluster is full.
 func (p pass) learnt() Reach {
 	var next Reach
 	if p.mem.Applicable == nil {
@@ -92,15 +98,43 @@ func (p pass) learnt() Reach {
 	}
 	template, successor := p.podWith(nil).Requests, p.podWith(&p.mem.Applicable.Values).Requests
 	for _, w := range p.in.Waiting {
-		past := w.Revision != p.mem.Applicable.Revision
-		if w.CPU && w.Requests.CPUMillis > template.CPUMillis && (!past || successor.CPUMillis >= w.Requests.CPUMillis) {
-			next.Requests.CPUMillis, next.Since = max(template.CPUMillis, p.in.emptiest().CPUMillis, 1), w.Since
+		past, room := w.Revision != p.mem.Applicable.Revision, p.in.emptiest(w.Requests)
+		says := func(name func(apply.Amounts) int64) bool {
+			asks := name(w.Requests)
+			return asks > name(template) && asks > name(p.in.Placed) && (!past || name(successor) >= asks)
 		}
-		if w.Memory && w.Requests.MemoryBytes > template.MemoryBytes && (!past || successor.MemoryBytes >= w.Requests.MemoryBytes) {
-			next.Requests.MemoryBytes, next.Since = max(template.MemoryBytes, p.in.emptiest().MemoryBytes, 1), w.Since
+		if w.CPU && says(cpuOf) {
+			next.Requests.CPUMillis, next.Since = max(template.CPUMillis, room.CPUMillis, 1), w.Since
+		}
+		if w.Memory && says(memoryOf) {
+			next.Requests.MemoryBytes, next.Since = max(template.MemoryBytes, room.MemoryBytes, 1), w.Since
 		}
 	}
 	return next
+}
+
+func cpuOf(a apply.Amounts) int64    { return a.CPUMillis }
+func memoryOf(a apply.Amounts) int64 { return a.MemoryBytes }
+
+// crowded tells of a pod that finds no node with our sizes although others run with as much.
+func (p pass) crowded() []v1alpha1.Finding {
+	template := p.podWith(nil).Requests
+	for _, w := range p.in.Waiting {
+		for _, r := range []struct {
+			missed bool
+			name   string
+			of     func(apply.Amounts) int64
+		}{{w.CPU, "CPU", cpuOf}, {w.Memory, "memory", memoryOf}} {
+			if asks := r.of(w.Requests); r.missed && asks > r.of(template) && asks <= r.of(p.in.Placed) {
+				return []v1alpha1.Finding{{
+					Type: FindingUnschedulable, Severity: v1alpha1.SeverityWarning,
+					Message: fmt.Sprintf("A pod has found no node since %s for lack of %s. Its size is kept, because another pod of the workload "+
+						"runs with as much: make room, or set a lower maximum in the policy.", w.Since.Format(time.RFC3339), r.name),
+				}}
+			}
+		}
+	}
+	return nil
 }
 
 // smaller returns the smaller bound, where 0 is none.
@@ -111,23 +145,36 @@ func smaller(a, b int64) int64 {
 	return a
 }
 
-// emptiest is what the node with the most free memory, and of those the most free CPU, has left.
-func (in Input) emptiest() apply.Amounts {
-	if len(in.Free) == 0 {
-		return apply.Amounts{}
+// emptiest is what the node has left that comes closest to what a pod asks for, in the resource of which it has the smaller share.
+func (in Input) emptiest(asks apply.Amounts) apply.Amounts {
+	var best apply.Amounts
+	most := -1.0
+	for _, n := range in.Free {
+		part := min(float64(n.Room.CPUMillis)/float64(max(asks.CPUMillis, 1)), float64(n.Room.MemoryBytes)/float64(max(asks.MemoryBytes, 1)))
+		if part > most {
+			best, most = n.Room, part
+		}
 	}
-	return in.Free[0].Room
+	return best
 }
 
-// budget is nil where the bound is over.
-func (r *Reach) budget(now time.Time) []guard.Budget {
+// budget bounds new pods, while the bound holds. It is never less than what a pod of the workload runs with already: it is there to
+// let a pod start, and not to take from a workload what it has.
+func (r *Reach) budget(now time.Time, placed apply.Amounts) []guard.Budget {
 	if r == nil || r.Requests == (apply.Amounts{}) || !now.Before(r.Until) {
 		return nil
 	}
-	return []guard.Budget{{
-		Rule: "unschedulable", Finding: FindingUnschedulable, Requests: r.Requests,
+	b := guard.Budget{
+		Rule: "unschedulable", Finding: FindingUnschedulable, OnlyNewPods: true,
 		Why: fmt.Sprintf("a pod found no node with more since %s; it is tried again after %s", r.Since.Format(time.RFC3339), r.Until.Format(time.RFC3339)),
-	}}
+	}
+	if r.Requests.CPUMillis > 0 {
+		b.Requests.CPUMillis = max(r.Requests.CPUMillis, placed.CPUMillis)
+	}
+	if r.Requests.MemoryBytes > 0 {
+		b.Requests.MemoryBytes = max(r.Requests.MemoryBytes, placed.MemoryBytes)
+	}
+	return []guard.Budget{b}
 }
 
 func (r *Reach) status() *v1alpha1.UnschedulableMemory {

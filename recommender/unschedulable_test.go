@@ -1,15 +1,18 @@
 package recommender
 
 import (
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/apply"
+	"github.com/loadline-dev/loadline/recommender/advice"
 	"github.com/loadline-dev/loadline/recommender/guard"
 )
 
@@ -87,6 +90,85 @@ func TestAPodThatWaitsWithSizesOfThePastCountsWhereItsSuccessorWouldWaitToo(t *t
 	l.in.Waiting = []Waiting{{Since: l.now.Add(-time.Hour), Revision: "0123456789abcdef", CPU: true, Requests: apply.Amounts{CPUMillis: 300}}}
 	if cpu, _ := app(l.look().rec.Status.Applicable); cpu != 250 {
 		t.Errorf("%dm, want the 250m that the node has left", cpu)
+	}
+}
+
+func TestOneWaitingPodTakesNothingFromTheWorkload(t *testing.T) {
+	l := crowded(t, 250)
+	before := l.rec.Status.Applicable.DeepCopy()
+	millis, memory := app(before)
+	l.in.Placed = apply.Amounts{CPUMillis: millis, MemoryBytes: memory}
+	if diff := cmp.Diff(before.Containers, l.waits().rec.Status.Applicable.Containers); diff != "" {
+		t.Errorf("a pod waits while others run with as much, and the sizes change (-before +after):\n%s", diff)
+	}
+	if !slices.ContainsFunc(l.rec.Status.Findings, func(f v1alpha1.Finding) bool { return f.Type == FindingUnschedulable }) {
+		t.Errorf("nobody is told: %+v", l.rec.Status.Findings)
+	}
+	if l.rec.Status.Memory.Unschedulable != nil {
+		t.Error("it is remembered that the sizes find no node")
+	}
+}
+
+func TestPodsThatRunAreNotLoweredForOneThatWaits(t *testing.T) {
+	l := crowded(t, 250)
+	before := l.rec.Status.Applicable.Containers[0].InPlace.CPU.MilliValue()
+	after := l.waits().rec.Status.Applicable.Containers[0]
+	if after.Target.CPU.MilliValue() != 250 || after.InPlace.CPU.MilliValue() != before {
+		t.Errorf("new pods get %s, want 250m; running pods %s, want %dm", after.Target.CPU, after.InPlace.CPU, before)
+	}
+}
+
+func TestNewPodsGetAsMuchAsOthersRunWith(t *testing.T) {
+	l := crowded(t, 250).waits()
+	l.in.Waiting, l.in.Placed = nil, apply.Amounts{CPUMillis: 500}
+	if cpu, _ := app(l.after(time.Hour).look().rec.Status.Applicable); cpu != 500 {
+		t.Errorf("a pod was raised to 500m where it runs, and new ones get %dm", cpu)
+	}
+}
+
+func TestNothingIsLearntFromAWaitingPodWhileNothingMayShrink(t *testing.T) {
+	l := crowded(t, 250)
+	before, _ := app(l.rec.Status.Applicable)
+	l.in.Annotations = []advice.Annotation{{ID: "A1", Event: &advice.TypedEvent{Name: "sale", Start: l.now.Add(-time.Hour), End: l.now.Add(time.Hour), DemandPercent: 110}}}
+	if cpu, _ := app(l.waits().rec.Status.Applicable); cpu < before {
+		t.Errorf("%dm → %dm in a sale", before, cpu)
+	}
+	for range 3 {
+		l.look()
+	}
+	if times := l.rec.Status.Memory.Unschedulable.Times; times != 1 {
+		t.Errorf("one pod that goes on waiting is counted %d times", times)
+	}
+}
+
+func TestTheNodeThatComesClosestToWhatIsMissed(t *testing.T) {
+	l := crowded(t, 0)
+	l.in.Free = []guard.Node{{Name: "tall", Room: apply.Amounts{CPUMillis: 150, MemoryBytes: 64 * gib}}, {Name: "wide", Room: apply.Amounts{CPUMillis: 400, MemoryBytes: 4 * gib}}}
+	if cpu, _ := app(l.waits().rec.Status.Applicable); cpu != 400 {
+		t.Errorf("%dm, want the 400m of the node that has more CPU left", cpu)
+	}
+}
+
+func TestWhatAPodRunsWith(t *testing.T) {
+	resized := podOn("n1", "ReplicaSet", "4", "1Gi")
+	resized.Spec.Containers[0].Name = "app"
+	resized.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "app", Resources: &corev1.ResourceRequirements{
+		Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("1"), corev1.ResourceMemory: resource.MustParse("1Gi")},
+	}}}
+	over := podOn("n1", "ReplicaSet", "4", "1Gi")
+	over.Status.Phase = corev1.PodFailed
+	for name, c := range map[string]struct {
+		pod  corev1.Pod
+		want int64
+	}{
+		"what it asks for":                    {podOn("n1", "ReplicaSet", "4", "1Gi"), 4000},
+		"and not what its node has put off":   {resized, 1000},
+		"nothing without a node":              {podOn("", "ReplicaSet", "4", "1Gi"), 0},
+		"nothing when it has come to its end": {over, 0},
+	} {
+		if got, _ := placed(&c.pod); got.CPUMillis != c.want {
+			t.Errorf("%s: %dm, want %dm", name, got.CPUMillis, c.want)
+		}
 	}
 }
 
