@@ -216,9 +216,11 @@ func TestAPriorityClassIsMadeAndUsed(t *testing.T) {
 
 func TestNetworkPoliciesFollowTheConfiguration(t *testing.T) {
 	for values, want := range map[string][]int{
-		"{networkPolicy: {enabled: true}}": {53, 53, 443, 6443, 9090},
-		"{networkPolicy: {enabled: true}, config: {prometheus: {url: 'https://thanos.example.com/x'}, advisor: {url: 'http://ai.svc:8000/v1'}}}": {53, 53, 443, 6443, 443, 8000},
-		"{networkPolicy: {enabled: true, egress: [{ports: [{port: 16443}]}]}, ollama: {enabled: true}}":                                          {53, 53, 443, 6443, 9090, 11434, 16443},
+		"{networkPolicy: {enabled: true}}": {53, 53, 443, 6443, 8443, 16443, 9090},
+		"{networkPolicy: {enabled: true}, config: {prometheus: {url: 'http://prometheus-server.monitoring.svc'}}}":                               {53, 53, 443, 6443, 8443, 16443, 80, 9090},
+		"{networkPolicy: {enabled: true, apiServerPorts: [443], prometheusPorts: []}, config: {prometheus: {url: 'http://thanos.svc:10902'}}}":   {53, 53, 443, 10902},
+		"{networkPolicy: {enabled: true}, config: {prometheus: {url: 'https://thanos.example.com/x'}, advisor: {url: 'http://ai.svc:8000/v1'}}}": {53, 53, 443, 6443, 8443, 16443, 443, 9090, 8000},
+		"{networkPolicy: {enabled: true, egress: [{ports: [{port: 12345}]}]}, ollama: {enabled: true}}":                                          {53, 53, 443, 6443, 8443, 16443, 9090, 11434, 12345},
 	} {
 		var got []int
 		for _, rule := range as[networkingv1.NetworkPolicy](t, rendered(t, values), "NetworkPolicy loadline-recommender").Spec.Egress {
