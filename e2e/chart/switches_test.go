@@ -34,6 +34,7 @@ var variants = map[string]string{
 	"a dashboard":           "{dashboard: {enabled: true}}",
 	"a dashboard in one":    "{allInOne: true, dashboard: {enabled: true}, networkPolicy: {enabled: true}}",
 	"monitoring":            "{serviceMonitor: {enabled: true}, prometheusRule: {enabled: true}, grafanaDashboard: {enabled: true}}",
+	"custom kinds":          customKinds,
 	"a priority class":      "{priorityClass: {create: true}}",
 	"a model":               "{ollama: {enabled: true, volume: {storageClassName: fast}, runtimeClassName: nvidia}}",
 	"many replicas":         "{recommender: {replicas: 2}, webhook: {replicas: 5}, updater: {replicas: 3}}",

@@ -45,8 +45,8 @@ type replacement struct {
 	replace string
 }
 
-// namespaced are what an installation decides: its namespace, its labels, and the accounts of its parts, which are one account
-// where all parts run in one process.
+// namespaced are what an installation decides: its namespace, its labels, the accounts of its parts, which are one account where all
+// parts run in one process, and which kinds of others are workloads.
 var namespaced = []replacement{
 	{
 		regexp.MustCompile(`name: loadline-(recommender|webhook|updater), namespace: loadline-system}`),
@@ -69,6 +69,10 @@ var namespaced = []replacement{
 	{
 		regexp.MustCompile(`selector: \{app\.kubernetes\.io/name: loadline-(recommender|webhook)\}`),
 		`selector: {app.kubernetes.io/name: {{ include "loadline.account" (list . "$1") }}}`,
+	},
+	{
+		regexp.MustCompile(`(?m)^        resources: \[deployments, statefulsets\]\n        scope: Namespaced\n`),
+		"$0      {{- with include \"loadline.scaleKindRules\" . }}\n      {{- . | trim | nindent 6 }}\n      {{- end }}\n",
 	},
 	{
 		regexp.MustCompile(`(?m)^kind: (Mutating|Validating)WebhookConfiguration\nmetadata:\n`),

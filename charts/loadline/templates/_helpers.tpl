@@ -53,6 +53,17 @@ annotations:
 {{- mergeOverwrite (deepCopy .Values.config) $ours | toYaml }}
 {{- end }}
 
+{{/* Rules of a webhook for the kinds of workloads in config.scaling.kinds. */}}
+{{- define "loadline.scaleKindRules" -}}
+{{- range dig "scaling" "kinds" list .Values.config }}
+- apiGroups: [{{ .group | quote }}]
+  apiVersions: [{{ .version | quote }}]
+  operations: [CREATE, UPDATE]
+  resources: [{{ .resource | quote }}]
+  scope: Namespaced
+{{- end }}
+{{- end }}
+
 {{/* The port of a URL: (list "https://host") is 443. */}}
 {{- define "loadline.port" -}}
 {{- $url := urlParse (index . 0) }}
