@@ -64,7 +64,7 @@ func TestCertManagerKeepsTheCertificateOfTheWebhook(t *testing.T) {
 	if f.loadline, err = install.Install(t.Context(), install.Options{
 		Cluster: cluster, Values: "{certManager: {enabled: true}}",
 		Parts: []string{}, // none before there is a certificate to be made
-		Configure: func(c *config.Config) { c.Webhook.CertMode, c.Webhook.CertDir = config.CertFromSecret, t.TempDir() },
+		Configure: func(c *config.Config) { c.Webhook.CertDir = t.TempDir() },
 	}); err != nil {
 		t.Fatal(err)
 	}

@@ -39,6 +39,7 @@ import (
 	"github.com/loadline-dev/loadline/config"
 	"github.com/loadline-dev/loadline/e2e/harness"
 	"github.com/loadline-dev/loadline/e2e/install"
+	"github.com/loadline-dev/loadline/e2e/modules"
 )
 
 const (
@@ -354,6 +355,43 @@ func ready(t *testing.T) []string {
 	return missing
 }
 
+// toCertManagerAndBack leaves the certificate to cert-manager, takes it back, rolls back to cert-manager, and takes it back again. The
+// kinds are cert-manager's own; its Secret is made here, and stays, as cert-manager leaves it.
+func toCertManagerAndBack(t *testing.T) {
+	t.Helper()
+	crds := filepath.Join(moduleDir(t, modules.CertManager), "deploy", "crds")
+	for _, args := range [][]string{{"apply", "--server-side"}, {"wait", "--for=condition=Established"}} {
+		kubectl := exec.CommandContext(t.Context(), cluster.KubectlPath, append(args, "--kubeconfig", cluster.Kubeconfig, "--filename", crds)...)
+		if output, err := kubectl.CombinedOutput(); err != nil {
+			t.Fatalf("cert-manager's kinds: %v: %s", err, output)
+		}
+	}
+	own := client.ObjectKey{Namespace: namespace, Name: "loadline-webhook-cert"}
+	kept := func() bool { return admin.Get(t.Context(), own, &corev1.Secret{}) == nil }
+
+	upgraded(t, charted(t), "{certManager: {enabled: true}}")
+	if err := admin.Create(t.Context(), &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "loadline-webhook-tls"}, Type: corev1.SecretTypeTLS,
+		Data: map[string][]byte{"tls.crt": {}, "tls.key": {}, "ca.crt": {}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if kept() {
+		t.Error("the Secret for a certificate of Loadline's own is still there")
+	}
+	upgraded(t, charted(t), "{certManager: {enabled: false}}")
+	if !kept() {
+		t.Error("the Secret for a certificate of Loadline's own did not come back")
+	}
+	for range 2 { // To cert-manager, and back once more.
+		rollback := action.NewRollback(helm(t))
+		rollback.WaitStrategy, rollback.Timeout = kube.StatusWatcherStrategy, patience
+		if err := rollback.Run(release); err != nil {
+			t.Fatalf("helm rollback: %v", err)
+		}
+	}
+}
+
 // One story, because each step is about what the one before it left.
 func TestInstallUpgradeRollBackUninstall(t *testing.T) {
 	start(t)
@@ -396,10 +434,11 @@ func TestInstallUpgradeRollBackUninstall(t *testing.T) {
 		t.Errorf("the rollback changed what Loadline wrote (-before +after):\n%s", diff)
 	}
 	g.Eventually(replicas, patience).Should(Equal(int32(2)))
+	toCertManagerAndBack(t)
 
 	uninstalled(t)
-	left := append(slices.Clone(kinds), "recommendations deployment-checkout")
-	g.Eventually(func() []string { return leftOvers(t) }, patience).Should(Equal(left), "the kinds are kept, and what they hold")
+	left := append(slices.Clone(kinds), "recommendations deployment-checkout", "secrets loadline-webhook-tls")
+	g.Eventually(func() []string { return leftOvers(t) }, patience).Should(Equal(left), "the kinds are kept, and what they hold, and what cert-manager made")
 	if got := running(); !slices.Equal(got, pods) {
 		t.Errorf("the pods of others changed: %v, before %v", got, pods)
 	}
@@ -409,7 +448,7 @@ func TestInstallUpgradeRollBackUninstall(t *testing.T) {
 	g.Eventually(func() []string { return ready(t) }, patience).Should(BeEmpty())
 	stop()
 	uninstalled(t)
-	g.Eventually(func() []string { return leftOvers(t) }, patience).Should(BeEmpty())
+	g.Eventually(func() []string { return leftOvers(t) }, patience).Should(Equal([]string{"secrets loadline-webhook-tls"}))
 	if got := running(); !slices.Equal(got, pods) {
 		t.Errorf("the pods of others changed: %v, before %v", got, pods)
 	}

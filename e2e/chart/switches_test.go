@@ -141,8 +141,16 @@ func TestCertManagerTakesTheRightToWriteCertificatesAway(t *testing.T) {
 			t.Errorf("there is still a %s", key)
 		}
 	}
-	if got := configured(t, objects).Webhook.CertMode; got != config.CertFromSecret {
-		t.Errorf("certMode: %s", got)
+	// Another Secret than the one that Helm keeps, or none of the two could be installed where the other was.
+	const secret = "loadline-webhook-tls"
+	if got := configured(t, objects).Webhook; got.CertMode != config.CertFromSecret || got.CertSecret != secret {
+		t.Errorf("certMode: %s, certSecret: %s", got.CertMode, got.CertSecret)
+	}
+	if got, _, _ := unstructured.NestedString(objects["Certificate loadline-webhook"].Object, "spec", "secretName"); got != secret {
+		t.Errorf("cert-manager writes the Secret %q", got)
+	}
+	if got := as[rbacv1.Role](t, objects, "Role loadline-webhook").Rules[0].ResourceNames; !slices.Equal(got, []string{secret}) {
+		t.Errorf("the webhook may read the Secrets %v", got)
 	}
 	ours := rendered(t, variants["an issuer of yours"])
 	wantNames(t, ours, "Issuer")

@@ -9,9 +9,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	apiruntime "k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -147,10 +149,15 @@ func (in *Installation) configure(change func(*config.Config)) error {
 	if err != nil {
 		return err
 	}
-	cfg := config.Default()
+	cfg, err := in.shipped()
+	if err != nil {
+		return err
+	}
 	cfg.Prometheus.URL = in.cluster.PrometheusURL
 	cfg.Webhook.Host, cfg.Webhook.Port = "127.0.0.1", port
-	cfg.Webhook.CertMode, cfg.Webhook.CertDir = config.CertFiles, filepath.Dir(in.serving.CertFile)
+	if in.Chart == nil {
+		cfg.Webhook.CertMode, cfg.Webhook.CertDir = config.CertFiles, filepath.Dir(in.serving.CertFile)
+	}
 	cfg.Recommender.SyncInterval = metav1.Duration{Duration: 10 * time.Second}
 	cfg.Updater.Interval = metav1.Duration{Duration: 2 * time.Second}
 	cfg.Updater.WarmUp = metav1.Duration{Duration: 2 * time.Second}
@@ -168,6 +175,20 @@ func (in *Installation) configure(change func(*config.Config)) error {
 	}
 	in.Config = cfg
 	return nil
+}
+
+// shipped is the configuration that is installed: the chart's, or the default.
+func (in *Installation) shipped() (config.Config, error) {
+	for _, document := range in.Chart {
+		var found corev1.ConfigMap
+		if err := yaml.Unmarshal(document, &found); err != nil {
+			return config.Config{}, fmt.Errorf("decode the chart's manifests: %w", err)
+		}
+		if found.Kind == "ConfigMap" && found.Name == "loadline-config" {
+			return config.Load(strings.NewReader(found.Data["config.yaml"]))
+		}
+	}
+	return config.Default(), nil
 }
 
 // Start starts a part that does not run, with its own service account, and waits until it is ready.

@@ -46,7 +46,7 @@ type replacement struct {
 }
 
 // namespaced are what an installation decides: its namespace, its labels, the accounts of its parts, which are one account where all
-// parts run in one process, and which kinds of others are workloads.
+// parts run in one process, who keeps the certificate, and which kinds of others are workloads.
 var namespaced = []replacement{
 	{
 		regexp.MustCompile(`name: loadline-(recommender|webhook|updater), namespace: loadline-system}`),
@@ -70,6 +70,7 @@ var namespaced = []replacement{
 		regexp.MustCompile(`selector: \{app\.kubernetes\.io/name: loadline-(recommender|webhook)\}`),
 		`selector: {app.kubernetes.io/name: {{ include "loadline.account" (list . "$1") }}}`,
 	},
+	{regexp.MustCompile(`resourceNames: \[loadline-webhook-cert\]`), `resourceNames: [{{ include "loadline.certSecret" . }}]`},
 	{
 		regexp.MustCompile(`(?m)^        resources: \[deployments, statefulsets\]\n        scope: Namespaced\n`),
 		"$0      {{- with include \"loadline.scaleKindRules\" . }}\n      {{- . | trim | nindent 6 }}\n      {{- end }}\n",

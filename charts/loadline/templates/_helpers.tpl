@@ -29,6 +29,11 @@ recommender{{ if .Values.webhook.enabled }} webhook{{ end }}{{ if .Values.update
 {{ .Values.pods.priorityClassName | default (ternary "loadline" "" .Values.priorityClass.create) }}
 {{- end }}
 
+{{/* The Secret of the webhook's certificate: Helm's own, or cert-manager's, which outlives the chart and must not be in its way. */}}
+{{- define "loadline.certSecret" -}}
+loadline-webhook-{{ ternary "tls" "cert" .Values.certManager.enabled }}
+{{- end }}
+
 {{/* Has cert-manager write its CA into a webhook configuration. */}}
 {{- define "loadline.injectCA" -}}
 {{- if .Values.certManager.enabled }}
@@ -41,7 +46,7 @@ annotations:
 {{- define "loadline.config" -}}
 {{- $ours := dict "apiVersion" "config.loadline.dev/v1alpha1" "kind" "Configuration" "namespace" .Release.Namespace }}
 {{- if .Values.certManager.enabled }}
-{{- $_ := set $ours "webhook" (dict "certMode" "secret") }}
+{{- $_ := set $ours "webhook" (dict "certMode" "secret" "certSecret" (include "loadline.certSecret" .)) }}
 {{- end }}
 {{- if .Values.ollama.enabled }}
 {{- $url := printf "http://loadline-ollama.%s.svc:11434" .Release.Namespace }}
