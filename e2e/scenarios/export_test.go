@@ -9,11 +9,13 @@ import (
 
 	. "github.com/onsi/gomega"
 	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/apply"
 	"github.com/loadline-dev/loadline/e2e/shop"
+	"github.com/loadline-dev/loadline/e2e/template"
 )
 
 var exportShop = shop.InNamespace("export", []shop.Workload{
@@ -33,6 +35,11 @@ func TestApplyingAnExportGivesExactlyTheRecommendedSizes(t *testing.T) {
 	web, api := target(s.ready("Deployment", "web").Status.Applicable), target(s.ready("Deployment", "api").Status.Applicable)
 	s.Expect(web.CPUMillis).To(BeNumerically("<", 1800), "the point of the scenario")
 	dir := t.TempDir()
+
+	// Both by values of their chart, as Helm makes manifests of them.
+	s.Expect(s.charted(s.export("--format", "helm-values", "--values-path", "{{.Name}}.resources"))).To(Equal(map[string]apply.Resources{
+		"web": {Requests: web, Limits: amounts("4", "2Gi")}, "api": {Requests: api, Limits: api},
+	}))
 
 	// web by a patch, as kubectl applies it.
 	s.export("--output-dir", filepath.Join(dir, "patches"))
@@ -56,6 +63,20 @@ func (s scene) export(args ...string) string {
 	out, err := loadline.CLI(s.t.Context(), append([]string{"export", "--namespace", s.namespace}, args...)...)
 	s.Expect(err).NotTo(HaveOccurred(), out)
 	return out
+}
+
+// charted returns what the Deployments of a chart ask for with values.
+func (s scene) charted(values string) map[string]apply.Resources {
+	s.t.Helper()
+	objects, err := template.Render(filepath.Join("..", "template", "testdata", "shop"), s.namespace, values)
+	s.Expect(err).NotTo(HaveOccurred(), values)
+	found := map[string]apply.Resources{}
+	for _, object := range objects {
+		d := &appsv1.Deployment{}
+		s.Expect(runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, d)).To(Succeed())
+		found[d.Name] = apply.ResourcesOf(d.Spec.Template.Spec.Containers[0].Resources)
+	}
+	return found
 }
 
 // kubectl runs kubectl as admin with an input, and returns its output.
