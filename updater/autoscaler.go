@@ -40,8 +40,9 @@ func (g *gatherer) autoscalers(ctx context.Context, subjects []subject) ([]plan.
 	return found, nil
 }
 
-// setMinimum writes the minReplicas of an autoscaler together with the note of what was there before, unless somebody has
-// changed the autoscaler since the plan was made.
+// setMinimum writes the minReplicas of an autoscaler, unless somebody has changed the autoscaler since the plan was made. A raise comes
+// with the note of what was there before. Where it goes back, the note goes last, together with the ownership of the field: whatever
+// ends in between, the next round finds the note and goes on.
 func (a actor) setMinimum(ctx context.Context, action plan.Action) (answer, error) {
 	hpa := &autoscalingv2.HorizontalPodAutoscaler{}
 	key := client.ObjectKey{Namespace: action.Workload.Namespace, Name: action.Autoscaler}
@@ -51,22 +52,32 @@ func (a actor) setMinimum(ctx context.Context, action plan.Action) (answer, erro
 	if minimum := orDefault(hpa.Spec.MinReplicas, 1); minimum != action.From {
 		return answerChanged, fmt.Errorf("minReplicas is %d by now, not %d", minimum, action.From)
 	}
-	var note any // null removes it
+	metadata := map[string]any{}
 	if action.Raise {
-		note = apply.RaisedMinimum{Original: action.Before, Raised: action.To}.Encode()
+		metadata["annotations"] = map[string]any{
+			v1alpha1.AnnotationRaisedMinimum: apply.RaisedMinimum{Original: action.Before, Raised: action.To}.Encode(),
+		}
 	}
-	patch, err := json.Marshal(map[string]any{
-		"metadata": map[string]any{
-			"uid": hpa.UID, "resourceVersion": hpa.ResourceVersion,
-			"annotations": map[string]any{v1alpha1.AnnotationRaisedMinimum: note},
-		},
-		"spec": map[string]any{"minReplicas": action.To},
-	})
-	if err != nil {
-		return answerRefused, err
+	written, err := a.patchAutoscaler(ctx, hpa, map[string]any{"metadata": metadata, "spec": map[string]any{"minReplicas": action.To}})
+	if err == nil && !action.Raise {
+		_, err = a.patchAutoscaler(ctx, written, map[string]any{"metadata": map[string]any{
+			"annotations":   map[string]any{v1alpha1.AnnotationRaisedMinimum: nil}, // null removes it
+			"managedFields": apply.Disown(written, v1alpha1.FieldManagerUpdater),
+		}})
 	}
-	shell := &autoscalingv2.HorizontalPodAutoscaler{}
-	shell.Namespace, shell.Name = key.Namespace, key.Name
-	err = a.client.Patch(ctx, shell, client.RawPatch(types.MergePatchType, patch), client.FieldOwner(v1alpha1.FieldManagerUpdater))
 	return scaleAnswer(err), err
+}
+
+// patchAutoscaler patches an autoscaler that is as given, and returns what became of it.
+func (a actor) patchAutoscaler(ctx context.Context, hpa *autoscalingv2.HorizontalPodAutoscaler, patch map[string]any) (*autoscalingv2.HorizontalPodAutoscaler, error) {
+	metadata, _ := patch["metadata"].(map[string]any)
+	metadata["uid"], metadata["resourceVersion"] = hpa.UID, hpa.ResourceVersion
+	body, err := json.Marshal(patch)
+	if err != nil {
+		return nil, err
+	}
+	patched := &autoscalingv2.HorizontalPodAutoscaler{}
+	patched.Namespace, patched.Name = hpa.Namespace, hpa.Name
+	err = a.client.Patch(ctx, patched, client.RawPatch(types.MergePatchType, body), client.FieldOwner(v1alpha1.FieldManagerUpdater))
+	return patched, err
 }

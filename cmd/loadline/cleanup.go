@@ -118,7 +118,7 @@ func (c cleanup) autoscalers(ctx context.Context) error {
 			what = fmt.Sprintf("put minReplicas back from %d to %d", raised.Raised, raised.Original)
 		}
 		delete(hpa.Annotations, v1alpha1.AnnotationRaisedMinimum)
-		errs = append(errs, c.change(ctx, hpa, before, "HorizontalPodAutoscaler", what))
+		errs = append(errs, c.change(ctx, hpa, before, "HorizontalPodAutoscaler", what), c.disown(ctx, hpa))
 	}
 	return errors.Join(errs...)
 }
@@ -142,7 +142,8 @@ func (c cleanup) namespaces(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// workloads removes the annotations about the number of pods.
+// workloads removes the annotations about the number of pods, and gives up the field itself: the API server keeps that Loadline set it, and
+// would answer a manifest with another number that it is in conflict.
 func (c cleanup) workloads(ctx context.Context, kind string) error {
 	list := &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(appsv1.SchemeGroupVersion.WithKind(kind + "List"))
@@ -156,11 +157,29 @@ func (c cleanup) workloads(ctx context.Context, kind string) error {
 		before := object.DeepCopy()
 		delete(object.Annotations, v1alpha1.AnnotationOriginalReplicas)
 		delete(object.Annotations, v1alpha1.AnnotationScaled)
-		if len(object.Annotations) != len(before.Annotations) {
+		object.SetManagedFields(apply.Disown(object, v1alpha1.FieldManagerUpdater))
+		switch {
+		case len(object.Annotations) != len(before.Annotations):
 			errs = append(errs, c.change(ctx, object, before, kind, "remove the annotations about the number of pods"))
+		case len(object.GetManagedFields()) != len(before.GetManagedFields()):
+			errs = append(errs, c.change(ctx, object, before, kind, "give up the number of pods, which stays as it is"))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// disown gives up the fields of an autoscaler that Loadline wrote, the last of them when it was put back.
+func (c cleanup) disown(ctx context.Context, hpa *autoscalingv2.HorizontalPodAutoscaler) error {
+	if c.prefix != "" {
+		return nil // A dry run did not write any.
+	}
+	before := hpa.DeepCopy()
+	hpa.SetManagedFields(apply.Disown(hpa, v1alpha1.FieldManagerUpdater, v1alpha1.FieldManagerCLI))
+	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+	if err := c.client.Patch(ctx, hpa, patch, client.FieldOwner(v1alpha1.FieldManagerCLI)); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("HorizontalPodAutoscaler %s: give up its minReplicas: %w", client.ObjectKeyFromObject(hpa), err)
+	}
+	return nil
 }
 
 // change writes the difference, unless somebody has changed the object meanwhile, and tells it.

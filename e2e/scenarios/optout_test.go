@@ -7,9 +7,11 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
+	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/apply"
@@ -45,6 +47,7 @@ func TestUninstallingLeavesWorkloadsRunningAndTakesBackTheRest(t *testing.T) {
 	for _, part := range []string{install.Updater, install.Recommender, install.Webhook} {
 		stopPart(t, part)
 	}
+	s.scaleAsUpdater("web", replicasOf(s, "web")+1)
 	before := s.sizes("web")
 	out, err = loadline.CLI(t.Context(), "cleanup", "--dry-run")
 	s.Expect(err).NotTo(HaveOccurred(), out)
@@ -54,11 +57,22 @@ func TestUninstallingLeavesWorkloadsRunningAndTakesBackTheRest(t *testing.T) {
 	out, err = loadline.CLI(t.Context(), "cleanup")
 	s.Expect(err).NotTo(HaveOccurred(), out)
 	s.Expect(s.minimum("scaled")).To(Equal(int32(2)))
+	s.Expect(owners(s.autoscaler("scaled"), "spec", "minReplicas")).To(BeEmpty())
+	s.Expect(owners(s.deployment("web"), "spec", "replicas")).To(BeEmpty(), "a manifest with another number is in conflict with nobody")
 	namespace := &corev1.Namespace{}
 	s.Expect(loadline.Client.Get(t.Context(), types.NamespacedName{Name: s.namespace}, namespace)).To(Succeed())
 	s.Expect(namespace.Labels).NotTo(HaveKey(v1alpha1.LabelAdmission))
 	s.Expect(namespace.Annotations).To(HaveKeyWithValue(v1alpha1.AnnotationMode, "auto"), "what people wrote is theirs")
 	s.Expect(maps.Equal(before, s.sizes("web"))).To(BeTrue(), "the same pods run with the same sizes: before %v, after %v", before, s.sizes("web"))
+}
+
+// scaleAsUpdater sets a number of pods like the updater, and waits for the pods.
+func (s scene) scaleAsUpdater(deployment string, replicas int32) {
+	s.t.Helper()
+	scale := &autoscalingv1.Scale{Spec: autoscalingv1.ScaleSpec{Replicas: replicas}}
+	s.Expect(loadline.Client.SubResource("scale").Update(s.t.Context(), s.deployment(deployment),
+		client.WithSubResourceBody(scale), client.FieldOwner(v1alpha1.FieldManagerUpdater))).To(Succeed())
+	s.running(deployment, replicas)
 }
 
 // sizes are what the pods of a workload ask for, by the pods' UIDs.

@@ -12,12 +12,15 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/apply"
 	"github.com/loadline-dev/loadline/e2e/shop"
 )
 
 var minimumShop = shop.InNamespace("minimum", []shop.Workload{
 	minimumWorkload("ours"), minimumWorkload("keda"), minimumWorkload("git"),
 })
+
+var grantedShop = shop.InNamespace("granted", []shop.Workload{minimumWorkload("web")})
 
 // minimumWorkload has two pods that use 300m of the 500m that they ask for.
 func minimumWorkload(name string) shop.Workload {
@@ -59,9 +62,52 @@ func TestAnEventRaisesTheMinimumOfAnAutoscalerUnlessSomebodyElseKeepsIt(t *testi
 
 	s.annotate(map[string]string{v1alpha1.AnnotationMode: ""}) // opting out
 	s.Eventually(func() int32 { return s.minimum("ours") }).Should(Equal(int32(2)), "what the owner wrote is back")
-	hpa := &autoscalingv2.HorizontalPodAutoscaler{}
-	s.Expect(s.get("ours", hpa)).To(Succeed())
-	s.Expect(hpa.Annotations).NotTo(HaveKey(v1alpha1.AnnotationRaisedMinimum))
+	s.Eventually(func() map[string]string { return s.autoscaler("ours").Annotations }).ShouldNot(HaveKey(v1alpha1.AnnotationRaisedMinimum))
+}
+
+// The API server itself tells that the field is Loadline's no more.
+func TestTheMinimumAndItsOwnershipGoBackWhenWhatGrantedThemIsTakenAway(t *testing.T) {
+	s := newScene(t, "granted", grantedShop)
+	policy := &v1alpha1.SizingPolicy{
+		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: v1alpha1.DefaultPolicyName},
+		Spec:       v1alpha1.SizingPolicySpec{Replicas: v1alpha1.ReplicaPolicy{Mode: new(v1alpha1.ReplicasAuto)}},
+	}
+	s.create(policy)
+	s.create(autoscalerOf(s.namespace, "web"))
+	event := time.Now().UTC().Add(-time.Hour).Format(time.RFC3339) + "/" + time.Now().UTC().Add(24*time.Hour).Format(time.RFC3339) + " demand=200%"
+	s.annotate(map[string]string{v1alpha1.AnnotationMode: "auto", v1alpha1.AnnotationEventPrefix + "sale": event})
+	raised := func(by string) {
+		s.Eventually(func() int32 { return s.minimum("web") }).Should(BeNumerically(">", 2), "raised for the sale, as %s allows", by)
+		s.Expect(owners(s.autoscaler("web"), "spec", "minReplicas")).To(ContainElement(v1alpha1.FieldManagerUpdater))
+	}
+	back := func(without string) {
+		s.Eventually(func() map[string]string { return s.autoscaler("web").Annotations }).ShouldNot(HaveKey(v1alpha1.AnnotationRaisedMinimum), "without %s", without)
+		s.Expect(s.minimum("web")).To(Equal(int32(2)), "what was there before")
+		s.Expect(owners(s.autoscaler("web"), "spec", "minReplicas")).To(BeEmpty())
+	}
+
+	raised("the policy")
+	s.Expect(loadline.Client.Delete(t.Context(), policy)).To(Succeed())
+	back("the policy")
+	s.annotate(map[string]string{v1alpha1.AnnotationReplicas: "auto"})
+	raised("the annotation")
+	s.annotate(map[string]string{v1alpha1.AnnotationReplicas: ""})
+	back("the annotation")
+
+	manifest := autoscalingv2ac.HorizontalPodAutoscaler("web", s.namespace).WithSpec(autoscalingv2ac.HorizontalPodAutoscalerSpec().WithMinReplicas(3))
+	s.Expect(loadline.Client.Apply(t.Context(), manifest, client.FieldOwner("gitops"))).To(Succeed(), "another number is in nobody's way")
+	s.Expect(s.minimum("web")).To(Equal(int32(3)))
+}
+
+// owners are the field managers that own a field of an object.
+func owners(object client.Object, path ...string) []string {
+	var names []string
+	for _, entry := range object.GetManagedFields() {
+		if apply.Owns(entry, path...) {
+			names = append(names, entry.Manager)
+		}
+	}
+	return names
 }
 
 func autoscalerOf(namespace, name string) *autoscalingv2.HorizontalPodAutoscaler {
@@ -77,9 +123,14 @@ func autoscalerOf(namespace, name string) *autoscalingv2.HorizontalPodAutoscaler
 	}
 }
 
-func (s scene) minimum(autoscaler string) int32 {
+func (s scene) autoscaler(name string) *autoscalingv2.HorizontalPodAutoscaler {
 	s.t.Helper()
 	hpa := &autoscalingv2.HorizontalPodAutoscaler{}
-	s.Expect(s.get(autoscaler, hpa)).To(Succeed())
-	return *hpa.Spec.MinReplicas
+	s.Expect(s.get(name, hpa)).To(Succeed())
+	return hpa
+}
+
+func (s scene) minimum(autoscaler string) int32 {
+	s.t.Helper()
+	return *s.autoscaler(autoscaler).Spec.MinReplicas
 }
