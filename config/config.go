@@ -200,9 +200,9 @@ type Updater struct {
 	ProbeMaxAge metav1.Duration `json:"probeMaxAge"`
 	// ProbeMaxLatency is how long the admission round trip may take for the updater to act.
 	ProbeMaxLatency metav1.Duration `json:"probeMaxLatency"`
-	// EvictionsPerMinute in the whole cluster.
+	// EvictionsPerMinute is how many pods may go in a minute in the whole cluster: evicted, or because the number of pods is lowered.
 	EvictionsPerMinute int `json:"evictionsPerMinute"`
-	// NamespaceEvictionsPerHour in one namespace.
+	// NamespaceEvictionsPerHour is how many may go in an hour in one namespace.
 	NamespaceEvictionsPerHour int `json:"namespaceEvictionsPerHour"`
 	// ResizesPerMinute, in place, in the whole cluster.
 	ResizesPerMinute int `json:"resizesPerMinute"`

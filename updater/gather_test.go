@@ -122,12 +122,14 @@ func TestSurroundingsOfAPod(t *testing.T) {
 	matching := &metav1.LabelSelector{MatchLabels: map[string]string{"app": "checkout"}}
 	objects = append(objects,
 		&policyv1.PodDisruptionBudget{
-			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "fresh"}, Spec: policyv1.PodDisruptionBudgetSpec{Selector: matching},
-			Status: policyv1.PodDisruptionBudgetStatus{DisruptionsAllowed: 2},
+			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "fresh"},
+			Spec:       policyv1.PodDisruptionBudgetSpec{Selector: matching, MinAvailable: new(intstr.FromInt32(3))},
+			Status:     policyv1.PodDisruptionBudgetStatus{DisruptionsAllowed: 2, CurrentHealthy: 5},
 		},
 		&policyv1.PodDisruptionBudget{
-			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "not-yet-counted", Generation: 2}, Spec: policyv1.PodDisruptionBudgetSpec{Selector: matching},
-			Status: policyv1.PodDisruptionBudgetStatus{DisruptionsAllowed: 2, ObservedGeneration: 1},
+			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "not-yet-counted", Generation: 2},
+			Spec:       policyv1.PodDisruptionBudgetSpec{Selector: matching, MinAvailable: new(intstr.FromString("60%"))},
+			Status:     policyv1.PodDisruptionBudgetStatus{DisruptionsAllowed: 2, CurrentHealthy: 5, ObservedGeneration: 1},
 		},
 		&policyv1.PodDisruptionBudget{
 			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "of-others"},
@@ -147,7 +149,7 @@ func TestSurroundingsOfAPod(t *testing.T) {
 	if len(w.Pods) != 1 {
 		t.Fatalf("%d pods, want the one that the Deployment owns", len(w.Pods))
 	}
-	want := []plan.DisruptionBudget{{Name: "fresh", Allowed: 2}, {Name: "not-yet-counted", Allowed: 0}}
+	want := []plan.DisruptionBudget{{Name: "fresh", Allowed: 2, Keeps: 3, Healthy: 5}, {Name: "not-yet-counted", Allowed: 0}}
 	if diff := cmp.Diff(want, w.Pods[0].DisruptionBudgets); diff != "" {
 		t.Errorf("disruption budgets (-want +got):\n%s", diff)
 	}

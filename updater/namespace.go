@@ -135,9 +135,12 @@ func (n *namespace) readBudgets(ctx context.Context, reader client.Reader, name 
 		if err != nil {
 			selector = labels.Everything() // The API server refuses such a selector; if not, it may mean any pod.
 		}
-		b := disruptionBudget{plan.DisruptionBudget{Name: pdb.Name, Allowed: pdb.Status.DisruptionsAllowed}, selector}
+		b := disruptionBudget{plan.DisruptionBudget{Name: pdb.Name, Allowed: pdb.Status.DisruptionsAllowed, Healthy: pdb.Status.CurrentHealthy}, selector}
+		if least := pdb.Spec.MinAvailable; least != nil && least.Type == intstr.Int {
+			b.Keeps = least.IntVal
+		}
 		if pdb.Status.ObservedGeneration < pdb.Generation {
-			b.Allowed = 0 // The status answers an older spec.
+			b.Allowed, b.Healthy = 0, 0 // The status answers an older spec.
 		}
 		n.budgets = append(n.budgets, b)
 	}

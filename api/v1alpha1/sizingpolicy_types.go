@@ -287,7 +287,8 @@ type DisruptionPolicy struct {
 	// +kubebuilder:validation:XValidation:rule="type(self) == int ? self >= 1 && self <= 10000 : self.matches('^([1-9][0-9]?|100)%$')",message="maxUnavailable must be a number of at least 1 or a percentage from 1% to 100%"
 	MaxUnavailable *intstr.IntOrString `json:"maxUnavailable,omitempty"`
 
-	// evictionsPerHour is the largest number of pods of one workload that are evicted in an hour. 0 means none. Default 6.
+	// evictionsPerHour is the largest number of pods of one workload that are evicted in an hour, those that a lower number takes away
+	// not counted. 0 means none. Default 6.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=3600
@@ -311,7 +312,8 @@ type DisruptionPolicy struct {
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('0s') && duration(self) <= duration('24h')",message="startupGrace must be between 0s and 24h"
 	StartupGrace *metav1.Duration `json:"startupGrace,omitempty"`
 
-	// windows in which pods may be evicted. Resizing in place is not bound to them. Default: none, which means always.
+	// windows in which pods may be evicted, and their number lowered. Resizing in place and more pods are not bound to them.
+	// Default: none, which means always.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16

@@ -179,10 +179,21 @@ func (a *account) mayGo(namespace string) (int, *Refused) {
 
 // lower spends as many evictions as a lower number takes pods away, and lowers less where fewer are left; or it says why no pod may go.
 // What the number rests on may be wrong for every workload at once, as when half of what was measured is missing.
-func (a *account) lower(action Action) (Action, *Refused) {
-	left, refused := a.mayGo(action.Workload.Namespace)
+func (a *account) lower(w Workload, action Action) (Action, *Refused) {
+	left, refused := a.mayGo(w.Namespace)
+	bound := "the budgets of evictions let"
 	if a.budget.Trial {
 		refused = refuse(SkipBudget, "the circuit breaker tries whether the cluster bears changes")
+	}
+	kept := keeping(w)
+	for _, pdb := range kept {
+		if spare := a.spare(w.Namespace, pdb); spare < left && refused == nil {
+			left, bound = spare, "PodDisruptionBudget "+pdb.Name+" lets"
+			if spare <= 0 {
+				refused = refuse(SkipDisruptionBudget, "PodDisruptionBudget %s keeps %d of %d healthy pods, and one more stays so that a node can be drained",
+					pdb.Name, pdb.Keeps, pdb.Healthy)
+			}
+		}
 	}
 	if refused != nil {
 		return action, refuse(refused.Reason, "%s, and none goes now: %s", action.Reason, refused.Message)
@@ -191,11 +202,33 @@ func (a *account) lower(action Action) (Action, *Refused) {
 	if left < pods {
 		pods = left
 		action.To = action.From - int32(left) //nolint:gosec // less than the difference of two int32
-		action.Reason += fmt.Sprintf("; the budgets of evictions let %d go now", left)
+		action.Reason += fmt.Sprintf("; %s %d go now", bound, left)
 	}
-	a.namespace[action.Workload.Namespace] += pods
+	a.namespace[w.Namespace] += pods
 	a.evictions += pods
+	for _, pdb := range kept {
+		a.disruptionBudgets[w.Namespace+"/"+pdb.Name] += int32(pods) //nolint:gosec // as above
+	}
 	return action, nil
+}
+
+// keeping are the PodDisruptionBudgets of the pods of a workload that keep a number of pods, each once. Nobody but who lowers the number
+// of pods asks them: the API server looks at evictions alone.
+func keeping(w Workload) []DisruptionBudget {
+	var kept []DisruptionBudget
+	for _, p := range w.Pods {
+		for _, pdb := range p.DisruptionBudgets {
+			if pdb.Keeps > 0 && !slices.ContainsFunc(kept, func(k DisruptionBudget) bool { return k.Name == pdb.Name }) {
+				kept = append(kept, pdb)
+			}
+		}
+	}
+	return kept
+}
+
+// spare is how many pods may go, if they all are healthy ones, so that one more than the budget keeps is left.
+func (a *account) spare(namespace string, pdb DisruptionBudget) int {
+	return int(pdb.Healthy - pdb.Keeps - 1 - a.disruptionBudgets[namespace+"/"+pdb.Name])
 }
 
 // spendDisruption takes one disruption out of the PodDisruptionBudget that selects the pod.

@@ -81,7 +81,7 @@ type Skip struct {
 
 // OfNumber reports whether it is the number of pods that stays, and not what a pod has.
 func (s Skip) OfNumber() bool {
-	return s.Pod == "" && (s.Reason == SkipBudget || s.Reason == SkipCapacity)
+	return s.Pod == "" && slices.Contains([]SkipReason{SkipBudget, SkipCapacity, SkipOutsideWindow, SkipDisruptionBudget}, s.Reason)
 }
 
 // Result of a plan.
@@ -227,7 +227,7 @@ func cures(p Pod, a Action) bool {
 // returns the part of the action that does not need any.
 func (p *planner) spend(c candidate) (Action, *Refused) {
 	if c.Kind == Scale && !c.Raise {
-		return p.account.lower(c.Action)
+		return p.lower(c)
 	}
 	trial := p.trials[c.Workload]
 	if trial.passed || trial.enoughFor(c.Action) || !needsTrial(c.workload, c.pod, c.Action) {

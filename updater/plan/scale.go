@@ -40,3 +40,11 @@ func (p *planner) scale(w Workload) (Action, bool) {
 func scalable(w Workload) bool {
 	return w.ScaleReplicas && w.Autoscaler == "" && w.Yields == "" && w.Replicas > 0 && !w.Paused && !w.RolloutInProgress && countedKind(w)
 }
+
+// lower is how far the number of pods goes down now: not at all outside the policy's windows, and as far as the budgets let it.
+func (p *planner) lower(c candidate) (Action, *Refused) {
+	if open, reason := p.windows.open(p.now, c.workload.Disruption.Windows); !open {
+		return c.Action, refuse(SkipOutsideWindow, "%s, and none goes now: %s", c.Reason, reason)
+	}
+	return p.account.lower(c.workload, c.Action)
+}

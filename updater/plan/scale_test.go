@@ -128,6 +128,76 @@ func TestAPodThatGoesForALowerNumberCountsAsAnEviction(t *testing.T) {
 	}
 }
 
+func TestALowerNumberWaitsForAWindowAndKeepsWhatADisruptionBudgetAsksFor(t *testing.T) {
+	atNight := time.Date(2026, 11, 18, 2, 0, 0, 0, time.UTC)
+	keeps := func(name string, keeps, healthy int32) func(*plan.Workload) {
+		return func(w *plan.Workload) {
+			fine := requests(500, 512)
+			w.Pods = append(w.Pods, pod("a", fine), pod("b", fine))
+			each(w, func(p *plan.Pod) {
+				p.DisruptionBudgets = append(p.DisruptionBudgets, plan.DisruptionBudget{Name: name, Keeps: keeps, Healthy: healthy})
+			})
+		}
+	}
+	cases := map[string]struct {
+		change   func(*plan.Workload)
+		from, to int32
+		at       time.Time
+		want     int32
+		says     string
+	}{
+		"inside a window":                         {change: onlyAtNight, from: 20, to: 8, at: atNight, want: 8, says: "20 pods run, 8 are recommended"},
+		"not outside":                             {change: onlyAtNight, from: 20, to: 8, at: now, want: 20, says: "none goes now: outside the policy's 1 windows"},
+		"more pods need no window":                {change: onlyAtNight, from: 8, to: 20, at: now, want: 20},
+		"one more than is kept":                   {change: keeps("web", 9, 20), from: 20, to: 8, want: 10, says: "PodDisruptionBudget web lets 10 go now"},
+		"none where one more than is kept is all": {change: keeps("web", 19, 20), from: 20, to: 8, want: 20, says: "PodDisruptionBudget web keeps 19 of 20 healthy pods"},
+		"as if only healthy pods went":            {change: keeps("web", 9, 12), from: 20, to: 8, want: 18},
+		"none while nobody knows who is healthy":  {change: keeps("web", 9, 0), from: 20, to: 8, want: 20},
+		"all where a share is asked for":          {change: keeps("web", 0, 20), from: 20, to: 8, want: 8},
+		"more pods ask no disruption budget":      {change: keeps("web", 9, 8), from: 8, to: 20, want: 20},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := lowering("shop", "checkout", c.from, c.to)
+			c.change(&w)
+			if c.at.IsZero() {
+				c.at = now
+			}
+			got, says := c.from, ""
+			result := plan.Plan(c.at, open(w), plenty)
+			for _, a := range result.Actions {
+				got, says = a.To, a.Reason
+			}
+			for _, s := range result.Skips {
+				if !s.OfNumber() {
+					t.Errorf("skip %+v is not told as one of the number of pods", s)
+				}
+				says = s.Message
+			}
+			if got != c.want || !strings.Contains(says, c.says) {
+				t.Errorf("%d pods (%s), want %d (%s)", got, says, c.want, c.says)
+			}
+		})
+	}
+}
+
+func TestWorkloadsThatShareADisruptionBudgetLowerTogetherByWhatItSpares(t *testing.T) {
+	var workloads []plan.Workload
+	for _, name := range []string{"a", "b"} {
+		w := lowering("shop", name, 10, 2)
+		w.Pods = []plan.Pod{pod(name, requests(500, 512))}
+		w.Pods[0].DisruptionBudgets = []plan.DisruptionBudget{{Name: "both", Keeps: 9, Healthy: 20}}
+		workloads = append(workloads, w)
+	}
+	left := 20
+	for _, a := range plan.Plan(now, open(workloads...), plenty).Actions {
+		left -= int(a.From - a.To)
+	}
+	if left != 10 {
+		t.Errorf("%d pods are left, want 10: nine are kept, and one more", left)
+	}
+}
+
 func TestALowerNumberForEveryWorkloadAtOnceTakesNoMorePodsThanTheBudgets(t *testing.T) {
 	var workloads []plan.Workload
 	for _, namespace := range []string{"bank", "shop", "test"} {

@@ -104,7 +104,7 @@ type Disruption struct {
 	EvictionsPerHour int32
 	// MinReplicas is the number of ready pods below which none is evicted.
 	MinReplicas int32
-	// Windows in which pods may be evicted; none means always.
+	// Windows in which pods may be evicted, and their number lowered; none means always.
 	Windows []v1alpha1.Window
 	// CanaryPods get a new revision first; 0 means that there is no canary. Observe is how long pods are watched.
 	CanaryPods int32
@@ -201,6 +201,9 @@ type DisruptionBudget struct {
 	Name string
 	// Allowed disruptions at the moment.
 	Allowed int32
+	// Keeps is how many healthy pods it asks for, however many there are; 0 where it asks for a share of them, which moves with their
+	// number. Healthy is how many there are at the moment.
+	Keeps, Healthy int32
 }
 
 // Trouble is something that went wrong with a container, or with the pod as a whole.

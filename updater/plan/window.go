@@ -33,12 +33,12 @@ func (o openings) open(now time.Time, windows []v1alpha1.Window) (open bool, rea
 	if len(windows) == 0 {
 		return true, ""
 	}
-	reason = fmt.Sprintf("outside the policy's %d eviction windows", len(windows))
+	reason = fmt.Sprintf("outside the policy's %d windows", len(windows))
 	for i, window := range windows {
 		start, err := o.at(now, window)
 		switch {
 		case err != nil:
-			reason = fmt.Sprintf("eviction window %d of the policy cannot be read: %v", i+1, err)
+			reason = fmt.Sprintf("window %d of the policy cannot be read: %v", i+1, err)
 		case !start.IsZero():
 			return true, ""
 		}

@@ -15,7 +15,8 @@ type DisruptionPolicyApplyConfiguration struct {
 	// maxUnavailable pods of a workload at a time, as a number or a percentage of its replicas, rounded down but at least
 	// one. Default 25%.
 	MaxUnavailable *intstr.IntOrString `json:"maxUnavailable,omitempty"`
-	// evictionsPerHour is the largest number of pods of one workload that are evicted in an hour. 0 means none. Default 6.
+	// evictionsPerHour is the largest number of pods of one workload that are evicted in an hour, those that a lower number takes away
+	// not counted. 0 means none. Default 6.
 	EvictionsPerHour *int32 `json:"evictionsPerHour,omitempty"`
 	// minReplicas is the number of ready pods below which none of a workload's pods is evicted. Default 2.
 	MinReplicas *int32 `json:"minReplicas,omitempty"`
@@ -23,7 +24,8 @@ type DisruptionPolicyApplyConfiguration struct {
 	Canary *CanaryPolicyApplyConfiguration `json:"canary,omitempty"`
 	// startupGrace is how long a container runs before its pod is lowered in place, as a duration. Default 5m.
 	StartupGrace *v1.Duration `json:"startupGrace,omitempty"`
-	// windows in which pods may be evicted. Resizing in place is not bound to them. Default: none, which means always.
+	// windows in which pods may be evicted, and their number lowered. Resizing in place and more pods are not bound to them.
+	// Default: none, which means always.
 	Windows []WindowApplyConfiguration `json:"windows,omitempty"`
 }
 
