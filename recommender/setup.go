@@ -11,6 +11,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -133,7 +134,7 @@ func (r *Reconciler) setup(mgr ctrl.Manager, workers int, excluded func(namespac
 func CacheOptions() cache.Options {
 	return cache.Options{
 		ReaderFailOnMissingInformer: true,
-		DefaultTransform:            cache.TransformStripManagedFields(),
+		DefaultTransform:            stripOther,
 		ByObject: map[client.Object]cache.ByObject{
 			&appsv1.Deployment{}:                     {Transform: stripScaled},
 			&appsv1.StatefulSet{}:                    {Transform: stripScaled},
@@ -151,6 +152,14 @@ func stripScaled(object any) (any, error) {
 		apply.KeepScaling(workload)
 	}
 	return object, nil
+}
+
+// stripOther is for whatever has no transform of its own: of a kind that the operator configures it keeps who scaled.
+func stripOther(object any) (any, error) {
+	if _, custom := object.(*unstructured.Unstructured); custom {
+		return stripScaled(object)
+	}
+	return cache.TransformStripManagedFields()(object)
 }
 
 func stripAutoscaler(object any) (any, error) {

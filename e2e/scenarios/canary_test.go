@@ -137,7 +137,7 @@ func TestWhatDidHarmIsTakenBackAndNoOtherPodGetsIt(t *testing.T) {
 	s.when("Deployment", "web", "watches the first pod", func(rec *v1alpha1.Recommendation) bool {
 		return conditionReason(rec, v1alpha1.ConditionApplied) == v1alpha1.ReasonWatching
 	})
-	s.kubectlScale("web", 4)
+	s.kubectlScale("deployment", "web", 4)
 	s.Eventually(func() []string { return heldBack(s.pods("web")) }).Should(Equal([]string{"2"}), "a new pod gets what pods had before, and says so")
 	s.kill(first.Pod)
 	s.when("Deployment", "web", "takes it back", func(rec *v1alpha1.Recommendation) bool {

@@ -49,7 +49,7 @@ func TestAManifestThatIsAppliedAgainAndAgainDoesNotFlapAndAPersonWins(t *testing
 	}, 5*time.Second, 200*time.Millisecond).Should(Equal(before.Generation), "applying the manifest again changes nothing")
 
 	// A person scales, and is not overruled: not by the manifest, not by Loadline, not even by one that was just started.
-	s.kubectlScale("web", 1)
+	s.kubectlScale("deployment", "web", 1)
 	start := stopPart(t, install.Updater)
 	start()
 	scaled := time.Now()
@@ -71,10 +71,10 @@ func (s scene) applyManifest() {
 	s.Expect(loadline.Client.Apply(s.t.Context(), manifest, client.FieldOwner("gitops"), client.ForceOwnership)).To(Succeed())
 }
 
-func (s scene) kubectlScale(deployment string, replicas int) {
+func (s scene) kubectlScale(kind, name string, replicas int) {
 	s.t.Helper()
 	out, err := exec.CommandContext(s.t.Context(), cluster.KubectlPath, "--kubeconfig", cluster.Kubeconfig, "--namespace", s.namespace,
-		"scale", "deployment", deployment, "--replicas="+strconv.Itoa(replicas)).CombinedOutput()
+		"scale", kind, name, "--replicas="+strconv.Itoa(replicas)).CombinedOutput()
 	s.Expect(err).NotTo(HaveOccurred(), "kubectl scale: %s", out)
 }
 

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
@@ -123,6 +124,12 @@ func TestAKindWithAScaleSubresourceIsTreatedLikeADeployment(t *testing.T) {
 	replicas, _, err := unstructured.NestedInt64(created.Object, "spec", "replicas")
 	s.Expect(err).NotTo(HaveOccurred())
 	s.Expect(replicas).To(BeNumerically(">", 2), "injected at admission")
+
+	s.kubectlScale("rollout", "web", 1)
+	s.when("Rollout", "web", "tells whose number it leaves alone", func(rec *v1alpha1.Recommendation) bool {
+		return rec.Status.Replicas != nil && rec.Status.Replicas.YieldsTo != ""
+	})
+	s.Consistently(s.rolloutReplicas, yieldFor/3, 200*time.Millisecond).Should(Equal(int64(1)), "a person's number wins here as well")
 }
 
 // alsoAsk adds Rollouts to what the API server asks the webhook about.
