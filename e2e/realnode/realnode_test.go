@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	. "github.com/onsi/gomega"
+	"github.com/prometheus/common/model"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -30,13 +31,8 @@ import (
 // patience bounds every wait. What is waited for usually takes seconds.
 const patience = 90 * time.Second
 
-// The recommender reads what Prometheus measured in complete spans of five minutes. So that nobody has to wait for one to
-// end, it is shown the span that runs, under the name of the last one; and the rate of what was just started is taken from
-// its last two samples.
-const (
-	cpuQuery        = `max by ($by) (max_over_time(irate(container_cpu_usage_seconds_total{$selector}[2m])[$step:5s] offset -$step))`
-	workingSetQuery = `max by ($by) (max_over_time(container_memory_working_set_bytes{$selector}[$step] offset -$step))`
-)
+// span is what one value of the history stands for. The recommender reads a span when it is complete.
+const span = 5 * time.Minute
 
 // fixture is the cluster that all subtests share. Each has a namespace of its own.
 type fixture struct {
@@ -50,7 +46,7 @@ type fixture struct {
 func burner() shop.Workload {
 	return shop.Workload{
 		Namespace: "burner", Name: "burner", Replicas: 1, Image: realnode.Image,
-		Requests: map[string]string{"cpu": "50m", "memory": "40Mi"}, Limits: map[string]string{"cpu": "600m", "memory": "120Mi"},
+		Requests: map[string]string{"cpu": "20m", "memory": "40Mi"}, Limits: map[string]string{"cpu": "600m", "memory": "120Mi"},
 		CPU: shop.Flat(0.02), Memory: shop.Flat(20 * shop.Mebibyte),
 	}
 }
@@ -96,9 +92,11 @@ func TestLoadlineOnARealNode(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	t.Run("a container is resized in place to what its kubelet measured, and does not restart", f.burnerIsResized)
+	t.Run("every query that ships finds what a kubelet measures", f.queriesFindContainers)
 	t.Run("a container that was killed for lack of memory survives as the next pod", f.hogSurvives)
 	t.Run("pods that may only be replaced are evicted within their disruption budget", f.guardedAreEvicted)
+	// Late, because until then most of a span has passed.
+	t.Run("a container is resized in place to what its kubelet measured, and does not restart", f.burnerIsResized)
 	t.Run("our own image answers the API server as a pod that may do nothing else", f.imageServes)
 	t.Run("nothing is left of the node", func(t *testing.T) {
 		g := NewWithT(t)
@@ -118,11 +116,23 @@ func TestLoadlineOnARealNode(t *testing.T) {
 
 // quick shortens every wait.
 func quick(c *config.Config) {
-	c.Prometheus.Queries.CPU, c.Prometheus.Queries.WorkingSet = cpuQuery, workingSetQuery
 	c.Recommender.SyncInterval.Duration = 3 * time.Second
 	c.Updater.Interval.Duration = time.Second
 	c.Updater.WarmUp.Duration = time.Second
 	c.Updater.EvictionsPerMinute = 60
+}
+
+func (f fixture) queriesFindContainers(t *testing.T) {
+	g, w := f.scene(t), burner()
+	g.Expect(f.loadline.Config.Prometheus.Queries).To(Equal(config.Default().Prometheus.Queries), "what the recommender asks")
+	g.Eventually(func() []corev1.Pod { return f.pods(t, w.Namespace) }).Should(ConsistOf(HaveField("Status.Phase", corev1.PodRunning)))
+	labels := model.Metric{"namespace": "burner", "pod": model.LabelValue(f.pods(t, w.Namespace)[0].Name), "container": "app"}
+	shipped := f.shipped(t, w.Namespace)
+	g.Expect(shipped).To(HaveLen(5))
+	for name, query := range shipped {
+		g.Eventually(func() (model.Vector, error) { return f.ask(t, query, time.Now()) }).
+			Should(ContainElement(HaveField("Metric", Equal(labels))), "query %s: %s", name, query)
+	}
 }
 
 func (f fixture) burnerIsResized(t *testing.T) {
@@ -135,10 +145,12 @@ func (f fixture) burnerIsResized(t *testing.T) {
 	g.Expect(before.CPULimitMillis).To(BeEquivalentTo(600))
 	g.Expect(before.MemoryLimitBytes).To(BeEquivalentTo(120 << 20))
 	const enough = 30 * shop.Mebibyte
-	g.Eventually(f.measured).WithArguments(t, `max(irate(container_cpu_usage_seconds_total{namespace="burner",container="app",node="node-real"}[30s]))`).
-		Should(BeNumerically(">", 0.06), "the kubelet's cAdvisor tells Prometheus what the container burns")
-	g.Eventually(f.measured).WithArguments(t, `max(container_memory_working_set_bytes{namespace="burner",container="app",node="node-real"})`).
-		Should(BeNumerically(">", enough))
+	shipped, begun := f.shipped(t, w.Namespace), time.Now()
+	// Of the span in which the container began, the rate is too low; it may take the next one.
+	g.Eventually(f.measured).WithTimeout(span+2*patience).WithPolling(time.Second).WithArguments(t, shipped["cpu"]).
+		Should(BeNumerically(">", 0.08), "the last complete span, as the kubelet's cAdvisor told it")
+	g.Eventually(f.measured).WithArguments(t, shipped["workingSet"]).Should(BeNumerically(">", enough))
+	t.Logf("waited %s for the span to end", time.Since(begun).Round(time.Second))
 
 	g.Expect(f.loadline.Client.Create(t.Context(), &v1alpha1.SizingPolicy{
 		ObjectMeta: metav1.ObjectMeta{Namespace: w.Namespace, Name: v1alpha1.DefaultPolicyName},

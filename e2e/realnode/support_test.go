@@ -4,6 +4,7 @@ package realnode_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"testing"
@@ -20,7 +21,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/config"
 	"github.com/loadline-dev/loadline/e2e/shop"
+	"github.com/loadline-dev/loadline/recommender/history"
 )
 
 // start creates all workloads, each in its namespace, which opts in to nothing yet.
@@ -93,19 +96,49 @@ func ready(pods []corev1.Pod) int {
 	return count
 }
 
-// measured asks Prometheus for one number; 0 while there is none.
-func (f fixture) measured(t *testing.T, query string) (float64, error) {
+// prometheus is the client of the cluster's Prometheus.
+func (f fixture) prometheus(t *testing.T) promv1.API {
 	t.Helper()
 	prometheus, err := promapi.NewClient(promapi.Config{Address: f.cluster.PrometheusURL})
 	if err != nil {
-		return 0, err
+		t.Fatal(err)
 	}
-	answer, _, _, err := promv1.NewAPI(prometheus).Query(t.Context(), query, time.Now())
+	return promv1.NewAPI(prometheus)
+}
+
+// shipped are the queries by which the recommender reads the history of a namespace, by their names in the configuration.
+func (f fixture) shipped(t *testing.T, namespace string) map[string]string {
+	t.Helper()
+	c := config.Default().Prometheus
+	reader, err := history.New(history.Options{
+		Querier: f.prometheus(t), Queries: history.Queries(c.Queries), Labels: history.Labels(c.Labels), RateWindow: c.RateWindow.Duration,
+	})
 	if err != nil {
+		t.Fatal(err)
+	}
+	return reader.Queries(namespace)
+}
+
+// ask evaluates a query.
+func (f fixture) ask(t *testing.T, query string, at time.Time) (model.Vector, error) {
+	t.Helper()
+	answer, _, _, err := f.prometheus(t).Query(t.Context(), query, at)
+	if err != nil {
+		return nil, err
+	}
+	vector, ok := answer.(model.Vector)
+	if !ok {
+		return nil, fmt.Errorf("%s is a %s", query, answer.Type())
+	}
+	return vector, nil
+}
+
+// measured is the largest value of a query at the end of the last complete span; 0 while there is none.
+func (f fixture) measured(t *testing.T, query string) (float64, error) {
+	t.Helper()
+	vector, err := f.ask(t, "max("+query+")", time.Now().Truncate(span))
+	if err != nil || len(vector) == 0 {
 		return 0, err
 	}
-	if vector, ok := answer.(model.Vector); ok && len(vector) == 1 {
-		return float64(vector[0].Value), nil
-	}
-	return 0, nil
+	return float64(vector[0].Value), nil
 }
