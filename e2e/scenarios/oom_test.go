@@ -20,6 +20,30 @@ var killedShop = shop.InNamespace("killed", []shop.Workload{
 	},
 })
 
+var healedShop = shop.InNamespace("healed", []shop.Workload{crashing("alone", 1), crashing("all", 3)})
+
+// crashing is a workload all of whose pods are down as long as they have the limit that they ask for.
+func crashing(name string, replicas int32) shop.Workload {
+	return shop.Workload{
+		Name: name, Replicas: replicas, Requests: map[string]string{"cpu": "100m", "memory": "256Mi"}, Limits: map[string]string{"memory": "256Mi"},
+		PodAnnotations: map[string]string{"e2e/killed-with": "256Mi"}, History: -1,
+	}
+}
+
+func TestWorkloadsWhosePodsAreAllKilledForLackOfMemoryRecoverByThemselves(t *testing.T) {
+	s := newScene(t, "healed", healedShop)
+	for _, w := range healedShop {
+		s.Eventually(func() int { return countReady(s.pods(w.Name)) }).Should(BeZero(), "%s is down", w.Name)
+	}
+	s.annotate(map[string]string{v1alpha1.AnnotationMode: "auto"})
+	for _, w := range healedShop {
+		s.running(w.Name, w.Replicas)
+		for _, pod := range s.pods(w.Name) {
+			s.Expect(pod.Spec.Containers[0].Resources.Limits.Memory().Value()).To(BeNumerically(">=", 356*shop.Mebibyte), pod.Name)
+		}
+	}
+}
+
 func TestAnOOMKilledContainersMemoryTargetRisesAboveWhatKilledIt(t *testing.T) {
 	s := newScene(t, "killed", killedShop)
 	s.annotate(map[string]string{v1alpha1.AnnotationMode: "dry-run"})

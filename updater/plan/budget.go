@@ -133,14 +133,15 @@ func (a *account) resize() *Refused {
 
 // evict spends one eviction of a pod, or says why it may not. Disruption budgets and unavailability are looked at again here
 // because pods that were chosen before count.
-func (a *account) evict(w Workload, p Pod) *Refused {
+func (a *account) evict(c candidate) *Refused {
+	w, p, nothing := c.workload, c.pod, takesNothing(c.workload, c.pod, c.Action)
 	ready, allowed := a.ready(w), maxUnavailable(w)
 	unavailable := max(0, w.Replicas-ready)
 	if !p.Ready {
 		unavailable-- // The pod itself: a container that is killed again and again for lack of memory must not protect its pod.
 	}
 	switch {
-	case p.Unschedulable: // It takes away no pod that is ready; only how many go is bounded.
+	case nothing:
 	case ready < w.Disruption.MinReplicas || p.Ready && ready < 2:
 		return refuse(SkipTooFewReady, "%d pods are ready, fewer than needed before one more may go", ready)
 	case unavailable >= allowed:
@@ -154,8 +155,10 @@ func (a *account) evict(w Workload, p Pod) *Refused {
 	if _, refused := a.mayGo(w.Namespace); refused != nil {
 		return refused
 	}
-	if refused := a.spendDisruption(w.Namespace, p); refused != nil {
-		return refused
+	if !nothing {
+		if refused := a.spendDisruption(w.Namespace, p); refused != nil {
+			return refused
+		}
 	}
 	a.hour[w.Key]++
 	a.namespace[w.Namespace]++

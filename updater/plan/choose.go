@@ -140,13 +140,20 @@ func (p *planner) stillWatched(w Workload, last *Mark) *Mark {
 }
 
 func (p *planner) evict(w Workload, pod Pod, action Action) (Action, *Refused) {
-	refused := firstRefusal(p.evictionRules(), func(rule evictionRule) *Refused { return rule(p.now, w, pod) })
+	refused := firstRefusal(p.evictionRules(!takesNothing(w, pod, action)), func(rule evictionRule) *Refused { return rule(p.now, w, pod) })
 	if refused != nil {
 		return Action{}, refused
 	}
 	action.Kind = Evict
 	action.Lowers = apply.Lowers(pod.Present, apply.Desired(w.Values, pod.Original, apply.ForNewPod))
 	return action, nil
+}
+
+// takesNothing reports whether the eviction of a pod takes nothing from anybody, so that only how many go is bounded: no node has taken
+// it, or it is down and will be killed again for lack of the memory that its successor gets. Of such a pod the API server itself says
+// whether a PodDisruptionBudget keeps it.
+func takesNothing(w Workload, p Pod, a Action) bool {
+	return p.Unschedulable || a.Raise && !p.Ready && endangered(w, p)
 }
 
 // inPlace returns the containers that a resize changes, or what is in its way. It changes as much as it can: CPU alone where

@@ -256,7 +256,7 @@ func (p *planner) spendBudget(c candidate) *Refused {
 	case Resize:
 		return p.account.resize()
 	case Evict:
-		return p.account.evict(c.workload, c.pod)
+		return p.account.evict(c)
 	case Scale: // More pods have their cooldown; fewer are spent before.
 		return p.waiting[c.Workload]
 	case Minimum, Lower: // The first has its event, the other is no action.

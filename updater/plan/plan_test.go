@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -401,6 +402,55 @@ func TestEvictionsStayInsideEveryBudget(t *testing.T) {
 			}
 		})
 	}
+}
+
+// down is a workload of so many pods that were all killed for lack of memory and do not run again with what they have.
+func down(pods int) plan.Workload {
+	var all []plan.Pod
+	for i := range pods {
+		p := pod(fmt.Sprint("p", i), requests(500, 256))
+		p.Ready, p.ResizeSupported = false, false
+		all = append(all, p)
+	}
+	w := checkout(all...)
+	w.OOMFloorBytes = map[string]int64{"app": 400 * apply.MiB}
+	return w
+}
+
+func TestAPodThatIsDownForLackOfMemoryIsReplacedAlthoughNobodyIsReady(t *testing.T) {
+	cases := map[string]struct {
+		pods   int
+		change func(*plan.Workload)
+		want   int
+	}{
+		"all of three":                                    {pods: 3, change: func(*plan.Workload) {}, want: 3},
+		"the only one":                                    {pods: 1, change: func(*plan.Workload) {}, want: 1},
+		"no more than go in an hour":                      {pods: 9, change: func(*plan.Workload) {}, want: 6},
+		"none where its owner wants none evicted":         {pods: 3, change: func(w *plan.Workload) { w.Updater = v1alpha1.UpdaterInPlace }},
+		"outside the windows":                             {pods: 3, change: onlyAtNight, want: 3},
+		"while a rollout waits for them":                  {pods: 3, change: rolling, want: 3},
+		"a PodDisruptionBudget is the API server's":       {pods: 3, change: func(w *plan.Workload) { each(w, budgets(0)) }, want: 3},
+		"none where two of them make it impossible":       {pods: 3, change: func(w *plan.Workload) { each(w, budgets(1, 1)) }},
+		"not the one that is ready again":                 {pods: 3, change: func(w *plan.Workload) { w.Pods[0].Ready = true }, want: 2},
+		"none where the successor would not get more":     {pods: 3, change: func(w *plan.Workload) { each(w, func(p *plan.Pod) { *p = sameAs(*p, requests(500, 512)) }) }},
+		"none where pods have what kills taught":          {pods: 3, change: func(w *plan.Workload) { w.OOMFloorBytes["app"] = 200 * apply.MiB }},
+		"none where nobody was killed for lack of memory": {pods: 3, change: func(w *plan.Workload) { w.OOMFloorBytes = nil }},
+		"none where pods come without sizes":              {pods: 3, change: func(w *plan.Workload) { w.NoEviction = "no label" }},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := down(c.pods)
+			c.change(&w)
+			if got := len(plan.Plan(now, open(w), plenty).Actions); got != c.want {
+				t.Errorf("%d evictions, want %d", got, c.want)
+			}
+		})
+	}
+}
+
+func sameAs(p plan.Pod, have map[string]apply.Resources) plan.Pod {
+	p.Original, p.Present, p.Actual = have, have, have
+	return p
 }
 
 func each(w *plan.Workload, change func(*plan.Pod)) {

@@ -93,8 +93,12 @@ func unharmed(_ time.Time, w Workload) *Refused {
 	return refuse(SkipHarmed, "a change did harm, and nothing more is changed until it is taken back: %s", w.Harm)
 }
 
-func (p *planner) evictionRules() []evictionRule {
-	return []evictionRule{evictableKind, replaceable, notPinned, sticks, oneDisruptionBudget, notRollingOut, p.insideWindow, notBackingOff}
+// evictionRules are those for an eviction that takes a pod away which serves, or may serve again, and for one that takes nothing.
+func (p *planner) evictionRules(takes bool) []evictionRule {
+	if !takes {
+		return []evictionRule{evictableKind, replaceable, notPinned, sticks, oneDisruptionBudget, notBackingOff}
+	}
+	return []evictionRule{evictableKind, replaceable, notPinned, sticks, oneDisruptionBudget, budgetAllows, notRollingOut, p.insideWindow, notBackingOff}
 }
 
 func evictableKind(_ time.Time, w Workload, _ Pod) *Refused {
@@ -146,15 +150,18 @@ func sticks(_ time.Time, w Workload, p Pod) *Refused {
 }
 
 func oneDisruptionBudget(_ time.Time, _ Workload, p Pod) *Refused {
-	switch {
-	case len(p.DisruptionBudgets) > 1:
-		return refuse(SkipSeveralBudgets, "PodDisruptionBudgets %s and %s both select the pod, which makes eviction impossible",
-			p.DisruptionBudgets[0].Name, p.DisruptionBudgets[1].Name)
-	case len(p.DisruptionBudgets) == 1 && p.DisruptionBudgets[0].Allowed < 1:
-		return refuse(SkipDisruptionBudget, "PodDisruptionBudget %s allows no disruption now", p.DisruptionBudgets[0].Name)
-	default:
+	if len(p.DisruptionBudgets) < 2 {
 		return nil
 	}
+	return refuse(SkipSeveralBudgets, "PodDisruptionBudgets %s and %s both select the pod, which makes eviction impossible",
+		p.DisruptionBudgets[0].Name, p.DisruptionBudgets[1].Name)
+}
+
+func budgetAllows(_ time.Time, _ Workload, p Pod) *Refused {
+	if len(p.DisruptionBudgets) == 0 || p.DisruptionBudgets[0].Allowed > 0 {
+		return nil
+	}
+	return refuse(SkipDisruptionBudget, "PodDisruptionBudget %s allows no disruption now", p.DisruptionBudgets[0].Name)
 }
 
 func notRollingOut(_ time.Time, w Workload, _ Pod) *Refused {
