@@ -26,6 +26,13 @@ func unschedulable(pod *corev1.Pod) bool {
 	})
 }
 
+// gated reports whether somebody keeps the pod from being scheduled, so that it takes room from nobody.
+func gated(pod *corev1.Pod) bool {
+	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
+		return c.Type == corev1.PodScheduled && c.Reason == corev1.PodReasonSchedulingGated
+	})
+}
+
 // actual is what the containers run with. Where the node has not said, that is what the spec asks for.
 func actual(pod *corev1.Pod) map[string]apply.Resources {
 	out := apply.Present(pod)

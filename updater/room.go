@@ -18,12 +18,13 @@ type rooms struct {
 	nodes []corev1.Node
 	free  map[string]apply.Amounts
 	slots map[string]int64
-	// waiting is true while pods wait for a node: whatever is free is theirs.
-	waiting bool
+	// waiting are the pods that wait for a node, and wanted the nodes on which one of them finds room: what is free there is theirs.
+	waiting []*corev1.Pod
+	wanted  map[string]bool
 }
 
 func roomsOf(c *cluster) *rooms {
-	r := &rooms{nodes: c.nodes, free: map[string]apply.Amounts{}, slots: map[string]int64{}}
+	r := &rooms{nodes: c.nodes, free: map[string]apply.Amounts{}, slots: map[string]int64{}, wanted: map[string]bool{}}
 	for i := range c.nodes {
 		n := &c.nodes[i]
 		r.free[n.Name], r.slots[n.Name] = allocatable(n), n.Status.Allocatable.Pods().Value()
@@ -31,14 +32,29 @@ func roomsOf(c *cluster) *rooms {
 	for i := range c.pods {
 		r.take(&c.pods[i])
 	}
+	for _, pod := range r.waiting {
+		wants := nodeaffinity.GetRequiredNodeAffinity(pod)
+		for i := range r.nodes {
+			n := &r.nodes[i]
+			r.wanted[n.Name] = r.wanted[n.Name] || r.fits(n, amountsOf(pod, apply.Present(pod))) && accepts(n, pod, wants)
+		}
+	}
 	return r
+}
+
+// fits reports whether the node has so much left, and a place for one more pod.
+func (r *rooms) fits(n *corev1.Node, asks apply.Amounts) bool {
+	free := r.free[n.Name]
+	return r.slots[n.Name] > 0 && free.CPUMillis >= asks.CPUMillis && free.MemoryBytes >= asks.MemoryBytes
 }
 
 func (r *rooms) take(pod *corev1.Pod) {
 	switch {
 	case ended(pod):
 	case pod.Spec.NodeName == "":
-		r.waiting = r.waiting || pod.DeletionTimestamp == nil
+		if pod.DeletionTimestamp == nil && !gated(pod) {
+			r.waiting = append(r.waiting, pod)
+		}
 	default:
 		asks := amountsOf(pod, apply.Present(pod))
 		free := r.free[pod.Spec.NodeName]
@@ -50,7 +66,7 @@ func (r *rooms) take(pod *corev1.Pod) {
 // forSuccessor names a node that has room for the pod's successor, and is not its own; empty means that none is known. Of a pod whose
 // place depends on more than requests, node selector, node affinity and taints, none is ever known.
 func (r *rooms) forSuccessor(pod *corev1.Pod, w plan.Workload, original map[string]apply.Resources) string {
-	if r.waiting || choosy(pod) {
+	if choosy(pod) {
 		return ""
 	}
 	successor := apply.Present(pod)
@@ -58,8 +74,7 @@ func (r *rooms) forSuccessor(pod *corev1.Pod, w plan.Workload, original map[stri
 	asks, wants := amountsOf(pod, successor), nodeaffinity.GetRequiredNodeAffinity(pod)
 	for i := range r.nodes {
 		n := &r.nodes[i]
-		free := r.free[n.Name]
-		if n.Name != pod.Spec.NodeName && accepts(n, pod, wants) && r.slots[n.Name] > 0 && free.CPUMillis >= asks.CPUMillis && free.MemoryBytes >= asks.MemoryBytes {
+		if n.Name != pod.Spec.NodeName && !r.wanted[n.Name] && r.fits(n, asks) && accepts(n, pod, wants) {
 			return n.Name
 		}
 	}

@@ -116,13 +116,43 @@ func lately(p *corev1.Pod) {
 }
 
 func TestNobodyIsEvictedForRoomThatOthersWaitFor(t *testing.T) {
-	objects, _, _ := crowded()
-	pending := podOf("pending", 100)
-	pending.Namespace, pending.OwnerReferences, pending.Status = "elsewhere", nil, corev1.PodStatus{Phase: corev1.PodPending}
-	w := newWorld(t, append(objects, pending)...)
-	w.round()
-	if len(w.evicted) != 0 {
-		t.Errorf("evicted %v", w.evicted)
+	cases := map[string]struct {
+		change func(pending *corev1.Pod)
+		evicts bool
+	}{
+		"one that finds room there":   {func(*corev1.Pod) {}, false},
+		"one that wants another node": {func(p *corev1.Pod) { p.Spec.NodeSelector = map[string]string{"disk": "hdd"} }, true},
+		"one that fits nowhere":       {func(p *corev1.Pod) { p.Spec.Containers[0].Resources.Requests["cpu"] = quantity("64") }, true},
+		"one that somebody keeps waiting": {func(p *corev1.Pod) {
+			p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonSchedulingGated}}
+		}, true},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			objects, _, _ := crowded()
+			pending := podOf("pending", 100)
+			pending.Namespace, pending.OwnerReferences, pending.Status = "elsewhere", nil, corev1.PodStatus{Phase: corev1.PodPending}
+			c.change(pending)
+			w := newWorld(t, append(objects, pending)...)
+			w.round()
+			if evicts := len(w.evicted) == 1; evicts != c.evicts {
+				t.Errorf("evicted %v, want %v", w.evicted, c.evicts)
+			}
+		})
+	}
+}
+
+func TestAResizeThatSavesFromAKillIsWaitedForFiveMinutesAndNotAnHour(t *testing.T) {
+	for floor, evicts := range map[string]bool{"": false, "600Mi": true} {
+		objects := crowdedFor(6 * time.Minute)
+		if floor != "" {
+			stored(objects).Status.OOMFloor = []v1alpha1.OOMFloor{{Container: "app", Hit: quantity(floor), Floor: quantity(floor)}}
+		}
+		w := newWorld(t, objects...)
+		w.round()
+		if got := len(w.evicted) == 1; got != evicts {
+			t.Errorf("kills taught %q: evicted %v, want %v", floor, w.evicted, evicts)
+		}
 	}
 }
 

@@ -59,8 +59,8 @@ func (g *gatherer) subject(now time.Time, ns *namespace, rec *v1alpha1.Recommend
 	}
 	past.outcomes = memory.learn(w.Key, rec.Status.Outcomes)
 	past.notes = templateNotes(object)
-	var putOff map[int]*corev1.Pod
-	w.Pods, putOff = g.pods(now, ns, ns.pods[ref], past)
+	w.OOMFloorBytes = oomFloors(rec.Status.OOMFloor)
+	w.Pods = g.pods(now, ns, ns.pods[ref], past)
 	w.Harm = knownHarm(now, w.Revision, past.outcomes, rec.Status.Rollback)
 	if rollback := rec.Status.Rollback; rollback != nil {
 		w.Answered = rollback.HarmTime.Time
@@ -68,8 +68,7 @@ func (g *gatherer) subject(now time.Time, ns *namespace, rec *v1alpha1.Recommend
 	w.Good, w.Trial = goodAndTried(rec.Status)
 	w.Unstuck = unstuck(w.Revision, past.outcomes)
 	w.Health = health(past, policy.Signals, rec.Status.Health)
-	w.OOMFloorBytes = oomFloors(rec.Status.OOMFloor)
-	return subject{Workload: w, recommendation: rec, object: object, labelled: ns.admission, putOff: putOff}, true
+	return subject{Workload: w, recommendation: rec, object: object, labelled: ns.admission, putOff: putOff(now, w, ns.pods[ref])}, true
 }
 
 // goodAndTried are the sizes that were good before the present ones, and the last trial that was passed.
@@ -165,17 +164,23 @@ type history struct {
 	notes map[string]string
 }
 
-// pods describes the pods of a workload, and tells by their places those whose node has put a resize off for long.
-func (g *gatherer) pods(now time.Time, ns *namespace, all []*corev1.Pod, past history) (pods []plan.Pod, putOff map[int]*corev1.Pod) {
-	putOff = map[int]*corev1.Pod{}
+// pods describes the pods of a workload, in their order.
+func (g *gatherer) pods(now time.Time, ns *namespace, all []*corev1.Pod, past history) (pods []plan.Pod) {
 	for _, pod := range all {
-		p := g.pod(now, ns, pod, past)
-		if p.PutOff(now) {
-			putOff[len(pods)] = pod
-		}
-		pods = append(pods, p)
+		pods = append(pods, g.pod(now, ns, pod, past))
 	}
-	return pods, putOff
+	return pods
+}
+
+// putOff are the pods of a workload, by their places, whose node has put a resize off for long.
+func putOff(now time.Time, w plan.Workload, all []*corev1.Pod) map[int]*corev1.Pod {
+	found := map[int]*corev1.Pod{}
+	for i, pod := range all {
+		if w.Pods[i].PutOff(now, w) {
+			found[i] = pod
+		}
+	}
+	return found
 }
 
 func (g *gatherer) pod(now time.Time, ns *namespace, pod *corev1.Pod, past history) plan.Pod {

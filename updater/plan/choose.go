@@ -16,6 +16,8 @@ const (
 	settleTime = 10 * time.Second
 	// stuckAfter is how long a node may take to carry out a resize, or put it off, before it counts as failed.
 	stuckAfter = time.Hour
+	// urgentAfter is the same for putting off what keeps a pod from being killed for lack of memory.
+	urgentAfter = 5 * time.Minute
 )
 
 // drifted lists what a pod has too little or too much of, by what its spec asks for or by what it runs with: a resize that
@@ -168,7 +170,7 @@ func inPlace(now time.Time, w Workload, p Pod) (map[string]apply.Resources, *Ref
 	drifts := apply.Drifted(w.Values, p.Original, p.Present, apply.ForRunningPod)
 	switch {
 	case len(drifts) == 0:
-		return nil, pending(now, p)
+		return nil, pending(now, w, p)
 	case !slices.ContainsFunc(drifts, p.canMend):
 		return nil, refuse(SkipCannotResize, "only a new pod can have these sizes")
 	}
@@ -224,16 +226,16 @@ func larger(a, b apply.Amounts) apply.Amounts {
 // pending names the state of a pod that asks for the right sizes and does not run with them.
 //
 //	Infeasible, Error, in progress for over an hour → CannotResize: the node will not do it
-//	Deferred for over an hour, room on another node → CannotResize: a new pod could have the sizes there
+//	Deferred for long, room on another node         → CannotResize: a new pod could have the sizes there
 //	Deferred                                        → ResizeDeferred: the node does it when there is room
 //	anything else                                   → ResizeInProgress
-func pending(now time.Time, p Pod) *Refused {
+func pending(now time.Time, w Workload, p Pod) *Refused {
 	switch {
 	case p.Resize.State == ResizeInfeasible, p.Resize.State == ResizeError:
 		return refuse(SkipCannotResize, "the node says %s: %s", p.Resize.State, p.Resize.Message)
 	case p.Resize.State == ResizeInProgress && now.Sub(p.Resize.Since) > stuckAfter:
 		return refuse(SkipCannotResize, "the node has been resizing since %s", p.Resize.Since.UTC().Format(time.RFC3339))
-	case p.PutOff(now) && p.RoomOn != "":
+	case p.PutOff(now, w) && p.RoomOn != "":
 		return refuse(SkipCannotResize, "the node has put the resize off since %s, and node %s has room", p.Resize.Since.UTC().Format(time.RFC3339), p.RoomOn)
 	case p.Resize.State == ResizeDeferred:
 		return refuse(SkipResizeDeferred, "the node has put the resize off: %s", p.Resize.Message)
@@ -242,9 +244,14 @@ func pending(now time.Time, p Pod) *Refused {
 	}
 }
 
-// PutOff reports whether the pod's node has put a resize off for so long that another node is worth a disruption.
-func (p Pod) PutOff(now time.Time) bool {
-	return p.Resize.State == ResizeDeferred && now.Sub(p.Resize.Since) > stuckAfter
+// PutOff reports whether the pod's node has put a resize off for so long that another node is worth a disruption: for an hour, or for
+// five minutes where the pod has less memory than what killed one like it.
+func (p Pod) PutOff(now time.Time, w Workload) bool {
+	patience := stuckAfter
+	if endangered(w, p) {
+		patience = urgentAfter
+	}
+	return p.Resize.State == ResizeDeferred && now.Sub(p.Resize.Since) > patience
 }
 
 func isUp(d apply.Drift) bool { return d.Direction == apply.Up }
