@@ -2,6 +2,7 @@ package updater
 
 import (
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -54,6 +55,21 @@ func TestWhatAPodTells(t *testing.T) {
 				return p.Actual["app"].Requests.CPUMillis == 100 && p.Present["app"].Requests.CPUMillis == 500
 			},
 		},
+		"its containers run and it is not ready yet": {
+			func(p *corev1.Pod) { unready(p, -time.Minute); p.Status.ContainerStatuses[0].State = running(start) },
+			func(p plan.Pod) bool { return len(p.Troubles) == 1 && p.Troubles[0].What == plan.TroubleNeverReady },
+		},
+		"its containers do not run yet": {
+			func(p *corev1.Pod) {
+				unready(p, -2*time.Hour)
+				p.Status.ContainerStatuses[0].State = corev1.ContainerState{}
+			},
+			func(p plan.Pod) bool { return len(p.Troubles) == 0 },
+		},
+		"it was ready and is not any more": {
+			func(p *corev1.Pod) { unready(p, time.Minute); p.Status.ContainerStatuses[0].State = running(start) },
+			func(p plan.Pod) bool { return len(p.Troubles) == 1 && p.Troubles[0].What == plan.TroubleNotReady },
+		},
 		"its node puts a resize off": {resizing(corev1.PodResizePending, corev1.PodReasonDeferred), resizeIs(plan.ResizeDeferred)},
 		"its node calls a resize infeasible": {
 			resizing(corev1.PodResizePending, corev1.PodReasonInfeasible), resizeIs(plan.ResizeInfeasible),
@@ -73,6 +89,17 @@ func TestWhatAPodTells(t *testing.T) {
 			}
 		})
 	}
+}
+
+func running(since time.Time) corev1.ContainerState {
+	return corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(since)}}
+}
+
+// unready has the kubelet say, that long after the start, that containers of the pod are not ready.
+func unready(p *corev1.Pod, after time.Duration) {
+	p.Status.Conditions = []corev1.PodCondition{{
+		Type: corev1.PodReady, Status: corev1.ConditionFalse, Reason: "ContainersNotReady", LastTransitionTime: metav1.NewTime(start.Add(after)),
+	}}
 }
 
 // resizing makes a node say this of a resize.

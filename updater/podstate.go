@@ -129,12 +129,30 @@ func troubles(pod *corev1.Pod) []plan.Trouble {
 	}
 	if at, lost := lostReadiness(pod); lost {
 		out = append(out, plan.Trouble{What: plan.TroubleNotReady, At: at})
+	} else if !at.IsZero() && allRun(pod) {
+		out = append(out, plan.Trouble{What: plan.TroubleNeverReady, At: started(pod)})
 	}
 	return out
 }
 
-// lostReadiness reports when the kubelet found that containers of the pod are not ready any more. A pod that never was ready has
-// had that condition since before its containers started. A pod whose node went silent is marked by another controller, which
+// allRun reports whether all containers of the pod run.
+func allRun(pod *corev1.Pod) bool {
+	return pod.DeletionTimestamp == nil && len(pod.Status.ContainerStatuses) > 0 &&
+		!slices.ContainsFunc(pod.Status.ContainerStatuses, func(s corev1.ContainerStatus) bool { return s.State.Running == nil })
+}
+
+// readyAfter is how long after its creation the pod became ready, the last time; 0 where it is not.
+func readyAfter(pod *corev1.Pod) time.Duration {
+	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue {
+			return c.LastTransitionTime.Sub(pod.CreationTimestamp.Time)
+		}
+	}
+	return 0
+}
+
+// lostReadiness reports when the kubelet found that containers of the pod are not ready, and whether they were before. A pod that never
+// was ready has had that condition since before its containers started. A pod whose node went silent is marked by another controller, which
 // gives no such reason.
 func lostReadiness(pod *corev1.Pod) (time.Time, bool) {
 	const containersNotReady = "ContainersNotReady"

@@ -209,6 +209,7 @@ func (g *gatherer) pod(now time.Time, ns *namespace, pod *corev1.Pod, past histo
 		Troubles:         troubles(pod),
 		Mark:             markOf(pod),
 		Created:          pod.CreationTimestamp.Time,
+		ReadyAfter:       readyAfter(pod),
 		Disbelieved:      pasted || err != nil,
 		Template:         templateOf(pod, ns.kinds),
 		Started:          started(pod),

@@ -45,8 +45,8 @@ func Harm(now time.Time, w Workload) (Harmed, bool) {
 		}
 		for _, c := range touches(w, p) {
 			for _, t := range p.Troubles {
-				if c.watches(w, t) && counts(now, p, c, t) && !common(w, c, t) && !otherVersion(w, p, c, t) {
-					return Harmed{Pod: i, Revision: c.by, Evidence: describeHarm(p, c, t)}, true
+				if c.watches(w, t) && c.counts(now, w, p, t) && !common(w, c, t) && !otherVersion(w, p, c, t) {
+					return Harmed{Pod: i, Revision: c.by, Evidence: describeHarm(w, p, c, t)}, true
 				}
 			}
 		}
@@ -125,9 +125,11 @@ func (p Pod) cameThrough(now time.Time, w Workload) bool {
 }
 
 // counts reports whether the trouble is more than a pause, or the start of a new pod: many containers end once or twice until what
-// they need is there.
-func counts(now time.Time, p Pod, c touch, t Trouble) bool {
+// they need is there, and take their time to become ready.
+func (c touch) counts(now time.Time, w Workload, p Pod, t Trouble) bool {
 	switch t.What {
+	case TroubleNeverReady:
+		return c.fresh && now.Sub(t.At) >= w.readyWithin()
 	case TroubleNotReady:
 		return now.Sub(t.At) >= unreadyFor
 	case TroubleRestart:
@@ -135,6 +137,17 @@ func counts(now time.Time, p Pod, c touch, t Trouble) bool {
 	default:
 		return true
 	}
+}
+
+// readyWithin is how long a new pod may take to become ready: twice as long as one that is ready took, and no less than the watch.
+func (w Workload) readyWithin() time.Duration {
+	var usual time.Duration
+	for _, p := range w.Pods {
+		if p.ReadyAfter > 0 && (usual == 0 || p.ReadyAfter < usual) {
+			usual = p.ReadyAfter // of the others some may have lost it in between
+		}
+	}
+	return max(2*usual, w.Disruption.Observe)
 }
 
 // common reports whether a pod that never got the revision had the same kind of trouble at about that time.
@@ -153,7 +166,10 @@ func alike(a, b TroubleKind) bool {
 	return a == b || crash(a) && crash(b)
 }
 
-func describeHarm(p Pod, c touch, t Trouble) string {
+func describeHarm(w Workload, p Pod, c touch, t Trouble) string {
+	if t.What == TroubleNeverReady {
+		return fmt.Sprintf("pod %s: came with revision %s, and was not ready %s after its containers had started", p.Name, c.by, w.readyWithin())
+	}
 	after := t.At.Sub(c.at).Round(time.Second)
 	if t.Container == "" {
 		return fmt.Sprintf("pod %s: %s %s after it got revision %s", p.Name, t.What, after, c.by)

@@ -106,6 +106,40 @@ func TestTroubleIsHarmOnlyWhereTheChangeCanBeToBlame(t *testing.T) {
 	}
 }
 
+func TestANewPodWithLessThatDoesNotBecomeReadyIsHarm(t *testing.T) {
+	never := []plan.Trouble{{What: plan.TroubleNeverReady, At: now.Add(time.Minute)}}
+	cases := map[string]struct {
+		later  time.Duration
+		change func(fresh, sibling *plan.Pod)
+		want   bool
+	}{
+		"as long as it is watched":              {later: 11 * time.Minute, want: true},
+		"not while it may still start":          {later: 10 * time.Minute},
+		"twice as long as others took":          {later: 17 * time.Minute, change: func(_, s *plan.Pod) { s.ReadyAfter = 8 * time.Minute }, want: true},
+		"not as long as others took":            {later: 16 * time.Minute, change: func(_, s *plan.Pod) { s.ReadyAfter = 8 * time.Minute }},
+		"not where it got no less":              {later: time.Hour, change: func(p, _ *plan.Pod) { p.Original = p.Present }},
+		"not where others are not ready either": {later: time.Hour, change: func(_, s *plan.Pod) { s.Troubles = never }},
+		"not of a new version":                  {later: time.Hour, change: func(p, _ *plan.Pod) { p.Template = "broken" }},
+		"not of a pod that was there before":    {later: time.Hour, change: func(p, _ *plan.Pod) { *p = lowered("canary"); p.Troubles = never }},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			fresh, sibling := pod("fresh", requests(500, 512)), pod("sibling", requests(2000, 512))
+			fresh.Original, fresh.Ready, fresh.Troubles, fresh.Template = requests(2000, 512), false, never, "works"
+			fresh.Created, fresh.Touched, fresh.TouchedBy = now, now, revision
+			if c.change != nil {
+				c.change(&fresh, &sibling)
+			}
+			w := checkout(fresh, sibling)
+			w.Disruption.Observe, w.Trial = 10*time.Minute, plan.Trial{Revision: revision, Template: "works"}
+			harm, found := plan.Harm(now.Add(c.later), w)
+			if found != c.want {
+				t.Errorf("harm = %v (%s), want %v", found, harm.Evidence, c.want)
+			}
+		})
+	}
+}
+
 func TestEvidenceOfHarmNamesPodContainerTimeAndNumbers(t *testing.T) {
 	changed := lowered("canary")
 	changed.Troubles = []plan.Trouble{{Container: "app", What: plan.TroubleOOM, At: now.Add(90 * time.Second)}}

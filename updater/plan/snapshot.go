@@ -178,6 +178,8 @@ type Pod struct {
 	// Created is when the pod was, Started when the last of its containers did; Restarts counts those of all containers.
 	Created, Started time.Time
 	Restarts         int32
+	// ReadyAfter is how long after its creation the pod became ready, the last time; 0 where it is not.
+	ReadyAfter time.Duration
 	// Troubles that the containers had.
 	Troubles []Trouble
 	// NotBefore is when the pod may be evicted again after a disruption budget said no.
@@ -227,6 +229,8 @@ const (
 	TroubleRestart TroubleKind = "Restarted"
 	// TroubleNotReady: the pod was ready and is not any more.
 	TroubleNotReady TroubleKind = "NotReady"
+	// TroubleNeverReady: all containers run since then, and the pod has not become ready yet.
+	TroubleNeverReady TroubleKind = "NeverReady"
 )
 
 // Mark is how a pod was when it was asked to be resized. It is kept on the pod, so that nothing is forgotten.
