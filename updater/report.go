@@ -213,8 +213,7 @@ func (r reporter) write(ctx context.Context, now time.Time, s subject, want stat
 	if !detail {
 		r.told[s.Key] = telling{gist: want.gist, at: now}
 	}
-	if (!appliedChanged || detail) && !healthyChanged && apiequality.Semantic.DeepEqual(rec.Status.Outcomes, want.outcomes) &&
-		apiequality.Semantic.DeepEqual(rec.Status.Trial, want.trial) && rec.Status.Trying == want.trying {
+	if (!appliedChanged || detail) && !healthyChanged && want.isStored(rec.Status) {
 		return nil
 	}
 	err := r.client.Status().Apply(ctx, loadlineac.Recommendation(rec.Name, rec.Namespace).WithStatus(want.configuration(applied, healthy)),
@@ -229,6 +228,11 @@ func (r reporter) write(ctx context.Context, now time.Time, s subject, want stat
 		r.events.Eventf(s.object, rec, corev1.EventTypeWarning, want.applied.Reason, "Hold", "%s", want.applied.Message)
 	}
 	return nil
+}
+
+// isStored reports whether a status has all of it, conditions aside.
+func (s status) isStored(have v1alpha1.RecommendationStatus) bool {
+	return apiequality.Semantic.DeepEqual(have.Outcomes, s.outcomes) && apiequality.Semantic.DeepEqual(have.Trial, s.trial) && have.Trying == s.trying
 }
 
 // configuration is what is applied.
