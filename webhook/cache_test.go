@@ -68,6 +68,10 @@ func startCache(tb testing.TB, n int) (cache.Cache, *apiServer) {
 		for range 64 {
 			rec.Status.Trail = append(rec.Status.Trail, strings.Repeat("because ", 20))
 		}
+		for i := range rec.Status.Applicable.Containers {
+			c := &rec.Status.Applicable.Containers[i]
+			c.InPlace, c.Band.CPU = c.Target, &v1alpha1.Interval{Min: *c.Target.CPU, Max: *c.Target.CPU}
+		}
 		rec.Status.Trying, rec.Status.ExcludeContainers = "aaaaaaaa", []string{"vault"}
 		rec.Status.Memory = &v1alpha1.DecisionMemory{LastGood: rec.Status.Applicable, Template: &v1alpha1.TemplateMemory{ID: "x"}}
 		rec.Status.Advice = &v1alpha1.AdviceStatus{Source: "rules"}

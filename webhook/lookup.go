@@ -3,6 +3,7 @@ package webhook
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
@@ -67,7 +68,7 @@ func stripRecommendation(in any) (any, error) {
 	}
 	var good *v1alpha1.DecisionMemory
 	if m := rec.Status.Memory; m != nil && m.LastGood != nil {
-		good = &v1alpha1.DecisionMemory{LastGood: m.LastGood}
+		good = &v1alpha1.DecisionMemory{LastGood: forNewPods(m.LastGood)}
 	}
 	return &v1alpha1.Recommendation{
 		ObjectMeta: stripMeta(rec.ObjectMeta),
@@ -79,12 +80,25 @@ func stripRecommendation(in any) (any, error) {
 			Display:           v1alpha1.Display{Why: why},
 			Current:           peaks(rec.Status.Current),
 			ObservedTime:      rec.Status.ObservedTime,
-			Applicable:        rec.Status.Applicable,
+			Applicable:        forNewPods(rec.Status.Applicable),
 			Replicas:          rec.Status.Replicas,
 			Trying:            rec.Status.Trying,
 			Memory:            good,
 		},
 	}, nil
+}
+
+// forNewPods is what is left of sizes: without those for pods that run.
+func forNewPods(v *v1alpha1.RevisionedValues) *v1alpha1.RevisionedValues {
+	if v == nil {
+		return nil
+	}
+	kept := *v
+	kept.Containers = slices.Clone(v.Containers)
+	for i := range kept.Containers {
+		kept.Containers[i].InPlace, kept.Containers[i].Band = v1alpha1.ResourceAmounts{}, v1alpha1.Band{}
+	}
+	return &kept
 }
 
 // peaks is what is left of the present sizes: the memory that containers were seen to use.
