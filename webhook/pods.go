@@ -85,7 +85,11 @@ func (p *pods) size(ctx context.Context, view *podView, pod *corev1.Pod, s sizer
 	if forbidden(ranges, pod, sized) {
 		return leftAlone(rec, outcomeLimitRange, "a LimitRange of the namespace forbids the recommended sizes; raise it, or bound the SizingPolicy"), nil
 	}
-	d := decision{original: original, sized: sized, revision: s.revision(rec.Status.Applicable.Revision, original, sized), why: rec.Status.Display.Why}
+	d := decision{original: original, sized: sized, revision: rec.Status.Applicable.Revision, why: rec.Status.Display.Why}
+	if s.heldBack(original, sized) {
+		d.why = "revision " + d.revision + " is tried on another pod first; until it was well there, nothing becomes less"
+		d.revision = apply.HeldBack(d.revision)
+	}
 	a, err := inject(view, pod, d)
 	switch {
 	case errors.Is(err, errNoRoom):

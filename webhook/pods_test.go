@@ -317,6 +317,10 @@ func TestWhileARevisionIsTriedNewPodsGetNothingLessThanBefore(t *testing.T) {
 			if revision := at(t, got.object, "metadata", "annotations", v1alpha1.AnnotationRevision); revision != c.becomes {
 				t.Errorf("revision %v, want %s", revision, c.becomes)
 			}
+			annotations := at(t, got.object, "metadata", "annotations").(map[string]any)
+			if why, _ := annotations[v1alpha1.AnnotationWhy].(string); strings.Contains(why, "tried on another pod") != (c.becomes == held) {
+				t.Errorf("why: %q", why)
+			}
 			if again := w.send(t, PathMutatePods, createPod("shop", got.object)); len(again.Patch) > 0 {
 				t.Errorf("called again: patch %s", again.Patch)
 			}

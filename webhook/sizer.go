@@ -28,13 +28,10 @@ func goodOf(status v1alpha1.RecommendationStatus) apply.Values {
 	return apply.FromAPI(status.Memory.LastGood)
 }
 
-// revision is what a pod is said to have: the revision of the values, or that it was held back from it.
-func (s sizer) revision(of string, original, sized map[string]apply.Resources) string {
+// heldBack reports whether the sizes are others than they would be if the values were not tried on another pod.
+func (s sizer) heldBack(original, sized map[string]apply.Resources) bool {
 	s.floor = nil
-	if maps.Equal(s.desired(original), sized) {
-		return of
-	}
-	return apply.HeldBack(of)
+	return !maps.Equal(s.desired(original), sized)
 }
 
 // sizable returns the sizes without those of containers that are excluded, and of ordinary init containers: the template may
