@@ -66,6 +66,7 @@ func TestPodsAreCreatedHoweverTheWebhookBreaks(t *testing.T) {
 	t.Run("a certificate and an authority that the webhook replaces by itself", f.authorityIsSwapped)
 	t.Run("a lack of memory", f.memoryIsShort)
 	t.Run("a hundred requests at a time on one core", f.coreIsBusy)
+	t.Run("a cluster with 5,000 large Recommendations", f.largeCluster)
 	t.Run("no pod ever waited longer than the webhook's timeout", f.noneWaitedLonger)
 }
 
