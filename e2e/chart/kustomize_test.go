@@ -71,7 +71,11 @@ func without(object map[string]any, section, field string, keys ...string) {
 var folded = cmpopts.AcyclicTransformer("EmptyLines", func(text string) string { return strings.ReplaceAll(text, "\n\n", "\n") })
 
 func TestTheChartAndKustomizeGiveTheSame(t *testing.T) {
-	for folder, values := range map[string]string{configDir: "", configDir + "/all": "{allInOne: true}"} {
+	for folder, values := range map[string]string{
+		configDir:             "",
+		configDir + "/all":    "{allInOne: true}",
+		"testdata/components": "{certManager: {enabled: true}, networkPolicy: {enabled: true}, serviceMonitor: {enabled: true}}",
+	} {
 		t.Run(values, func(t *testing.T) {
 			ours, theirs := rendered(t, values), kustomized(t, folder)
 			// Helm makes the namespace of a release itself, when it is told to.
