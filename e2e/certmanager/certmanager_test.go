@@ -84,6 +84,7 @@ func TestCertManagerKeepsTheCertificateOfTheWebhook(t *testing.T) {
 		{"a Secret that was deleted comes back, and is noticed by nobody", f.secretIsDeleted},
 		{"renewing the CA, and then the certificate, is noticed by nobody", f.authorityIsRenewed},
 		{"a CA with another key is followed, and is noticed by nobody", f.authorityIsReplaced},
+		{"the doctor says what cert-manager says", f.doctorRepeats},
 	} {
 		if !t.Run(step.name, step.run) {
 			return // each goes on where the one before ended
