@@ -38,6 +38,7 @@ type ContainerForecast struct {
 func Decide(now time.Time, in Input, mem Memory) (Decision, Memory) {
 	mem.OOM = rememberOOM(mem.OOM, in.OOMKills)
 	mem.Rollback = judge(now, in, mem)
+	mem.Autoscaler = mem.Autoscaler.seen(now, in.HPA)
 	var evidence advice.Evidence
 	if in.Evidence != nil {
 		evidence = *in.Evidence
@@ -159,7 +160,7 @@ func (p pass) guardInput(proposal sizing.Proposal) guard.Input {
 		Nodes:           p.in.Nodes,
 		Batch:           p.in.batch(),
 		LimitBounds:     p.in.LimitBounds,
-		HPA:             p.in.HPA,
+		HPA:             p.mem.Autoscaler.hpa(p.in.HPA),
 		ReplicasYield:   p.yields,
 		Windows:         p.protectedWindows(),
 		Manual:          p.in.Settings.Approval == v1alpha1.ApprovalManual,
@@ -251,7 +252,7 @@ func (p pass) remember(verdict guard.Decision) Memory {
 	mem := Memory{
 		OOM: p.mem.OOM, Guard: verdict.Memory, AdvisedUntil: p.advisedUntil(), Rollback: p.mem.Rollback, HealthCheck: p.mem.HealthCheck,
 		DeclaredReplicas: cmp.Or(p.in.Declared, p.mem.DeclaredReplicas), Scaling: p.scaling,
-		Template: p.mem.Template.seen(p.now, p.in.Template),
+		Template: p.mem.Template.seen(p.now, p.in.Template), Autoscaler: p.mem.Autoscaler,
 	}
 	if p.in.Health.Passed {
 		mem.HealthCheck = &v1alpha1.HealthCheck{Revision: p.in.Health.Revision, Time: metav1.NewTime(p.now)}

@@ -19,6 +19,7 @@ func MemoryOf(status v1alpha1.RecommendationStatus) Memory {
 		mem.AdvisedUntil = timeOf(status.Memory.AdvisedUntil)
 		mem.Template = templateOf(status.Memory.Template)
 		mem.Claim, mem.Reach = claimOf(status.Memory.QuotaClaim), reachOf(status.Memory.Unschedulable)
+		mem.Autoscaler = autoscalerOf(status.Memory.Autoscaler)
 	}
 	mem.Rollback, mem.HealthCheck = status.Rollback, status.Health
 	if status.Memory != nil {
@@ -61,6 +62,7 @@ func memoryStatus(mem Memory) *v1alpha1.DecisionMemory {
 	}
 	out.Template = mem.Template.status()
 	out.QuotaClaim, out.Unschedulable = mem.Claim.status(), mem.Reach.status()
+	out.Autoscaler = mem.Autoscaler.status()
 	for name, c := range mem.Guard.Containers {
 		out.Containers = append(out.Containers, v1alpha1.ContainerMemory{
 			Name: name, Image: c.Image, ImageSince: timeOrNil(c.ImageSince),

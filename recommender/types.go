@@ -172,6 +172,8 @@ type Memory struct {
 	Claim *Claim
 	// Reach is what was learnt from pods that found no node; nil if none did.
 	Reach *Reach
+	// Autoscaler is what was last seen of the workload's autoscalers; nil if there were none for a while.
+	Autoscaler *Autoscaler
 	// DeclaredReplicas is the number of pods that the workload's manifest asks for; 0 if that was never known.
 	DeclaredReplicas int32
 	// Scaling is what somebody else set through the scale subresource; the zero value if nobody did.

@@ -59,6 +59,41 @@ type DecisionMemory struct {
 	// unschedulable is what was learnt from pods that found no node with the sizes that were in force.
 	// +optional
 	Unschedulable *UnschedulableMemory `json:"unschedulable,omitempty"`
+
+	// autoscaler is what the workload's HorizontalPodAutoscalers held when they were last seen. One that is gone still counts for a day.
+	// +optional
+	Autoscaler *AutoscalerMemory `json:"autoscaler,omitempty"`
+}
+
+// AutoscalerMemory is what HorizontalPodAutoscalers hold the utilisation of.
+type AutoscalerMemory struct {
+	// owner is the first of them, as kind/name.
+	// +kubebuilder:validation:MaxLength=320
+	Owner string `json:"owner"`
+
+	// cpu says that one holds the utilisation of the pods' CPU.
+	// +optional
+	CPU bool `json:"cpu,omitempty"`
+
+	// memory says that one holds the utilisation of the pods' memory.
+	// +optional
+	Memory bool `json:"memory,omitempty"`
+
+	// cpuOf names the containers of which alone one holds the CPU.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	CPUOf []string `json:"cpuOf,omitempty"`
+
+	// memoryOf names the containers of which alone one holds the memory.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	MemoryOf []string `json:"memoryOf,omitempty"`
+
+	// goneSince is since when there is none any more; absent while there is.
+	// +optional
+	GoneSince *metav1.Time `json:"goneSince,omitempty"`
 }
 
 // UnschedulableMemory bounds a pod because more found no node.

@@ -20,6 +20,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.AdjustmentStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("AdviceStatus"):
 		return &apiv1alpha1.AdviceStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AutoscalerMemory"):
+		return &apiv1alpha1.AutoscalerMemoryApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Band"):
 		return &apiv1alpha1.BandApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Behavior"):

@@ -100,6 +100,33 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: string
 - name: com.github.loadline-dev.loadline.api.v1alpha1.Approval
   scalar: string
+- name: com.github.loadline-dev.loadline.api.v1alpha1.AutoscalerMemory
+  map:
+    fields:
+    - name: cpu
+      type:
+        scalar: boolean
+    - name: cpuOf
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: goneSince
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: memory
+      type:
+        scalar: boolean
+    - name: memoryOf
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: owner
+      type:
+        scalar: string
 - name: com.github.loadline-dev.loadline.api.v1alpha1.Band
   map:
     fields:
@@ -232,6 +259,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: advisedUntil
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: autoscaler
+      type:
+        namedType: com.github.loadline-dev.loadline.api.v1alpha1.AutoscalerMemory
     - name: containers
       type:
         list:

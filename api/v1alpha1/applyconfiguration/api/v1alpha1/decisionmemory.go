@@ -28,6 +28,8 @@ type DecisionMemoryApplyConfiguration struct {
 	QuotaClaim *QuotaClaimApplyConfiguration `json:"quotaClaim,omitempty"`
 	// unschedulable is what was learnt from pods that found no node with the sizes that were in force.
 	Unschedulable *UnschedulableMemoryApplyConfiguration `json:"unschedulable,omitempty"`
+	// autoscaler is what the workload's HorizontalPodAutoscalers held when they were last seen. One that is gone still counts for a day.
+	Autoscaler *AutoscalerMemoryApplyConfiguration `json:"autoscaler,omitempty"`
 }
 
 // DecisionMemoryApplyConfiguration constructs a declarative configuration of the DecisionMemory type for use with
@@ -94,5 +96,13 @@ func (b *DecisionMemoryApplyConfiguration) WithQuotaClaim(value *QuotaClaimApply
 // If called multiple times, the Unschedulable field is set to the value of the last call.
 func (b *DecisionMemoryApplyConfiguration) WithUnschedulable(value *UnschedulableMemoryApplyConfiguration) *DecisionMemoryApplyConfiguration {
 	b.Unschedulable = value
+	return b
+}
+
+// WithAutoscaler sets the Autoscaler field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Autoscaler field is set to the value of the last call.
+func (b *DecisionMemoryApplyConfiguration) WithAutoscaler(value *AutoscalerMemoryApplyConfiguration) *DecisionMemoryApplyConfiguration {
+	b.Autoscaler = value
 	return b
 }

@@ -1,0 +1,44 @@
+package recommender
+
+import (
+	"testing"
+	"time"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/internal/testkit"
+	"github.com/loadline-dev/loadline/recommender/guard"
+)
+
+func TestAnAutoscalerThatIsGoneIsAwaitedForADay(t *testing.T) {
+	l := checkout(t, 14*day)
+	l.in.Replicas = 12
+	l.uses(14*day, testkit.Flat(0.2), testkit.Flat(400*mebibyte)) // Far less than twelve pods, or two cores each, are for.
+	l.in.Settings.Replicas, l.in.Settings.ReplicasSet = v1alpha1.ReplicasAuto, true
+	l.in.HPA = guard.HPA{Owner: "HorizontalPodAutoscaler/checkout", OnCPU: true, Max: 20}
+	l.look()
+	l.in.HPA = guard.HPA{}
+	for _, later := range []time.Duration{time.Minute, 12 * time.Hour, 11 * time.Hour} {
+		v := l.after(later).look().rec.Status.Applicable
+		if cpu, _ := app(v); cpu != 0 || v.Replicas != nil {
+			t.Errorf("%s later a request of %dm and %v pods are in force", later, cpu, v.Replicas)
+		}
+	}
+	v := l.after(2 * time.Hour).look().rec.Status.Applicable
+	if cpu, _ := app(v); cpu == 0 || v.Replicas == nil {
+		t.Errorf("after a day: %dm and %v pods", cpu, v.Replicas)
+	}
+	if l.rec.Status.Memory.Autoscaler != nil {
+		t.Errorf("it is remembered for good: %+v", l.rec.Status.Memory.Autoscaler)
+	}
+}
+
+func TestAnAutoscalerThatIsBackIsNotForgottenADayAfterItsAbsence(t *testing.T) {
+	l := checkout(t, 14*day)
+	present := guard.HPA{Owner: "HorizontalPodAutoscaler/checkout", OnCPUOf: []string{"app"}}
+	for _, there := range []guard.HPA{present, {}, present, {}} {
+		l.in.HPA = there
+		if cpu, _ := app(l.after(20 * time.Hour).look().rec.Status.Applicable); cpu != 0 {
+			t.Errorf("a request of %dm is in force", cpu)
+		}
+	}
+}
