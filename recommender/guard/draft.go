@@ -43,6 +43,8 @@ type amount struct {
 	// peak is the most that one pod used, oomFloor the least after an out-of-memory kill, observed the larger of both in
 	// whole MiB. All are 0 for CPU.
 	peak, oomFloor, observed int64
+	// used is the most CPU that one pod uses at present; 0 for memory, and where it is not known.
+	used int64
 	// floor and ceiling are hard: no rule leaves them. A ceiling of 0 is none. The sentences say where they come from.
 	floor, ceiling       int64
 	floorWhy, ceilingWhy string

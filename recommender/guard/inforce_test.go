@@ -91,6 +91,14 @@ func TestABudgetTakesNothingThatIsHeld(t *testing.T) {
 	}
 }
 
+func TestAQuotaTakesNothingFromRunningPodsThatTheyUse(t *testing.T) {
+	quota := Budget{Rule: "quota", Why: "ResourceQuota team is short", Finding: "QuotaTooSmall"}
+	out := workload().inForce(4000, 1000).proposes(4000, 1000).with(budgetOf(quota, 2000)).
+		app(func(_ *Container, p *sizing.ContainerProposal) { p.UsedMillis = 3500 }).decide()
+	wantTarget(t, out, 2000, 1000)
+	wantInPlace(t, out, 3500)
+}
+
 func TestAQuotaNeverPutsTheTemplateInThePlaceOfMemoryThatWasSeenInUse(t *testing.T) {
 	b := workload().inForce(1000, 3000).proposes(1000, 3000).
 		app(func(c *Container, _ *sizing.ContainerProposal) { c.PeakMemoryBytes = 2700 * mib }).

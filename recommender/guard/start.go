@@ -51,6 +51,7 @@ func (d *draft) newSize(c Container, limits apply.Amounts) *size {
 		before:      beforeOr(before.Target.CPUMillis, before.InPlace.CPUMillis, template.CPUMillis),
 		beforeLimit: before.CPULimit,
 		last:        movedAt{memory.CPURaised, memory.CPULowered, memory.CPUInPlaceMoved},
+		used:        roundUp(cpuName, legal(s.proposal.UsedMillis)),
 	}
 	s.memory = &amount{
 		container: c.Name, name: memoryName, policy: in.Policy.Memory, hours: s.proposal.MemoryHours, runs: s.proposal.Runs,

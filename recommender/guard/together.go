@@ -122,6 +122,9 @@ func (f fitting) least(a *amount) int64 {
 	if f.budget.OnlyRaises || f.budget.Soft || f.keeps(a) {
 		return f.unraised(a)
 	}
+	if f.tempo == apply.ForRunningPod { // As pressure does, no budget takes from a running pod what it uses.
+		return max(a.floor, min(a.used, f.choose(a.request)), 1)
+	}
 	return max(a.floor, 1)
 }
 
@@ -131,7 +134,7 @@ func (f fitting) keeps(a *amount) bool { return (a.pinned || a.held) && !f.budge
 // asksForMore reports whether a person has to decide, because what does not fit is needed or may not be had.
 func (f fitting) asksForMore() bool {
 	switch {
-	case f.budget.Soft, f.budget.OnlyNewPods:
+	case f.budget.Soft, f.budget.OnlyNewPods, f.tempo == apply.ForRunningPod:
 		return false
 	case f.budget.OnlyRaises: // What is in force is no news to the node, a floor over it is.
 		return slices.ContainsFunc(f.amounts, func(a *amount) bool { return max(a.floor, 1) > f.choose(a.request) })
@@ -139,10 +142,14 @@ func (f fitting) asksForMore() bool {
 	return true
 }
 
-// stay raises nothing, and says that what is in force is over the budget all the same.
+// stay raises nothing, takes from running pods what may be taken, and says that new ones are over the budget all the same.
 func (f fitting) stay() {
+	low := f.unraised
+	if f.tempo == apply.ForRunningPod {
+		low = f.least
+	}
 	for i, a := range f.amounts {
-		*f.value(a) = min(f.unraised(a), f.wanted[i])
+		*f.value(a) = min(low(a), f.wanted[i])
 	}
 	if f.budget.Soft || f.tempo != apply.ForNewPod {
 		return
