@@ -37,18 +37,3 @@ func ExampleScale() {
 	fmt.Println(forecast.Scale(f, sale, sale.Add(time.Hour), 3).Mean)
 	// Output: [1 3 1]
 }
-
-func ExampleDecayedQuantile() {
-	// Yesterday 10 cores, today 1.
-	demand := forecast.Series{
-		Start:  time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC),
-		Step:   time.Hour,
-		Values: append(slices.Repeat([]float32{10}, 24), slices.Repeat([]float32{1}, 24)...),
-	}
-	now := demand.End()
-	fmt.Println(forecast.DecayedQuantile(demand, 0.5, 24*time.Hour, now))
-	fmt.Println(forecast.DecayedQuantile(demand, 0.95, 24*time.Hour, now))
-	// Output:
-	// 1
-	// 10
-}

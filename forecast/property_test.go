@@ -134,22 +134,6 @@ func TestTwiceTheDemandGivesTwiceTheForecast(t *testing.T) {
 	})
 }
 
-func TestADecayedQuantileIsOneOfTheValuesAndRisesWithItsLevel(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		s := sane(t)
-		halfLife := time.Duration(rapid.IntRange(1, 1000).Draw(t, "half-life")) * time.Hour
-		a := rapid.Float64Range(0, 1).Draw(t, "a")
-		b := rapid.Float64Range(a, 1).Draw(t, "b")
-		low, high := DecayedQuantile(s, a, halfLife, s.End()), DecayedQuantile(s, b, halfLife, s.End())
-		if low > high {
-			t.Fatalf("p%v is %v, but p%v is %v", a, low, b, high)
-		}
-		if !slices.Contains(s.Values, float32(low)) {
-			t.Fatalf("%v is not a value of the series", low)
-		}
-	})
-}
-
 func TestScalingChangesTheWindowAndNothingElse(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		f := Predict(sane(t), Options{})

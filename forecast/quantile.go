@@ -3,7 +3,6 @@ package forecast
 import (
 	"math"
 	"slices"
-	"time"
 )
 
 // Sample is a value that counts as much as its weight says.
@@ -66,27 +65,3 @@ func partition(samples []Sample, pivot float64) (less, equal int, lessWeight, eq
 }
 
 func medianOfThree(a, b, c float64) float64 { return max(min(a, b), min(max(a, b), c)) }
-
-// DecayWeight returns 2^(−age/halfLife): 1 for a measurement of now, a half for one that is one half-life old. Measurements
-// of the future, from a clock that runs ahead, weigh 1.
-func DecayWeight(age, halfLife time.Duration) float64 {
-	return math.Exp2(-max(0, float64(age)/float64(halfLife)))
-}
-
-// DecayedQuantile returns the quantile q of s in which old values count less: the value of the interval that starts at t
-// weighs DecayWeight(now − t, halfLife). See WeightedQuantile for how the quantile is taken.
-//
-// Missing (NaN) and corrupt values (negative, infinite, over Implausible) do not count. The answer is NaN if no value is
-// left, and if halfLife is not positive. Constant series give the constant.
-func DecayedQuantile(s Series, q float64, halfLife time.Duration, now time.Time) float64 {
-	if halfLife <= 0 {
-		return math.NaN()
-	}
-	samples := make([]Sample, 0, len(s.Values))
-	for i, v := range s.Values {
-		if x := float64(v); !math.IsNaN(x) && !isCorrupt(x, Implausible) {
-			samples = append(samples, Sample{Value: x, Weight: DecayWeight(now.Sub(s.TimeAt(i)), halfLife)})
-		}
-	}
-	return WeightedQuantile(samples, q)
-}

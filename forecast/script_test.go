@@ -175,28 +175,3 @@ func checkForecastLine(t *testing.T, f Forecast, l keyValue) {
 		t.Errorf("unknown line %q", l.key)
 	}
 }
-
-func TestDecayedQuantileDoesWhatTheScriptsSay(t *testing.T) {
-	start := time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
-	for _, s := range readScripts(t, "testdata/quantile.txt") {
-		t.Run(s.name, func(t *testing.T) {
-			text, _ := s.get("values")
-			series := Series{Start: start, Step: time.Hour, Values: numbers(t, text)}
-			halfLifeText, _ := s.get("half-life")
-			halfLife, err := time.ParseDuration(halfLifeText)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, l := range s.lines {
-				if level, ok := strings.CutPrefix(l.key, "q "); ok {
-					q, err := strconv.ParseFloat(level, 64)
-					if err != nil {
-						t.Fatal(err)
-					}
-					got := DecayedQuantile(series, q, halfLife, series.End())
-					checkNumber(t, l.key, float64(float32(got)), l.value)
-				}
-			}
-		})
-	}
-}

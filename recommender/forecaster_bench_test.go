@@ -44,10 +44,12 @@ func hourly() (*fitted, forecast.Usage, time.Time) {
 // reportProcessor adds the processor time of all threads since a time to the results: what else runs on the machine hardly
 // changes it.
 func reportProcessor(b *testing.B, since time.Duration) {
+	b.Helper()
 	b.ReportMetric(float64(processorTime(b)-since)/float64(b.N), "cpu-ns/op")
 }
 
 func processorTime(b *testing.B) time.Duration {
+	b.Helper()
 	var usage syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
 		b.Fatal(err)
