@@ -67,6 +67,8 @@ type backtest struct {
 	predicted [][][]float64
 	// actual by origin and step; NaN where nothing was measured.
 	actual [][]float64
+	// ceilings by origin: what the quantiles that are predicted from it are capped with.
+	ceilings []float64
 	// scale is the mean absolute difference between values one short season apart.
 	scale float64
 }
@@ -80,6 +82,7 @@ func runBacktest(h *history, todo plan) *backtest {
 	b := &backtest{plan: todo, scale: seasonalError(h)}
 	for _, origin := range todo.origins {
 		b.actual = append(b.actual, h.actual[origin:origin+todo.steps])
+		b.ceilings = append(b.ceilings, capOverSeason*largestKnown(h.actual[max(0, origin-h.capSteps(h.day)):origin]))
 	}
 	for _, m := range pool() {
 		if m.least(h.seasons) > t.origins[0] {
@@ -107,6 +110,17 @@ func predictWithin(h *history, n int, m predictor, steps int) []float64 {
 		out[i] = within.hold(v)
 	}
 	return out
+}
+
+// largestKnown returns the largest value that is not NaN, or 0.
+func largestKnown(values []float64) float64 {
+	largest := 0.0
+	for _, v := range values {
+		if v > largest {
+			largest = v
+		}
+	}
+	return largest
 }
 
 // seasonalError returns the mean absolute difference between measured values one short season apart, at least a

@@ -112,7 +112,7 @@ func (f *Fitted) train(h *history) {
 		f.weights = append(f.weights, Weight{Model: b.models[m].name(), Share: share})
 	}
 	f.backtestError = relativeError(b.actual, combined)
-	c := newCalibration(f.plan, b.actual, combined)
+	c := newCalibration(f.plan, b.actual, combined, b.ceilings)
 	f.spread = c.all.spread
 	for i, level := range f.levels {
 		f.levels[i] = c.test(level.level)

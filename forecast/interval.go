@@ -22,10 +22,13 @@ const (
 // calibration turns errors of the past into quantiles. A residual is the logarithm of a measurement minus that of its
 // forecast. Standardised with the spread of its block, its quantile at a level is the factor of that level: conformal
 // prediction (Vovk et al., "Algorithmic Learning in a Random World", 2005) with scaled scores, averaged with the quantile of
-// a distribution with heavy tails, because there are few independent residuals.
+// a distribution with heavy tails, because there are few independent residuals. That makes it semi-parametric: no guarantee of
+// conformal prediction holds for the mixture, and its coverage is measured instead.
 type calibration struct {
 	plan
 	actual, predicted [][]float64
+	// ceilings by origin; see capOverSeason.
+	ceilings []float64
 	// residuals by origin and step; NaN where nothing was measured.
 	residuals [][]float64
 	// all are the scores of all origins, others those without one of them, by origin.
@@ -39,8 +42,8 @@ type scores struct {
 	sorted []float64
 }
 
-func newCalibration(p plan, actual, predicted [][]float64) *calibration {
-	c := &calibration{plan: p, actual: actual, predicted: predicted}
+func newCalibration(p plan, actual, predicted [][]float64, ceilings []float64) *calibration {
+	c := &calibration{plan: p, actual: actual, predicted: predicted, ceilings: ceilings}
 	for k := range actual {
 		residuals := make([]float64, len(actual[k]))
 		for i, y := range actual[k] {
@@ -122,8 +125,8 @@ func (s scores) factor(level float64) float64 {
 	return min(0, mixed)
 }
 
-// test returns the factor of a level, and measures it honestly: what came after each origin is compared with the quantile
-// that follows from all other origins. Coverage is the share at or under it, pinball the mean pinball loss divided by the
+// test returns the factor of a level, and measures it: what came after each origin is compared with the quantile that follows
+// from all other origins, capped with what was known at its own. Coverage is the share at or under it, pinball the mean pinball loss divided by the
 // mean of what was measured. Both are NaN with less than two origins, pinball also if all measurements are zero.
 func (c *calibration) test(level float64) testedLevel {
 	result := testedLevel{level: level, factor: c.all.factor(level), coverage: math.NaN(), pinball: math.NaN()}
@@ -134,7 +137,8 @@ func (c *calibration) test(level float64) testedLevel {
 			if math.IsNaN(y) {
 				continue
 			}
-			over := y - quantileAt(c.predicted[k][i], factor*others.spread[i/c.block])
+			mean := c.predicted[k][i]
+			over := y - min(quantileAt(mean, factor*others.spread[i/c.block]), max(mean, c.ceilings[k]))
 			if over <= 0 {
 				covered++
 			}

@@ -115,7 +115,7 @@ func newHours(u Usage, limit float64, now time.Time) hours {
 	buffer := make([]float64, 2*n)
 	h := hours{
 		end: p.end(), measured: p.measured, log: buffer[:n:n], rootMax: buffer[n:], rootMean: p.values,
-		origin: int(p.start.Unix() / int64(time.Hour/time.Second)), floor: p.largest() / 1000,
+		origin: int(p.start.Unix() / int64(time.Hour/time.Second)), floor: p.largest(n) / 1000,
 	}
 	if h.floor == 0 {
 		h.floor = 1e-9

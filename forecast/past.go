@@ -104,12 +104,12 @@ func (p past) len() int { return len(p.values) }
 
 func (p past) end() time.Time { return p.start.Add(time.Duration(len(p.values)) * p.step) }
 
-// largest returns the largest measured value.
-func (p past) largest() float64 {
+// largest returns the largest measured value of the last steps.
+func (p past) largest(steps int) float64 {
 	largest := 0.0
-	for i, v := range p.values {
+	for i := max(0, p.len()-steps); i < p.len(); i++ {
 		if p.measured[i] {
-			largest = max(largest, v)
+			largest = max(largest, p.values[i])
 		}
 	}
 	return largest

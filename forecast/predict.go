@@ -6,9 +6,16 @@ import (
 	"time"
 )
 
-// capOverSeason is how far an upper quantile may lie over everything that was observed. Without a cap, the errors of a
-// bursty workload ask for many times what it ever used.
-const capOverSeason = 1.05
+// capOverSeason is how far an upper quantile may lie over everything that was observed in capDays, or in the longer season
+// if that is more. Without a cap, the errors of a bursty workload ask for many times what it ever used; with one over all of the
+// history, quantiles are a little worse.
+const (
+	capOverSeason = 1.05
+	capDays       = 14
+)
+
+// capSteps is how many steps the cap looks back, where a day has so many.
+func (s seasons) capSteps(day int) int { return max(capDays*day, s.long) }
 
 // Predict is Fit followed by Fitted.Predict on the same series. The result depends on nothing but the arguments.
 func Predict(s Series, o Options) Forecast { return Fit(s, o).Predict(s, o.Now) }
@@ -19,7 +26,7 @@ func Predict(s Series, o Options) Forecast { return Fit(s, o).Predict(s, o.Now) 
 // is too short, the result is that of a new Fit.
 //
 // The mean is that of several models, weighted by how well they did in a back-test. The quantiles lie over or under it by as
-// much as past forecasts were off; upper ones are bounded by 1.05 times the largest value observed. With less than two
+// much as past forecasts were off; upper ones are bounded by 1.05 times the largest value of the last 14 days. With less than two
 // days, or two seasons, there is no back-test: the mean is the decayed median, upper and lower quantiles are the largest and
 // the smallest value observed, and Coverage and BacktestError are NaN.
 //
@@ -41,7 +48,7 @@ func (f *Fitted) Predict(s Series, now time.Time) Forecast {
 		f.predictLevel(p, &result)
 		return result
 	}
-	ceiling := p.largest() / f.unit * capOverSeason
+	ceiling := p.largest(f.seasons.capSteps(stepsOf(dayLength, p.step))) / f.unit * capOverSeason
 	h := newHistory(p, f.unit)
 	h.seasons = f.seasons
 	h.rebase(h.findShift(f.settled))
@@ -86,7 +93,7 @@ func quantileAt(mean, distance float64) float64 {
 func (f *Fitted) predictLevel(p past, result *Forecast) {
 	result.Mean = constant(decayedMedian(p.values, float64(stepsOf(dayLength, p.step))), f.options.Horizon)
 	for _, l := range f.levels {
-		v := p.largest()
+		v := p.largest(p.len())
 		if l.level < 0.5 {
 			v = p.smallest()
 		}
