@@ -11,11 +11,14 @@ import (
 //	log y(t) = a + c·profile(t) + Σ βᵢ·log y(t−lagᵢ)
 //
 // For hours the lags are 1–6, 22–26, 47–49, 71–73, 96, 120, 143–145 and 166–170; see lags for other seasons. Parameters
-// are found by ridge regression (0.1 on standardised values, half-life 30 days) with Huber weights. Steps further ahead
+// are found by ridge regression (0.1 on standardised values, half-life 30 short seasons) with Huber weights. Steps further ahead
 // than one follow by recursion, held within half of the range beyond what was observed.
 //
-// It needs the longest lag and two values for each lag; with less, only the lags of one day are used: 1–3, 23–25 and 48.
-// Values under 1 % of the mean, and zeros, count as 1 %. Constant history gives that constant.
+// Source: Hoerl and Kennard, "Ridge Regression" (1970) and Huber, "Robust Estimation of a Location Parameter" (1964) for the
+// parameters; the lags and the profile as a regressor are Loadline's own.
+//
+// Minimum length: 2·m + 14 values, 62 hours, for the lags of one day only: 1–3, 23–25 and 48. The others take part from the longest
+// lag and two values for each lag on, 224 hours.
 type autoregression struct{}
 
 func (autoregression) name() string { return "autoregression" }

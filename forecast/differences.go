@@ -14,8 +14,12 @@ import (
 // is 1 and the lags are 1–4, 22–26, 47–49, 72, 96, 120, 144 and 167–169. Parameters are found as those of
 // autoregression, without profile, and for steps also without intercept, so that there is no drift.
 //
-// It needs m, the longest lag, and two values for each lag; with less, only the lags of one day are used. Zero is a value
-// like any other. Constant history gives that constant.
+// Source: Box and Jenkins, "Time Series Analysis" (1970) for differences; the root, which needs no least value, and the lags
+// are Loadline's own.
+//
+// Minimum length: the distance of the differences, the longest lag and two values for each lag. With the lags of one day only (1, 2
+// and 24; for changes from step to step 1, 2, 23–25) that is 54 hours, or 36; the others take part from 223 and 208 hours on. Zero is
+// a value like any other, since its root exists.
 type differences struct{ seasonal bool }
 
 func (m differences) name() string {

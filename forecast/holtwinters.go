@@ -15,8 +15,9 @@ import (
 //
 // The gains are those of a fixed grid with the least mean absolute one-step error e(t) − φ·e(t−1); the prediction is the
 // mean of the four best ones. There is no search, so the cost is known and the answer is the same everywhere. It starts
-// with the means of two cycles, or of what there is, and needs two short seasons; without one and a half long ones w is 0.
-// Zeros count as 1 % of the mean. Constant history gives that constant.
+// with the means of two cycles, or of what there is.
+//
+// Minimum length: two short seasons; without one and a half long ones w is 0. Gaps that were filled in move its state as any value does.
 type holtWinters struct{}
 
 func (holtWinters) name() string { return "holt-winters" }

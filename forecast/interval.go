@@ -126,8 +126,9 @@ func (s scores) factor(level float64) float64 {
 }
 
 // test returns the factor of a level, and measures it: what came after each origin is compared with the quantile that follows
-// from all other origins, capped with what was known at its own. Coverage is the share at or under it, pinball the mean pinball loss divided by the
-// mean of what was measured. Both are NaN with less than two origins, pinball also if all measurements are zero.
+// from all other origins, capped with what was known at its own. Coverage is the share at or under it, pinball the mean pinball
+// loss divided by the mean of what was measured. Both are NaN with less than two origins, pinball also if all measurements are
+// zero.
 func (c *calibration) test(level float64) testedLevel {
 	result := testedLevel{level: level, factor: c.all.factor(level), coverage: math.NaN(), pinball: math.NaN()}
 	covered, count, loss, total := 0.0, 0.0, 0.0, 0.0

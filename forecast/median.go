@@ -5,12 +5,19 @@ import (
 	"slices"
 )
 
-// cycleMedian predicts the usual shape of a week, or of a day where there is no week: at each place of the cycle the median
-// of the last cycles after each one's mean was taken off, plus the mean of the last cycle, plus a gap that closes by a
-// tenth with every step and starts as the mean deviation of the last six values; all in logarithms.
+// cycleMedian predicts the usual shape of a cycle of P steps, which is the long season, or the short one where there is no long one:
 //
-// The last three weeks are used, or the last seven days; two cycles are enough. A single odd cycle leaves no trace. Zeros
-// count as 1 % of the mean. Constant history gives that constant.
+//	log ŷ(n+h) = μ₀ + s(h) + 0.9ʰ·g
+//	s(h) = median over c of log y(n+h−(c+1)·P) − μ_c, for h = 1 … P and again from there
+//	g    = mean of log y(t) − μ₀ − s(t−n+P) over the last six values
+//
+// where μ_c is the mean of the logarithms of cycle c before the end, the last one being c = 0: the shape is the median of the cycles,
+// on the level of the last one, and a gap to it closes by a tenth with every step.
+//
+// Source: Loadline's own; it is classical decomposition with medians, so that a single odd cycle of three leaves no trace.
+//
+// Minimum length: two short seasons, of which up to seven are used. From one and a half long seasons on the cycle is the long one, of
+// which up to three are used.
 type cycleMedian struct{}
 
 func (cycleMedian) name() string { return "cycle-median" }

@@ -2,7 +2,21 @@ package forecast
 
 import "math"
 
-// model is one way of predicting.
+// model is one way of predicting. Every model keeps to this contract; its file adds formula, source, minimum length, and what is
+// different there.
+//
+// Units: values are in the unit of a history (see there), and logarithms and roots are those of such values. m is the short season
+// and L the long one, in steps.
+//
+// NaN, negative, infinite and absurd measurements never reach a model: newPast has filled them in. Regressions and profiles learn
+// nothing from what was filled in or replaced as a one-off; recursions, medians and the naive model read it like any other value.
+//
+// Zeros are values. Where logarithms are taken, everything under 1 % of the unit, which is about the mean, counts as that.
+//
+// Constants are continued, zero included: no prediction leaves the limits around what was observed; see predictWithin.
+//
+// Minimum length: a model that needs more values than were known at the oldest origin of the back-test is not asked. From least on it
+// predicts finite values, whatever the history is.
 type model interface {
 	// name is stable and appears in a Recommendation's status.
 	name() string

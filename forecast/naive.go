@@ -2,8 +2,13 @@ package forecast
 
 import "slices"
 
-// seasonalNaive predicts that each step repeats the one a short season before: ŷ(n+h) = y(n+h−k·m) with the smallest k
-// that reaches back into the history. It needs one season.
+// seasonalNaive predicts that each step repeats the one a short season before:
+//
+//	ŷ(n+h) = y(n+h−k·m) with the smallest k that reaches back into the history
+//
+// Source: the benchmark of every forecasting competition; Hyndman and Athanasopoulos, "Forecasting: Principles and Practice".
+//
+// Minimum length: one short season. It takes no logarithm: zeros stay zeros, and tiny values what they are.
 type seasonalNaive struct{}
 
 func (seasonalNaive) name() string { return "seasonal-naive" }

@@ -13,7 +13,13 @@ import (
 //	√max(t) = c + Σ a(l)·√max(t−l) + Σ b(l)·√mean(t−l)
 //
 // over the lags below, on standardised values, by least squares with a ridge of 3, in which an hour counts half after 21
-// days. The square root lies between the raw scale, on which peaks rule, and the logarithm, on which idle hours do.
+// days. The square root lies between the raw scale, on which peaks rule, and the logarithm, on which idle hours do. Hoerl and
+// Kennard, "Ridge Regression" (1970); the lags and half-life are Loadline's own.
+//
+// Units: maxima and means come in the unit of the usage; what is predicted is a logarithm of it. It needs 209 hours: the longest lag
+// and leastRows. Hours without a maximum were filled in as for every forecast, and count like others here; where only the mean is
+// missing, corrupt or over the maximum, it counts as the maximum. Zeros are values; a prediction under the floor of newHours counts as
+// the floor. Constant history gives that constant.
 const (
 	countMaxLags  = 10
 	countMeanLags = 4

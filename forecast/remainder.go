@@ -7,8 +7,12 @@ import "math"
 //
 //	log y(t) = level + profile(t) + r(t),  r(t) = a + β₁·r(t−1) + β₂·r(t−m)
 //
-// where m is the short season and the level the mean of the window that the profile names. Parameters are found as those
-// of autoregression. It needs three short seasons. Zeros count as 1 % of the mean. Constant history gives that constant.
+// where the level is the mean of the window that the profile names. Parameters are found as those of autoregression.
+//
+// Source: forecasting with a decomposition, Hyndman and Athanasopoulos, "Forecasting: Principles and Practice"; the robust profile is
+// that of profile.go.
+//
+// Minimum length: three short seasons and one value.
 type profileRemainder struct{}
 
 func (profileRemainder) name() string { return "profile" }
