@@ -1,34 +1,17 @@
 package forecast
 
-import (
-	"math"
-	"slices"
-)
+import "math"
 
-// level predicts one constant: the median of the history in which a value that is one short season older counts half. It
-// is also the forecast where there is too little history for any other model: one value is enough. A median does not
-// follow a single spike.
-type level struct{}
+// levelName is what a forecast from too little history names instead of a model.
+const levelName = "decayed-median"
 
-const levelName = "decayed-quantile"
-
-func (level) name() string { return levelName }
-
-func (level) least(seasons) int { return 1 }
-
-func (level) fit(t *training) []predictor {
-	return slices.Repeat([]predictor{level{}}, len(t.origins))
-}
-
-func (level) predict(h *history, n int, out []float64) {
-	median := decayedMedian(h.values[:n], float64(h.short))
-	for i := range out {
-		out[i] = median
-	}
-}
-
-// decayedMedian returns the median of values in which one that is halfLife steps older counts half. One value is enough.
-// Constant history gives that constant. A median does not follow a single spike.
+// decayedMedian is the forecast where there is too little history for any model:
+//
+//	ŷ(n+h) = the median of y(1) … y(n), where y(t) weighs 2^(−(n−t) ÷ halfLife)
+//
+// The half-life is a number of steps, and the answer in the unit of the values, which have no holes. One value is enough. It is
+// one of the values (the smallest that carries half of the weight together with those under it), so that constant history gives that
+// constant, zeros give zero, and a single spike changes nothing. It is the weighted median of WeightedQuantile.
 func decayedMedian(values []float64, halfLife float64) float64 {
 	// After 12 half-lives a value weighs 1/4096: the rest is left out for speed.
 	recent := values[max(0, len(values)-int(12*halfLife)-1):]

@@ -52,7 +52,6 @@ func pool() []model {
 		profileRemainder{},
 		cycleMedian{},
 		seasonalNaive{},
-		level{},
 	}
 }
 

@@ -3,7 +3,10 @@ package forecast
 import (
 	"math"
 	"math/rand/v2"
+	"os"
+	"regexp"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -25,7 +28,7 @@ func trained(m model, values []float32, origins ...int) (*history, []predictor) 
 func TestEveryModelContinuesAWeekThatRepeats(t *testing.T) {
 	s := shop(30, 0, 1)
 	for _, m := range pool() {
-		if m == (level{}) || m == (seasonalNaive{}) { // These do not know the week.
+		if m == (seasonalNaive{}) { // It does not know the week.
 			continue
 		}
 		h, fitted := trained(m, s.Values[:28*24])
@@ -68,6 +71,20 @@ func TestEveryModelWorksFromItsLeastHistoryOn(t *testing.T) {
 			if slices.ContainsFunc(out, math.IsNaN) {
 				t.Errorf("%s from %d values: got %v", m.name(), len(values), out)
 			}
+		}
+	}
+}
+
+// TestTheDesignTellsTheLeastHistory keeps the table of models in step with the code.
+func TestTheDesignTellsTheLeastHistory(t *testing.T) {
+	page, err := os.ReadFile("../docs/design/0007-forecast.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range pool() {
+		row := regexp.MustCompile(`(?m)^ *\| ` + m.name() + ` \|.*\| (\d+) hours\b[^|]*\|$`).FindSubmatch(page)
+		if least := m.least(seasons{short: 24, long: 168}); row == nil || string(row[1]) != strconv.Itoa(least) {
+			t.Errorf("no row says that %s needs %d hours", m.name(), least)
 		}
 	}
 }
