@@ -16,7 +16,7 @@ import (
 
 // autoscalers lists the HorizontalPodAutoscalers of the whole cluster that are Loadline's business: those whose minimum it has raised,
 // wherever they are, and those of the subjects.
-func (g *gatherer) autoscalers(ctx context.Context, subjects []subject) ([]plan.Autoscaler, error) {
+func (g *gatherer) autoscalers(ctx context.Context, subjects []subject, memory *ledger) ([]plan.Autoscaler, error) {
 	scaled := map[plan.Key]bool{}
 	for _, s := range subjects {
 		scaled[s.Key] = s.Values.AutoscalerMin != nil
@@ -34,6 +34,7 @@ func (g *gatherer) autoscalers(ctx context.Context, subjects []subject) ([]plan.
 			found = append(found, plan.Autoscaler{
 				Name: hpa.Name, Target: target, Min: orDefault(hpa.Spec.MinReplicas, 1),
 				Original: raised.Original, Raised: raised.Raised, KeptBy: apply.MinimumKeptBy(hpa),
+				UID: hpa.UID, NotBefore: memory.backOffs[hpa.UID].until,
 			})
 		}
 	}

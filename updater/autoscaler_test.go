@@ -1,10 +1,13 @@
 package updater
 
 import (
+	"errors"
 	"testing"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
@@ -68,5 +71,25 @@ func TestTheMinimumComesBackWhereNothingElseIsLeft(t *testing.T) {
 	}
 	if got, note := w.minimum(); got != 2 || note != "" {
 		t.Errorf("minimum = %d, note %q; want 2 and no note", got, note)
+	}
+}
+
+func TestAMinimumThatIsRefusedIsAskedForLessAndLessOften(t *testing.T) {
+	hpa := scaler(6, "2 raised to 6")
+	hpa.UID = "scaler-1"
+	w := newWorld(t, hpa)
+	w.minimumError = apierrors.NewForbidden(schema.GroupResource{Resource: "horizontalpodautoscalers"}, "scaler", errors.New("by policy"))
+	for range 120 { // an hour
+		w.round()
+	}
+	if w.minimumTries < 8 || w.minimumTries > 20 {
+		t.Errorf("asked for %d times in an hour, want at first after seconds and then every five minutes", w.minimumTries)
+	}
+	w.minimumError = nil
+	for range 20 {
+		w.round()
+	}
+	if got, note := w.minimum(); got != 2 || note != "" {
+		t.Errorf("minimum = %d, note %q; want 2 and no note, once it is allowed", got, note)
 	}
 }

@@ -59,10 +59,13 @@ func (c *controller) settle(ctx context.Context) {
 
 // remember notes the answer to an action.
 func (c *controller) remember(action plan.Action, got answer, message string) {
-	if action.Kind == plan.Minimum {
-		return // The autoscaler itself tells what was done to it.
-	}
 	now := c.clock.Now()
+	if action.Kind == plan.Minimum { // The autoscaler itself tells what was done to it.
+		if got == answerRefused || got == answerNotPermitted || got == answerUnavailable {
+			c.ledger.backOff(now, action.UID)
+		}
+		return
+	}
 	c.account(now, action, got)
 	var result v1alpha1.OutcomeResult
 	switch {

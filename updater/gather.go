@@ -88,7 +88,7 @@ func (g *gatherer) gather(ctx context.Context, now time.Time, memory *ledger) (v
 		}
 	}
 	findRoom(all, v.subjects)
-	v.autoscalers, err = g.autoscalers(ctx, v.subjects)
+	v.autoscalers, err = g.autoscalers(ctx, v.subjects, memory)
 	return v, err
 }
 

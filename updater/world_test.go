@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -49,6 +50,9 @@ type world struct {
 	onProbe func()
 	// resizeError and evictError are returned instead of doing it.
 	resizeError, evictError func(pod string) error
+	// minimumError is returned instead of changing an autoscaler, which was asked for minimumTries times.
+	minimumError error
+	minimumTries int
 	// evictions are the bodies of the evictions that were asked for.
 	evictions []*policyv1.Eviction
 	// statusWrites counts the writes of Recommendations' statuses, resized and evicted name the pods, in order.
@@ -137,6 +141,10 @@ func (w *world) create(ctx context.Context, c client.WithWatch, obj client.Objec
 
 // patch refuses a patch with another UID, as the API server does.
 func (w *world) patch(ctx context.Context, c client.WithWatch, obj client.Object, patch client.Patch, opts ...client.PatchOption) error {
+	if _, ok := obj.(*autoscalingv2.HorizontalPodAutoscaler); ok && w.minimumError != nil {
+		w.minimumTries++
+		return w.minimumError
+	}
 	data, err := patch.Data(obj)
 	if err != nil {
 		return err
@@ -145,7 +153,7 @@ func (w *world) patch(ctx context.Context, c client.WithWatch, obj client.Object
 	if err := json.Unmarshal(data, &meant); err != nil {
 		return err
 	}
-	if meant.UID != "" && meant.UID != w.pod(obj.GetName()).UID {
+	if _, isPod := obj.(*corev1.Pod); isPod && meant.UID != "" && meant.UID != w.pod(obj.GetName()).UID {
 		return errOtherUID
 	}
 	return c.Patch(ctx, obj, patch, opts...)

@@ -3,6 +3,8 @@ package plan
 import (
 	"fmt"
 	"time"
+
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // Autoscaler is a HorizontalPodAutoscaler whose minReplicas Loadline has raised, or is asked to raise.
@@ -16,6 +18,9 @@ type Autoscaler struct {
 	Original, Raised int32
 	// KeptBy says who would put the minimum back; empty means nobody.
 	KeptBy string
+	// UID of the autoscaler, and when it may be changed again after a change was refused.
+	UID       types.UID
+	NotBefore time.Time
 }
 
 // minimums raises the minimum of autoscalers for an event, and puts it back afterwards. It goes back also where the namespace opted
@@ -40,7 +45,7 @@ func (p *planner) minimums(s Snapshot) []candidate {
 	for _, a := range s.Autoscalers {
 		w := workloads[a.Target]
 		w.Key = a.Target
-		if p.result.Closed != "" && !optedOut(p.now, w) {
+		if p.result.Closed != "" && !optedOut(p.now, w) || p.now.Before(a.NotBefore) {
 			continue
 		}
 		if want, decided := wantedMinimum(p.now, w); decided {
@@ -71,7 +76,7 @@ func wantedMinimum(now time.Time, w Workload) (want int32, decided bool) {
 
 // move is the change that brings the minimum to what is wanted, or false if there is nothing to do.
 func (a Autoscaler) move(want int32, revision string) (Action, bool) {
-	action := Action{Kind: Minimum, Workload: a.Target, Autoscaler: a.Name, Revision: revision, From: a.Min, To: a.Min, shortage: 1}
+	action := Action{Kind: Minimum, Workload: a.Target, Autoscaler: a.Name, UID: a.UID, Revision: revision, From: a.Min, To: a.Min, shortage: 1}
 	raised := a.Raised > 0
 	switch {
 	case want > a.Min && a.KeptBy == "" && (!raised || a.Min == a.Raised):

@@ -45,7 +45,7 @@ type Action struct {
 	Kind     Kind
 	Workload Key
 	Revision string
-	// Pod and UID are empty for Scale and Minimum.
+	// Pod is empty for Scale and Minimum. UID is that of the pod or the autoscaler, and empty for Scale.
 	Pod string
 	UID types.UID
 	// Containers that a resize changes, by name, with all their CPU and memory as it shall be.
