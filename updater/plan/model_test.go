@@ -71,7 +71,8 @@ func (s *simulation) round(t *rapid.T) {
 	seen := s.view()
 	result := plan.Plan(s.now, seen, s.budget)
 	checkStops(t, seen, result)
-	checkActions(t, seen, result)
+	checkActions(t, s.now, seen, result)
+	checkTrial(t, s.now, seen, result)
 	checkBudgets(t, s.now, s.withoutEvicted(seen), s.budget, result)
 	for _, a := range result.Actions {
 		s.checkPause(t, a)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"pgregory.net/rapid"
@@ -25,7 +26,8 @@ func TestWhateverTheClusterIsLikeAPlanKeepsEveryPromise(t *testing.T) {
 		result := plan.Plan(now, snapshot, budget)
 
 		checkStops(t, snapshot, result)
-		checkActions(t, snapshot, result)
+		checkActions(t, now, snapshot, result)
+		checkTrial(t, now, snapshot, result)
 		checkBudgets(t, now, snapshot, budget, result)
 
 		shuffled := shuffle(t, snapshot)
@@ -59,8 +61,12 @@ func TestCarriedOutAgainAndAgainPlansComeToRest(t *testing.T) {
 // carryOut does to the snapshot what Kubernetes and admission do to the cluster.
 func carryOut(s plan.Snapshot, a plan.Action) {
 	w := &s.Workloads[slices.IndexFunc(s.Workloads, func(w plan.Workload) bool { return w.Key == a.Workload })]
-	if a.Kind == plan.Scale {
+	switch a.Kind {
+	case plan.Scale:
 		w.Replicas = a.To
+		return
+	case plan.Minimum:
+		setMinimum(s, a)
 		return
 	}
 	p := &w.Pods[slices.IndexFunc(w.Pods, func(p plan.Pod) bool { return p.UID == a.UID })]
@@ -78,15 +84,50 @@ func carryOut(s plan.Snapshot, a plan.Action) {
 	}
 }
 
+// windowMinutes is how long each window of the drawn policies is open.
+const windowMinutes = 20
+
+// insideWindow reports whether a drawn window is open: each begins at the same minute of every hour.
+func insideWindow(now time.Time, w plan.Workload) bool {
+	for _, window := range w.Disruption.Windows {
+		start := map[string]int{"0 * * * *": 0, "30 * * * *": 30}[window.Start]
+		return (now.Minute()-start+60)%60 < windowMinutes
+	}
+	return true
+}
+
+// serves reports whether the pod is more than one that no node takes, or that will be killed for lack of memory again.
+func serves(w plan.Workload, p plan.Pod) bool {
+	has := max(p.Actual["app"].Limits.MemoryBytes, p.Actual["app"].Requests.MemoryBytes)
+	return !p.Unschedulable && (p.Ready || has >= w.OOMFloorBytes["app"])
+}
+
+// autoscalerOf is the one that the action is about.
+func autoscalerOf(s plan.Snapshot, a plan.Action) *plan.Autoscaler {
+	return &s.Autoscalers[slices.IndexFunc(s.Autoscalers, func(h plan.Autoscaler) bool { return h.Name == a.Autoscaler })]
+}
+
+// setMinimum does what the API server does to an autoscaler.
+func setMinimum(s plan.Snapshot, a plan.Action) {
+	h := autoscalerOf(s, a)
+	h.Min, h.Original, h.Raised = a.To, 0, 0
+	if a.Raise {
+		h.Original, h.Raised = a.Before, a.To
+	}
+}
+
 // checkStops: while the gate is closed, the kill switch pulled or the breaker open, nothing is done, or only what cures.
 func checkStops(t *rapid.T, s plan.Snapshot, result plan.Result) {
 	closed := !s.Gate.Open || s.KillSwitch != ""
-	if len(result.Actions) > 0 && (closed || s.Breaker != "" && !s.Cures) {
-		t.Fatalf("acts while closed: %+v", result.Actions)
-	}
 	for _, a := range result.Actions {
+		if a.Kind == plan.Minimum && !a.Raise && s.KillSwitch == "" {
+			continue // It goes back for who opted out.
+		}
+		if closed || s.Breaker != "" && !s.Cures {
+			t.Fatalf("acts while closed: %+v", a)
+		}
 		if s.Breaker == "" {
-			return
+			continue
 		}
 		w := s.Workloads[slices.IndexFunc(s.Workloads, func(w plan.Workload) bool { return w.Key == a.Workload })]
 		p := w.Pods[max(0, slices.IndexFunc(w.Pods, func(p plan.Pod) bool { return p.UID == a.UID }))]
@@ -101,11 +142,36 @@ func checkStops(t *rapid.T, s plan.Snapshot, result plan.Result) {
 	}
 }
 
-func checkActions(t *rapid.T, s plan.Snapshot, result plan.Result) {
+// checkTrial: until a pod was watched for long enough, no more are lowered or disturbed than may try a revision. Pods that will be killed
+// for lack of memory do not count.
+func checkTrial(t *rapid.T, now time.Time, s plan.Snapshot, result plan.Result) {
+	for _, w := range s.Workloads {
+		watched := slices.ContainsFunc(w.Pods, func(p plan.Pod) bool { return !p.Change.IsZero() && now.Sub(p.Change) >= w.Disruption.Observe })
+		if w.Disruption.CanaryPods == 0 || watched {
+			continue
+		}
+		var trying int32
+		for _, a := range result.Actions {
+			if a.Workload != w.Key || a.Kind != plan.Resize && a.Kind != plan.Evict {
+				continue
+			}
+			p := w.Pods[slices.IndexFunc(w.Pods, func(p plan.Pod) bool { return p.UID == a.UID })]
+			p.Ready = false
+			if a.Kind == plan.Resize && a.Lowers || a.Kind == plan.Evict && (!a.Raise || serves(w, p)) {
+				trying++
+			}
+		}
+		if trying > w.Disruption.CanaryPods {
+			t.Fatalf("%s: %d pods try a revision, at most %d may: %+v", w.Key, trying, w.Disruption.CanaryPods, result.Actions)
+		}
+	}
+}
+
+func checkActions(t *rapid.T, now time.Time, s plan.Snapshot, result plan.Result) {
 	seen := map[types.UID]bool{}
 	for i, a := range result.Actions {
 		w := s.Workloads[slices.IndexFunc(s.Workloads, func(w plan.Workload) bool { return w.Key == a.Workload })]
-		if w.Mode != v1alpha1.ModeAuto || w.Hold != nil || w.Harm != "" || w.Revision == "" {
+		if forbids := w.Mode != v1alpha1.ModeAuto || w.Hold != nil || w.Harm != "" || w.Revision == ""; forbids && (a.Kind != plan.Minimum || a.Raise) {
 			t.Fatalf("acts on a workload that forbids it: %+v", a)
 		}
 		if i > 0 && a.Raise && !result.Actions[i-1].Raise {
@@ -114,8 +180,12 @@ func checkActions(t *rapid.T, s plan.Snapshot, result plan.Result) {
 		if a.Reason == "" {
 			t.Fatalf("acts without a reason: %+v", a)
 		}
-		if a.Kind == plan.Scale {
-			checkScale(t, w, a)
+		switch a.Kind {
+		case plan.Scale:
+			checkScale(t, now, w, a)
+			continue
+		case plan.Minimum:
+			checkMinimum(t, w, *autoscalerOf(s, a), a)
 			continue
 		}
 		if seen[a.UID] {
@@ -127,19 +197,35 @@ func checkActions(t *rapid.T, s plan.Snapshot, result plan.Result) {
 		case plan.Resize:
 			checkResize(t, w, p, a)
 		case plan.Evict:
-			checkEviction(t, w, p)
+			checkEviction(t, now, w, p)
 		}
 	}
 }
 
 // checkScale: the number of pods moves towards what is recommended, and not beyond it.
-func checkScale(t *rapid.T, w plan.Workload, a plan.Action) {
+func checkScale(t *rapid.T, now time.Time, w plan.Workload, a plan.Action) {
+	if w.Autoscaler != "" || a.To < a.From && !insideWindow(now, w) {
+		t.Fatalf("scales against an autoscaler, or down outside a window: %+v", a)
+	}
 	target := *w.Values.Replicas
 	if a.From != w.Replicas || a.To == a.From || a.To < min(a.From, target) || a.To > max(a.From, target) || a.Raise != (a.To > a.From) {
 		t.Fatalf("scales from %d to %d, where %d pods are asked for and %d are recommended", a.From, a.To, w.Replicas, target)
 	}
 	if w.Stale && a.To < a.From {
 		t.Fatalf("lowers the number of pods on stale sizes: %+v", a)
+	}
+}
+
+// checkMinimum: a minimum goes up to what is wanted, or back to what it was, and nobody is overruled.
+func checkMinimum(t *rapid.T, w plan.Workload, h plan.Autoscaler, a plan.Action) {
+	ours := h.Raised == 0 || h.Min == h.Raised
+	switch {
+	case a.Raise && (h.KeptBy != "" || !ours || !w.ScaleReplicas || a.To != *w.Values.AutoscalerMin || a.To <= h.Min):
+		t.Fatalf("raises a minimum that it must not: %+v of %+v", a, h)
+	case a.Raise && a.Before != h.Min && a.Before != h.Original:
+		t.Fatalf("does not know what to put back: %+v of %+v", a, h)
+	case !a.Raise && (h.Raised == 0 || ours && a.To != h.Original || !ours && a.To != h.Min):
+		t.Fatalf("puts back what was not there: %+v of %+v", a, h)
 	}
 }
 
@@ -165,13 +251,19 @@ func checkResize(t *rapid.T, w plan.Workload, p plan.Pod, a plan.Action) {
 	}
 }
 
-func checkEviction(t *rapid.T, w plan.Workload, p plan.Pod) {
+func checkEviction(t *rapid.T, now time.Time, w plan.Workload, p plan.Pod) {
+	if serves(w, p) && (w.RolloutInProgress || !insideWindow(now, w)) {
+		t.Fatalf("evicts a pod that serves during a rollout or outside a window: %+v of %+v", p, w.Key)
+	}
+	if w.NoEviction != "" {
+		t.Fatalf("evicts a pod whose successor would not come: %+v of %+v", p, w.Key)
+	}
 	resizable := p.ResizeSupported && p.ResizeRefused == "" && slices.ContainsFunc(
 		apply.Drifted(w.Values, p.Original, p.Present, apply.ForRunningPod), func(d apply.Drift) bool { return d.InPlace })
 	if w.Updater != v1alpha1.UpdaterEvict && resizable && len(p.Fixed) == 0 && !w.Stale {
 		t.Fatalf("evicts a pod that can be resized: %+v", p)
 	}
-	if w.Updater == v1alpha1.UpdaterInPlace || w.Kind == "DaemonSet" || w.RolloutInProgress || p.Pinned != "" || len(p.DisruptionBudgets) > 1 {
+	if w.Updater == v1alpha1.UpdaterInPlace || w.Kind == "DaemonSet" || p.Pinned != "" || len(p.DisruptionBudgets) > 1 && !p.Unschedulable {
 		t.Fatalf("evicts a pod that must not be: %+v of %+v", p, w.Key)
 	}
 }
@@ -209,6 +301,9 @@ func checkBudgets(t *rapid.T, now time.Time, s plan.Snapshot, b plan.Budget, res
 		if a.Kind == plan.Scale && a.To < a.From && b.Trial {
 			t.Fatalf("lowers the number of pods in a trial of the circuit breaker: %+v", a)
 		}
+		if a.Kind == plan.Minimum {
+			continue // The autoscaler decides how many pods go.
+		}
 		for range a.From - a.To { // none unless the number of pods is lowered
 			add(plan.Spent{At: now, Kind: plan.Lower, Workload: a.Workload})
 		}
@@ -230,8 +325,8 @@ func checkBudgets(t *rapid.T, now time.Time, s plan.Snapshot, b plan.Budget, res
 			if p.Ready && !p.Terminating && !evicted[p.UID] {
 				ready++
 			}
-			if !evicted[p.UID] {
-				continue
+			if !evicted[p.UID] || !serves(w, p) {
+				continue // What serves nobody is not missed.
 			}
 			gone++
 			if p.Ready {
@@ -273,8 +368,27 @@ func drawSnapshot(t *rapid.T) plan.Snapshot {
 	}
 	for i := range rapid.IntRange(1, 4).Draw(t, "workloads") {
 		s.Workloads = append(s.Workloads, drawWorkload(t, i))
+		if w := &s.Workloads[i]; rapid.IntRange(0, 2).Draw(t, "autoscaled") == 2 {
+			w.Autoscaler = "hpa-" + w.Name
+			s.Autoscalers = append(s.Autoscalers, drawAutoscaler(t, w))
+		}
 	}
 	return s
+}
+
+// drawAutoscaler is that of a workload, for which a minimum may be wanted: untouched, raised by us, or changed since by somebody else.
+func drawAutoscaler(t *rapid.T, w *plan.Workload) plan.Autoscaler {
+	if rapid.Bool().Draw(t, "wantsMinimum") {
+		w.Values.AutoscalerMin = new(rapid.Int32Range(1, 9).Draw(t, "wanted"))
+	}
+	a := plan.Autoscaler{Name: w.Autoscaler, UID: types.UID(w.Autoscaler), Target: w.Key, Min: rapid.Int32Range(1, 9).Draw(t, "minimum")}
+	if rapid.Bool().Draw(t, "raised") {
+		a.Original, a.Raised = rapid.Int32Range(1, 3).Draw(t, "original"), rapid.SampledFrom([]int32{a.Min, 5}).Draw(t, "raisedTo")
+	}
+	if rarely(t, "kept") {
+		a.KeptBy = "somebody applies it"
+	}
+	return a
 }
 
 // rarely is seldom true: small numbers are drawn more often than large ones, and what fails is shrunk towards 0.
@@ -284,7 +398,7 @@ func drawWorkload(t *rapid.T, i int) plan.Workload {
 	w := plan.Workload{
 		Key: plan.Key{
 			Namespace: rapid.SampledFrom([]string{"shop", "bank"}).Draw(t, "namespace"),
-			Kind:      rapid.SampledFrom([]string{"Deployment", "Deployment", "StatefulSet", "DaemonSet"}).Draw(t, "kind"),
+			Kind:      rapid.SampledFrom([]string{"Deployment", "Deployment", "StatefulSet", "DaemonSet", "Rollout"}).Draw(t, "kind"),
 			Name:      fmt.Sprintf("w%d", i),
 		},
 		Mode: v1alpha1.ModeAuto, Revision: revision, Values: drawValues(t),
@@ -294,6 +408,19 @@ func drawWorkload(t *rapid.T, i int) plan.Workload {
 			EvictionsPerHour: rapid.Int32Range(0, 8).Draw(t, "evictionsPerHour"), MinReplicas: rapid.Int32Range(1, 4).Draw(t, "minReplicas"),
 		},
 		Stale: rarely(t, "stale"), RolloutInProgress: rarely(t, "rollout"), ScaleReplicas: rapid.Bool().Draw(t, "scale"),
+	}
+	w.Custom = w.Kind == "Rollout"
+	w.Disruption.CanaryPods, w.Disruption.Observe = rapid.SampledFrom([]int32{0, 0, 1, 2}).Draw(t, "canary"), 10*time.Minute
+	if rarely(t, "cannot be replaced") {
+		w.NoEviction = "new pods cannot be created"
+	}
+	if rapid.IntRange(0, 3).Draw(t, "hasWindows") == 3 {
+		w.Disruption.Windows = []v1alpha1.Window{{
+			Start: rapid.SampledFrom([]string{"0 * * * *", "30 * * * *"}).Draw(t, "window"), Duration: metav1.Duration{Duration: windowMinutes * time.Minute},
+		}}
+	}
+	if rapid.Bool().Draw(t, "kills taught") {
+		w.OOMFloorBytes = map[string]int64{"app": drawAmounts(t, "floor").MemoryBytes}
 	}
 	if rarely(t, "narrowed") {
 		w.Mode = v1alpha1.ModeInitial
@@ -354,6 +481,9 @@ func drawPod(t *rapid.T, name string) plan.Pod {
 		Running: !rarely(t, "pending"), Ready: !rarely(t, "unready"), Terminating: rarely(t, "terminating"),
 		ResizeSupported: rapid.Bool().Draw(t, "resizeSupported"),
 		Original:        resources, Present: resources, Actual: resources,
+	}
+	if rarely(t, "findsNoNode") {
+		p.Running, p.Ready, p.ResizeSupported, p.Unschedulable, p.InjectedRevision = false, false, false, true, "another"
 	}
 	if rapid.Bool().Draw(t, "killed") {
 		p.Troubles = []plan.Trouble{{Container: "app", What: plan.TroubleOOM, At: now.Add(-time.Hour)}}

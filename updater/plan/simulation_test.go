@@ -55,7 +55,12 @@ func newSimulation(t *rapid.T) *simulation {
 		w.Replicas = int32(len(w.Pods)) //nolint:gosec // a handful
 		w.Values.Replicas = new(rapid.Int32Range(1, 9).Draw(t, "replicas"))
 		if rapid.Bool().Draw(t, "evicts") {
-			w.Kind, w.Updater = "Deployment", v1alpha1.UpdaterEvict
+			w.Kind, w.Custom, w.Updater = "Deployment", false, v1alpha1.UpdaterEvict
+			for j := range s.truth.Autoscalers {
+				if a := &s.truth.Autoscalers[j]; a.Name == w.Autoscaler {
+					a.Target = w.Key
+				}
+			}
 			w.Disruption.MaxUnavailable = intstr.FromString(rapid.SampledFrom([]string{"60%", "100%"}).Draw(t, "unavailable"))
 			w.Mode, w.Hold = v1alpha1.ModeAuto, nil
 			s.drift(w, 25)
@@ -66,7 +71,7 @@ func newSimulation(t *rapid.T) *simulation {
 
 // copied is a snapshot that later changes of the cluster do not reach.
 func copied(s plan.Snapshot) plan.Snapshot {
-	s.Workloads = slices.Clone(s.Workloads)
+	s.Workloads, s.Autoscalers = slices.Clone(s.Workloads), slices.Clone(s.Autoscalers)
 	for i := range s.Workloads {
 		s.Workloads[i].Pods = slices.Clone(s.Workloads[i].Pods)
 		for j := range s.Workloads[i].Pods {
@@ -127,6 +132,11 @@ func (s *simulation) ask(t *rapid.T, a plan.Action) {
 	at := slices.IndexFunc(w.Pods, func(p plan.Pod) bool { return p.UID == a.UID })
 	spent := a.Costs(s.now)
 	switch {
+	case a.Kind == plan.Minimum:
+		if changed := autoscalerOf(s.truth, a).Min != a.From; answer == "done" && !changed {
+			setMinimum(s.truth, a)
+		}
+		return
 	case a.Kind == plan.Scale && (w.Replicas != a.From || answer == "refused"):
 		return // changed, or not permitted
 	case a.Kind == plan.Scale && answer == "lost":
@@ -196,7 +206,7 @@ func (s *simulation) successor(w *plan.Workload, of plan.Pod) plan.Pod {
 	maps.Copy(present, apply.Desired(w.Values, of.Original, apply.ForNewPod))
 	name := fmt.Sprintf("%s-new-%d", w.Name, s.born)
 	return plan.Pod{
-		Name: name, UID: types.UID("uid-" + name), ResizeSupported: of.ResizeSupported, InjectedRevision: w.Revision,
+		Name: name, UID: types.UID("uid-" + name), ResizeSupported: of.ResizeSupported, InjectedRevision: w.Revision, Change: s.now,
 		Original: of.Original, Present: present, Actual: present, DisruptionBudgets: of.DisruptionBudgets, Fixed: of.Fixed, Pinned: of.Pinned,
 	}
 }
@@ -210,6 +220,7 @@ func (s *simulation) drift(w *plan.Workload, percent int64) {
 	for i := range w.Pods {
 		p := &w.Pods[i]
 		p.Original, p.Present, p.Actual, p.Resize, p.InjectedRevision = have, have, have, plan.ResizeStatus{}, ""
+		p.Change, p.Mark = time.Time{}, nil
 	}
 }
 
@@ -223,7 +234,7 @@ func (s *simulation) settleAll() {
 func (s *simulation) settle(w *plan.Workload) {
 	for i := range w.Pods {
 		if p := &w.Pods[i]; !p.Terminating && (!p.Ready || !p.Running) {
-			p.Ready, p.Running = true, true
+			p.Ready, p.Running, p.Unschedulable = true, true, false
 			s.allow(w.Namespace, p.DisruptionBudgets, 1)
 		}
 	}
@@ -232,7 +243,7 @@ func (s *simulation) settle(w *plan.Workload) {
 func (s *simulation) resize(t *rapid.T, p *plan.Pod, a plan.Action) {
 	present := maps.Clone(p.Present)
 	maps.Copy(present, a.Containers)
-	p.Present, p.Resize = present, plan.ResizeStatus{}
+	p.Present, p.Resize, p.Change, p.Mark = present, plan.ResizeStatus{}, s.now, a.Mark
 	state := plan.ResizeNone
 	if !s.perfect {
 		state = rapid.SampledFrom([]plan.ResizeState{
