@@ -16,7 +16,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/e2e/install"
@@ -67,14 +66,7 @@ func (f fixture) largeCluster(t *testing.T) {
 
 // tellLongStory stores a Recommendation with 17 KiB of reasoning.
 func (f fixture) tellLongStory(t *testing.T, namespace, workload string) error {
-	c := f.loadline.Client
-	if err := traffic.Recommend(t.Context(), c, namespace, workload); err != nil {
-		return err
-	}
-	rec := &v1alpha1.Recommendation{}
-	if err := c.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: v1alpha1.RecommendationName("Deployment", workload)}, rec); err != nil {
-		return err
-	}
+	rec := traffic.Recommendation(namespace, workload)
 	status := &rec.Status
 	one := status.Applicable.Containers[0]
 	one.InPlace = one.Target
@@ -92,7 +84,7 @@ func (f fixture) tellLongStory(t *testing.T, namespace, workload string) error {
 	for range 64 {
 		status.Trail = append(status.Trail, strings.Repeat("because ", 34))
 	}
-	return c.Status().Update(t.Context(), rec)
+	return traffic.Store(t.Context(), f.loadline.Client, rec)
 }
 
 // recommendedLimit of a container's memory.

@@ -28,17 +28,30 @@ const (
 
 // Recommend stores what the recommender would have written about a Deployment.
 func Recommend(ctx context.Context, c client.Client, namespace, deployment string) error {
-	rec := &v1alpha1.Recommendation{
+	return Store(ctx, c, Recommendation(namespace, deployment))
+}
+
+// Recommendation is what the recommender would have written about a Deployment.
+func Recommendation(namespace, deployment string) *v1alpha1.Recommendation {
+	return &v1alpha1.Recommendation{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: v1alpha1.RecommendationName("Deployment", deployment)},
 		Spec:       v1alpha1.RecommendationSpec{TargetRef: v1alpha1.TargetReference{APIVersion: "apps/v1", Kind: "Deployment", Name: deployment}},
+		Status: v1alpha1.RecommendationStatus{
+			Mode: v1alpha1.ModeInitial, ObservedTime: new(metav1.Now()),
+			Applicable: &v1alpha1.RevisionedValues{Revision: revision, ComputedTime: metav1.Now(), Containers: []v1alpha1.ContainerValues{{
+				Name: "app", Target: v1alpha1.ResourceAmounts{CPU: new(resource.MustParse(recommendedCPU)), Memory: new(resource.MustParse(recommendedBytes))},
+			}}},
+		},
 	}
+}
+
+// Store creates a Recommendation with its status.
+func Store(ctx context.Context, c client.Client, rec *v1alpha1.Recommendation) error {
+	status := rec.Status
 	if err := c.Create(ctx, rec); err != nil {
 		return err
 	}
-	rec.Status.Mode, rec.Status.ObservedTime = v1alpha1.ModeInitial, new(metav1.Now())
-	rec.Status.Applicable = &v1alpha1.RevisionedValues{Revision: revision, ComputedTime: metav1.Now(), Containers: []v1alpha1.ContainerValues{{
-		Name: "app", Target: v1alpha1.ResourceAmounts{CPU: new(resource.MustParse(recommendedCPU)), Memory: new(resource.MustParse(recommendedBytes))},
-	}}}
+	rec.Status = status
 	return c.Status().Update(ctx, rec)
 }
 
