@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -32,6 +34,7 @@ import (
 type apiServer struct {
 	lists    map[string]any // by path
 	requests atomic.Int64
+	largest  atomic.Int64 // number of Recommendations in one answer
 }
 
 func (a *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -56,7 +59,23 @@ func (a *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		<-r.Context().Done()
 		return
 	}
+	if recs, ok := list.(*v1alpha1.RecommendationList); ok {
+		part := page(recs, r.URL.Query())
+		a.largest.Store(max(a.largest.Load(), int64(len(part.Items))))
+		list = part
+	}
 	_ = json.NewEncoder(w).Encode(list)
+}
+
+// page is the part of a list that a query asks for.
+func page(list *v1alpha1.RecommendationList, query url.Values) *v1alpha1.RecommendationList {
+	from, _ := strconv.Atoi(query.Get("continue"))
+	limit, _ := strconv.Atoi(query.Get("limit"))
+	part := *list
+	if part.Items = list.Items[from:]; limit > 0 && limit < len(part.Items) && query.Get("resourceVersion") == "" {
+		part.Items, part.Continue = part.Items[:limit], strconv.Itoa(from+limit)
+	}
+	return &part
 }
 
 // startCache fills a real cache, built with CacheOptions, from an API server with n workloads that have long stories.
@@ -178,6 +197,18 @@ func TestAdmissionNeverCallsTheAPIServer(t *testing.T) {
 	}
 	if more := server.requests.Load() - before; more != 0 {
 		t.Errorf("%d requests to the API server while admitting", more)
+	}
+}
+
+func TestTheCacheIsFilledInPages(t *testing.T) {
+	const workloads = 2*pageSize + 1
+	c, server := startCache(t, workloads)
+	var all v1alpha1.RecommendationList
+	if err := c.List(t.Context(), &all); err != nil || len(all.Items) != workloads {
+		t.Errorf("%d of %d Recommendations, %v", len(all.Items), workloads, err)
+	}
+	if server.largest.Load() > pageSize {
+		t.Errorf("%d Recommendations in one answer", server.largest.Load())
 	}
 }
 

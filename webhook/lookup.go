@@ -33,6 +33,7 @@ type lookup interface {
 func CacheOptions() cache.Options {
 	return cache.Options{
 		ReaderFailOnMissingInformer:  true,
+		NewInformer:                  newInformer,
 		DefaultTransform:             cache.TransformStripManagedFields(),
 		DefaultUnsafeDisableDeepCopy: new(true),
 		ByObject: map[client.Object]cache.ByObject{
@@ -58,10 +59,14 @@ func stripMeta(m metav1.ObjectMeta) metav1.ObjectMeta {
 }
 
 func stripRecommendation(in any) (any, error) {
-	rec, ok := in.(*v1alpha1.Recommendation)
-	if !ok {
-		return in, nil
+	if rec, ok := in.(*v1alpha1.Recommendation); ok {
+		return strippedRecommendation(rec), nil
 	}
+	return in, nil
+}
+
+// strippedRecommendation is what is left of a Recommendation, and of what is left.
+func strippedRecommendation(rec *v1alpha1.Recommendation) *v1alpha1.Recommendation {
 	why := rec.Status.Display.Why
 	if c, a := rec.Status.Candidate, rec.Status.Applicable; c != nil && a != nil && c.Revision != a.Revision {
 		why = "" // it is about sizes that are not applied yet
@@ -85,7 +90,7 @@ func stripRecommendation(in any) (any, error) {
 			Trying:            rec.Status.Trying,
 			Memory:            good,
 		},
-	}, nil
+	}
 }
 
 // forNewPods is what is left of sizes: without those for pods that run.
