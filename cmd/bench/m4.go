@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/loadline-dev/loadline/forecast"
+	"github.com/loadline-dev/loadline/internal/bootstrap"
 	"github.com/loadline-dev/loadline/internal/m4"
 	"github.com/loadline-dev/loadline/internal/widecsv"
 )
@@ -167,8 +168,8 @@ func (b bench) forecastM4(ctx context.Context, cases []m4.Case, r *m4Result) err
 		coverage[i], msis[i] = s.Coverage, s.MSIS
 	}
 	r.Interval = m4.IntervalScore{Coverage: mean(coverage), MSIS: mean(msis)}
-	r.CoverageLow, r.CoverageHigh = m4.Bootstrap(coverage, seed)
-	r.MSISLow, r.MSISHigh = m4.Bootstrap(msis, seed)
+	r.CoverageLow, r.CoverageHigh = bootstrap.Mean(coverage, seed)
+	r.MSISLow, r.MSISHigh = bootstrap.Mean(msis, seed)
 	r.Cost = measure(everyNth(cases, max(1, len(cases)/40)))
 	return nil
 }

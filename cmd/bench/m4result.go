@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/loadline-dev/loadline/internal/bootstrap"
 	"github.com/loadline-dev/loadline/internal/m4"
 )
 
@@ -52,7 +53,7 @@ func summarise(method string, scores []m4.Score) m4Row {
 		owas[i] = s.OWA()
 	}
 	row.OWA = row.Score.OWA()
-	row.OWALow, row.OWAHigh = m4.Bootstrap(owas, seed)
+	row.OWALow, row.OWAHigh = bootstrap.Mean(owas, seed)
 	return row
 }
 

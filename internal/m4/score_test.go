@@ -59,23 +59,3 @@ func TestIntervalPaysForItsWidthAndForWhatItMissed(t *testing.T) {
 		t.Errorf("(-by hand +got):\n%s", diff)
 	}
 }
-
-func TestBootstrapDependsOnTheSeedAlone(t *testing.T) {
-	values := worked(100, 20)
-	low, high := Bootstrap(values, 1)
-	if again, _ := Bootstrap(values, 1); again != low {
-		t.Errorf("the same seed gave %g and %g", low, again)
-	}
-	if other, _ := Bootstrap(values, 2); other == low {
-		t.Errorf("another seed gave %g too", low)
-	}
-	// The interval of a mean is about 2 standard errors to either side.
-	average, square := mean(values), 0.0
-	for _, v := range values {
-		square += (v - average) * (v - average)
-	}
-	wide := 1.96 * math.Sqrt(square) / float64(len(values))
-	if math.Abs(low-(average-wide)) > wide/10 || math.Abs(high-(average+wide)) > wide/10 {
-		t.Errorf("the interval is %g to %g; a normal one is %g to %g", low, high, average-wide, average+wide)
-	}
-}
