@@ -1,6 +1,7 @@
 package recommender
 
 import (
+	"cmp"
 	"sync"
 	"time"
 
@@ -29,6 +30,9 @@ type DemandForecast struct {
 // What it keeps can be lost at any time: the next forecast then rests on a fit of its own. The zero Forecaster is ready; it
 // may be used by many goroutines, each for another target.
 type Forecaster struct {
+	// InPlaceLevel is the share of hours that the bound of the hour covers; 0 means sizing.InPlaceLevel, as it is shipped.
+	InPlaceLevel float64
+
 	mu      sync.Mutex
 	targets map[Target]map[string]*fitted
 }
@@ -49,7 +53,10 @@ type fitted struct {
 // there is none. Within an hour, and as long as no whole hour of history is added, the answer is the same.
 func (f *Forecaster) Forecasts(in Input, now time.Time) map[string]DemandForecast {
 	known := f.of(in.Target)
-	lifetime := refitAfter - time.Duration(in.Target.spread()*float64(refitSpread))
+	terms := terms{
+		horizon: in.Cadence.Horizon, level: cmp.Or(f.InPlaceLevel, sizing.InPlaceLevel),
+		lifetime: refitAfter - time.Duration(in.Target.spread()*float64(refitSpread)),
+	}
 	kept, result := make(map[string]*fitted, len(in.Containers)), make(map[string]DemandForecast, len(in.Containers))
 	for _, container := range in.Containers {
 		if in.batch() { // Its runs are no demand that goes on.
@@ -59,7 +66,7 @@ func (f *Forecaster) Forecasts(in Input, now time.Time) map[string]DemandForecas
 		if !ok {
 			continue
 		}
-		one := known[container.Name].update(usage.CPUTotal, in.Cadence.Horizon, now, lifetime)
+		one := known[container.Name].update(usage.CPUTotal, terms, now)
 		kept[container.Name], result[container.Name] = one, one.forecast
 	}
 	f.mu.Lock()
@@ -84,8 +91,14 @@ func (f *Forecaster) of(target Target) map[string]*fitted {
 	return f.targets[target]
 }
 
+// terms are how far and how surely to look ahead, and how long a fit is good.
+type terms struct {
+	horizon, lifetime time.Duration
+	level             float64
+}
+
 // update returns what is known now. It does not change what was known before, which may be nothing.
-func (f *fitted) update(demand forecast.Usage, horizon time.Duration, now time.Time, lifetime time.Duration) *fitted {
+func (f *fitted) update(demand forecast.Usage, t terms, now time.Time) *fitted {
 	hour := now.Truncate(time.Hour)
 	if f != nil && f.hour.Equal(hour) && f.end.Equal(demand.HourlyMax.End()) {
 		return f
@@ -96,11 +109,11 @@ func (f *fitted) update(demand forecast.Usage, horizon time.Duration, now time.T
 	}
 	next.hour, next.end = hour, demand.HourlyMax.End()
 	if next.outgrown(demand.HourlyMax, now) {
-		next.at, next.until, next.hours = now, now.Add(lifetime), demand.HourlyMax.Len()
+		next.at, next.until, next.hours = now, now.Add(t.lifetime), demand.HourlyMax.Len()
 		next.fit = forecast.Fit(demand.HourlyMax, forecast.Options{
-			Now: now, Horizon: int(horizon / time.Hour), Levels: []float64{sizing.ReplicaLevel}, Limit: sizing.MaxCores,
+			Now: now, Horizon: int(t.horizon / time.Hour), Levels: []float64{sizing.ReplicaLevel}, Limit: sizing.MaxCores,
 		})
-		next.nextHour = forecast.FitNextHour(demand, sizing.InPlaceLevel, sizing.MaxCores, now)
+		next.nextHour = forecast.FitNextHour(demand, t.level, sizing.MaxCores, now)
 	}
 	next.forecast = DemandForecast{CPU: next.fit.Predict(demand.HourlyMax, now), NextHour: next.nextHour.Bound(demand, now)}
 	return &next

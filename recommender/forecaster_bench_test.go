@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/loadline-dev/loadline/forecast"
+	"github.com/loadline-dev/loadline/recommender/sizing"
 )
 
 // monthOfHours is what a store keeps of a busy service at an hour of its past: 28 days with a daily wave, quieter weekends
@@ -32,12 +33,15 @@ func monthOfHours(hour int) forecast.Usage {
 	return forecast.Usage{HourlyMax: series(highest), HourlyMean: series(mean)}
 }
 
-const twoDays = 48 * time.Hour
+// twoDays are the terms as they are shipped.
+func twoDays() terms {
+	return terms{horizon: 48 * time.Hour, lifetime: day, level: sizing.InPlaceLevel}
+}
 
 // hourly returns what was learned of a month, and what there is to update it with five hours later.
 func hourly() (*fitted, forecast.Usage, time.Time) {
 	before, after := monthOfHours(0), monthOfHours(5)
-	first := (*fitted)(nil).update(before, twoDays, before.HourlyMax.End(), day)
+	first := (*fitted)(nil).update(before, twoDays(), before.HourlyMax.End())
 	return first, after, after.HourlyMax.End()
 }
 
@@ -63,7 +67,7 @@ func BenchmarkHourlyUpdate(b *testing.B) {
 	b.ReportAllocs()
 	start := processorTime(b)
 	for b.Loop() {
-		known.update(usage, twoDays, now, day)
+		known.update(usage, twoDays(), now)
 	}
 	reportProcessor(b, start)
 }
@@ -74,7 +78,7 @@ func BenchmarkRefit(b *testing.B) {
 	b.ReportAllocs()
 	start := processorTime(b)
 	for b.Loop() {
-		(*fitted)(nil).update(usage, twoDays, usage.HourlyMax.End(), day)
+		(*fitted)(nil).update(usage, twoDays(), usage.HourlyMax.End())
 	}
 	reportProcessor(b, start)
 }
@@ -88,7 +92,7 @@ func TestAnHourlyUpdateLeavesLittleGarbage(t *testing.T) {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		for range rounds {
-			known.update(usage, twoDays, now, day)
+			known.update(usage, twoDays(), now)
 		}
 		runtime.ReadMemStats(&after)
 		least = min(least, (after.TotalAlloc-before.TotalAlloc)/rounds)

@@ -114,3 +114,10 @@ func record(w *Workload, name string, o Options) (*recorded, played) {
 	}
 	return kept, playOne(w, resolved, []variant{v}, goOn)[0]
 }
+
+// watching is a policy that may look at the pod.
+type watching func(i int, p pod) Amounts
+
+func (w watching) want(i int, p pod) Amounts { return w(i, p) }
+
+func (watching) killed(int, int64) {}

@@ -69,7 +69,10 @@ func (g game) change(i int, p *pod, want Amounts, r *refusals, out *played) {
 			if asked && i >= g.scored {
 				out.refused++
 			}
-			p.pendingSince = r.since
+			p.pendingSince = -1
+			if want.CPUMillis > p.have.CPUMillis {
+				p.pendingSince = r.since
+			}
 			return
 		}
 	}

@@ -140,10 +140,10 @@ func sweepsTable(r Result) pageTable {
 			}
 			row := []string{
 				c.Label, knobText(p), percentText(p.Slack), decimals(p.RequestedPerUsed, 2), percentText(p.Violation),
-				percentText(p.Unmet), decimals(p.ChangesPerWeek, 1), pointsText(v.AtEqualViolation), pointsText(v.AtEqualUnmet),
+				percentText(p.Unmet), decimals(p.ChangesPerWeek, 1), compared(v.AtEqualViolation, v.ViolationRange, pointsText), compared(v.AtEqualUnmet, v.UnmetRange, pointsText),
 			}
 			if r.Split.HasMemory {
-				row = append(row, pointsText(v.AtEqualOOM))
+				row = append(row, compared(v.AtEqualOOM, v.OOMRange, pointsText))
 			}
 			t.Rows = append(t.Rows, row)
 		}

@@ -47,15 +47,23 @@ func equalHarm(r Result, ours PolicyResult) string {
 	}
 	var parts []string
 	if d := c.Versus[at].AtEqualViolation; d != nil {
-		parts = append(parts, pointsBelow(*d)+" VPA's at equal violation")
+		parts = append(parts, pointsBelow(*d)+" VPA's at equal violation"+rangeText(c.Versus[at].ViolationRange))
 	}
 	if d := c.Versus[at].AtEqualUnmet; d != nil {
-		parts = append(parts, pointsBelow(*d)+" VPA's at equal unmet demand")
+		parts = append(parts, pointsBelow(*d)+" VPA's at equal unmet demand"+rangeText(c.Versus[at].UnmetRange))
 	}
 	if len(parts) == 0 {
 		return "VPA's curve does not reach the same violation or unmet demand, so the two cannot be compared at equal harm."
 	}
 	return fmt.Sprintf("With VPA set so that it does the same harm, the slack of %s is %s.", ours.Policy, strings.Join(parts, ", and "))
+}
+
+// rangeText writes the range of a difference in slack for the end of a sentence.
+func rangeText(r *Range) string {
+	if r == nil || r.Low == nil || r.High == nil {
+		return ""
+	}
+	return fmt.Sprintf(" (95 %% range %s to %s points)", pointsText(r.Low), pointsText(r.High))
 }
 
 // pointsBelow writes a difference in slack, where negative is less.
@@ -107,6 +115,9 @@ func limits(r Result) []string {
 	}
 	if len(r.Sweeps) > 0 {
 		out = append(out, "Differences at equal violation or unmet demand are interpolated between points of VPA's curve, never beyond its ends; a dash means that the curve does not reach so far.")
+		if r.Split.Workloads >= fewest {
+			out = append(out, "The range beside a difference is where 95 % of it lies when the workloads are drawn anew, for both policies alike. It says nothing of other times or other kinds of workloads.")
+		}
 	}
 	return out
 }

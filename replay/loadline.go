@@ -34,6 +34,8 @@ type loadline struct {
 	// original is what the pod asked for at first; present is what it asks for now.
 	original, present map[string]apply.Resources
 	noForecast        bool
+	// level of the bound that running pods follow.
+	level float64
 	// revision and at are sizes and a request that were found not to have drifted apart.
 	revision string
 	at       Amounts
@@ -44,13 +46,15 @@ type loadlineOptions struct {
 	tempo      apply.Tempo
 	noForecast bool
 	policy     v1alpha1.SizingPolicySpec
-	horizon    time.Duration
+	// level is the share of hours that the bound of running pods covers.
+	level   float64
+	horizon time.Duration
 }
 
 func newLoadline(o loadlineOptions) factory {
 	return func(t *trace, from int) policy {
 		template := initial(t, from)
-		l := &loadline{trace: t, tempo: o.tempo, noForecast: o.noForecast, containers: map[string]history.Container{}}
+		l := &loadline{trace: t, tempo: o.tempo, noForecast: o.noForecast, level: o.level, containers: map[string]history.Container{}}
 		l.input = recommender.Input{
 			Target:     recommender.Target{Namespace: "replay", Kind: "Deployment", Name: t.workload.Name},
 			TargetUID:  "replay",
@@ -79,7 +83,7 @@ func templateOf(a Amounts) corev1.Container {
 func (l *loadline) want(i int, p pod) Amounts {
 	l.look(i)
 	if !l.noForecast {
-		l.input.Forecasts = l.trace.forecasts.at(l.input, l.trace.at(i))
+		l.input.Forecasts = l.trace.forecastsAt(l.level).at(l.input, l.trace.at(i))
 	}
 	l.input.Demands = l.trace.demands.at(i, l.input)
 	l.input.PendingRaises = l.pending(p)
@@ -148,15 +152,22 @@ func (l *loadline) update(have Amounts) Amounts {
 	return Amounts(apply.Desired(applicable.Values, l.original, l.tempo)[container].Requests)
 }
 
-// forecasts are those of one workload. They depend on its history alone, so all policies of a replay share them: the first
-// one makes them with a Forecaster, as production does.
+// forecasts are those of one workload at one level. They depend on its history alone, so all policies of a replay with that level
+// share them: the first one makes them with a Forecaster, as production does.
 type forecasts struct {
 	forecaster recommender.Forecaster
 	byHour     map[time.Time]map[string]recommender.DemandForecast
 }
 
-func newForecasts() *forecasts {
-	return &forecasts{byHour: map[time.Time]map[string]recommender.DemandForecast{}}
+// forecastsAt returns the forecasts whose bound has a level.
+func (t *trace) forecastsAt(level float64) *forecasts {
+	known, ok := t.forecasts[level]
+	if !ok {
+		known = &forecasts{byHour: map[time.Time]map[string]recommender.DemandForecast{}}
+		known.forecaster.InPlaceLevel = level
+		t.forecasts[level] = known
+	}
+	return known
 }
 
 // at returns the forecasts that hold at a time, which rest on the whole hours before it.

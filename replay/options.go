@@ -3,6 +3,7 @@ package replay
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/apply"
 	"github.com/loadline-dev/loadline/config"
+	"github.com/loadline-dev/loadline/recommender/sizing"
 )
 
 // Options say what to replay and how. The zero Options replay every policy once with Loadline's shipped defaults.
@@ -25,8 +27,8 @@ type Options struct {
 	Cadence time.Duration
 	// Policy of Loadline with every default filled in; nil means the shipped one.
 	Policy *v1alpha1.SizingPolicySpec
-	// MaxGiveBack are shares of the target that running pods may give back, each a row of loadline-inplace; 1 is without
-	// limit. None means what Policy says.
+	// MaxGiveBack are shares of the target that running pods may give back, in whole percent, each a row of loadline-inplace; 1 is
+	// without limit. None means what Policy says.
 	MaxGiveBack []float64
 	// Refused are shares of in-place raises that fail, and RefusedFor for how long: each pair is a row of the policies that
 	// change pods in place. None means that no raise fails.
@@ -135,9 +137,14 @@ func (o *Options) checkTimes() error {
 }
 
 func (o *Options) checkShares() error {
-	for _, share := range slices.Concat(o.Refused, o.MaxGiveBack) {
-		if !(share >= 0 && share <= 1) {
-			return fmt.Errorf("share %v: it must be between 0 and 1", share)
+	for _, s := range slices.Concat(o.Refused, o.MaxGiveBack) {
+		if !(s >= 0 && s <= 1) {
+			return fmt.Errorf("share %v: it must be between 0 and 1", s)
+		}
+	}
+	for _, give := range o.MaxGiveBack {
+		if math.Abs(give-float64(percent(give))/100) > 1e-9 {
+			return fmt.Errorf("give-back %s: legal are whole percentages", share(give))
 		}
 	}
 	return nil
@@ -224,7 +231,11 @@ func (o *Options) loadline(s Setting, tempo apply.Tempo, noForecast bool) loadli
 	if tempo == apply.ForRunningPod {
 		policy.MaxGiveBackPercent = new(percent(s.MaxGiveBack))
 	}
-	return loadlineOptions{tempo: tempo, noForecast: noForecast, policy: policy, horizon: config.Default().Recommender.Horizon.Duration}
+	level := sizing.InPlaceLevel
+	if s.Knob > 0 && tempo == apply.ForRunningPod {
+		level = turnedLevel(s.Knob, o.shippedKnob(LoadlineInPlace))
+	}
+	return loadlineOptions{tempo: tempo, noForecast: noForecast, policy: policy, level: level, horizon: config.Default().Recommender.Horizon.Duration}
 }
 
 func percent(share float64) int32 { return int32(share*100 + 0.5) }

@@ -2,6 +2,7 @@ package replay
 
 import (
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -166,6 +167,111 @@ func TestLoadlineWithoutForecastHasNone(t *testing.T) {
 		kept, _ := record(&w, name, Options{Warmup: 96 * time.Hour})
 		if got := len(kept.policy.(*loadline).input.Forecasts) > 0; got != want {
 			t.Errorf("%s forecasts: %v", name, got)
+		}
+	}
+}
+
+// months is a workload whose history is long enough for every forecast: a day's rhythm whose peak differs from day to day.
+func months(days int) Workload {
+	w := daily("shop", days, 2)
+	for i := range w.CPU {
+		day := float64(i / keptSteps)
+		w.CPU[i] *= float32(1 + 0.25*math.Sin(2.3*day))
+	}
+	return w
+}
+
+// weeks are options under which months(16) is scored on its last day.
+func weeks(policies ...string) Options {
+	return Options{Policies: policies, Warmup: 15 * 24 * time.Hour}
+}
+
+func TestRunningPodsFollowABoundThatDoesNotKnowTheFuture(t *testing.T) {
+	w := months(16)
+	kept, _ := record(&w, LoadlineInPlace, weeks())
+	bound := kept.policy.(*loadline).input.Forecasts[container].NextHour
+	if !bound.Known() {
+		t.Fatal("after 16 days there is no bound of the hour")
+	}
+	const from = 15*keptSteps + keptSteps/2 + 7 // In the middle of an hour.
+	changed := w
+	changed.CPU, changed.Memory = slices.Clone(w.CPU), slices.Clone(w.Memory)
+	for i := from; i < len(changed.CPU); i++ {
+		changed.CPU[i], changed.Memory[i] = 3*changed.CPU[i]+1, 2*changed.Memory[i]
+	}
+	other, _ := record(&changed, LoadlineInPlace, weeks())
+	decided := from - 14*keptSteps // Decisions begin a day before the scored part.
+	if diff := cmp.Diff(kept.wants[:decided+1], other.wants[:decided+1]); diff != "" {
+		t.Errorf("what comes after step %d changed what was decided before:\n%s", from, diff)
+	}
+	if slices.Equal(kept.wants[decided+1:], other.wants[decided+1:]) {
+		t.Error("a threefold demand changed nothing")
+	}
+}
+
+func TestTheForecastIsWhatDistinguishesTheRowsWithAndWithoutIt(t *testing.T) {
+	r := replayed(t, weeks(LoadlineInPlace, LoadlineNoForecast), months(16))
+	with, without := r.Policies[0], r.Policies[1]
+	if with.CPU.Requested >= without.CPU.Requested || with.ChangesPerWeek <= without.ChangesPerWeek {
+		t.Errorf("with a forecast %.3f cores and %.1f changes, without %.3f and %.1f", with.CPU.Requested, with.ChangesPerWeek,
+			without.CPU.Requested, without.ChangesPerWeek)
+	}
+}
+
+func TestTheMoreMayBeGivenBackTheLessIsRequested(t *testing.T) {
+	o := weeks(LoadlineInPlace)
+	o.MaxGiveBack = []float64{0, 0.25, 1}
+	r := replayed(t, o, months(16))
+	for i := range 2 {
+		if less, more := r.Policies[i], r.Policies[i+1]; more.CPU.Requested >= 0.98*less.CPU.Requested {
+			t.Errorf("%s requests %.3f cores, %s %.3f", less.Label, less.CPU.Requested, more.Label, more.CPU.Requested)
+		}
+	}
+}
+
+func TestRaisesThatAreRefusedLeaveDemandUnmetAndLockWhatIsGivenBack(t *testing.T) {
+	o := weeks(LoadlineInPlace)
+	o.Refused, o.RefusedFor, o.Cadence = []float64{0, 0.5}, []time.Duration{6 * time.Hour}, Step
+	o.MaxGiveBack = []float64{1}
+	r := replayed(t, o, months(16))
+	none, some := r.Policies[0], r.Policies[1]
+	if none.RefusedPerWeek != 0 || some.RefusedPerWeek == 0 || some.CPU.Unmet <= none.CPU.Unmet {
+		t.Errorf("refused %v and %v a week, unmet %v and %v", none.RefusedPerWeek, some.RefusedPerWeek, none.CPU.Unmet, some.CPU.Unmet)
+	}
+	w := months(16)
+	kept, _ := record(&w, LoadlineInPlace, Options{Warmup: o.Warmup, MaxGiveBack: o.MaxGiveBack, Refused: []float64{0.5}, RefusedFor: o.RefusedFor})
+	if until := kept.policy.(*loadline).memory.Guard.Containers[container].GiveBackLockedUntil; until.IsZero() {
+		t.Error("a raise was pending for six hours, and nothing keeps pods from giving back")
+	}
+}
+
+func TestARefusedRaiseOfMemoryDoesNotLockCPU(t *testing.T) {
+	w := constant("leak", 3, 0.1, gib)
+	w.Current = Amounts{CPUMillis: 400, MemoryBytes: gib}
+	var since []int
+	v := variant{inPlace: true, setting: Setting{Refused: 1, RefusedForSeconds: 3600}, make: func(_ *trace, from int) policy {
+		return watching(func(_ int, p pod) Amounts {
+			since = append(since, p.pendingSince)
+			return Amounts{CPUMillis: 400, MemoryBytes: 2 * gib}
+		})
+	}}
+	o, err := resolve(Options{Warmup: 48 * time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	playOne(&w, o, []variant{v}, goOn)
+	if slices.ContainsFunc(since, func(i int) bool { return i >= 0 }) {
+		t.Error("a raise of memory was told as one of CPU")
+	}
+}
+
+func TestTheKnobTurnsTheTargetAndWhatRunningPodsFollow(t *testing.T) {
+	o := weeks(LoadlineInPlace, LoadlineEvict)
+	o.MaxGiveBack = []float64{1} // Running pods follow nothing but the bound.
+	r := swept(t, o, months(16))
+	for _, c := range r.Sweeps {
+		if first, last := c.Points[0], c.Points[len(c.Points)-1]; last.Slack < first.Slack+0.02 {
+			t.Errorf("%s: slack goes from %.3f at p%.0f to %.3f at p%.0f", c.Label, first.Slack, 100*first.Knob, last.Slack, 100*last.Knob)
 		}
 	}
 }

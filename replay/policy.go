@@ -15,7 +15,7 @@ type pod struct {
 	have Amounts
 	// changed is the step of the last change; a pod that is replaced is new from then on.
 	changed int
-	// pendingSince is the step in which a raise was refused that is still wanted; -1 if there is none.
+	// pendingSince is the step in which a raise was refused that is still wanted, if it is one of CPU; else -1.
 	pendingSince int
 }
 

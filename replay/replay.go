@@ -135,7 +135,7 @@ func notes(s Split, o *Options) []string {
 	var out []string
 	if !s.CurrentKnown {
 		out = append(out, "What is requested today is not known: every policy starts from, and current keeps, the most that each workload "+
-			"used before the scored part began.")
+			"used before policies began to act, up to a day before the scored part.")
 	}
 	if !s.HasMemory {
 		out = append(out, "There is no memory in the input, so memory is not replayed.")

@@ -257,6 +257,7 @@ func TestOptionsThatMakeNoSenseAreNamed(t *testing.T) {
 		"warm-up 1h: it must be at least 2h":        func() (Options, []Workload) { return Options{Warmup: time.Hour}, nil },
 		"policy vpa is named twice":                 func() (Options, []Workload) { return Options{Policies: []string{"vpa", "krr", "vpa"}}, nil },
 		"share 1.5: it must be between 0 and 1":     func() (Options, []Workload) { return Options{MaxGiveBack: []float64{1.5}}, nil },
+		"give-back 0.3 %: legal are whole percent":  func() (Options, []Workload) { return Options{MaxGiveBack: []float64{0.003}}, nil },
 		"price NaN: legal are numbers from 0 up":    func() (Options, []Workload) { return Options{Prices: &Prices{CoreHour: math.NaN()}}, nil },
 		"price +Inf: legal are numbers from 0 up":   func() (Options, []Workload) { return Options{Prices: &Prices{GiBHour: math.Inf(1)}}, nil },
 		"needs how long they are refused":           func() (Options, []Workload) { return Options{Refused: []float64{0.1}}, nil },

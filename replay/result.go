@@ -62,8 +62,9 @@ type PolicyResult struct {
 type Setting struct {
 	// Knob is the value of the policy's knob, a share: the quantile that it aims at. 0 for a policy without a knob.
 	Knob float64 `json:"knob,omitempty"`
-	// MaxGiveBack is the share of its target that a running pod may give back; 1 is without limit. Loadline in place only.
-	MaxGiveBack float64 `json:"maxGiveBack,omitempty"`
+	// MaxGiveBack is the share of its target that a running pod may give back; 1 is without limit. It says nothing of policies
+	// other than Loadline in place.
+	MaxGiveBack float64 `json:"maxGiveBack"`
 	// Refused is the share of in-place raises that fail, and RefusedForSeconds for how long.
 	Refused           float64 `json:"refused,omitempty"`
 	RefusedForSeconds int     `json:"refusedForSeconds,omitempty"`
@@ -136,8 +137,11 @@ type Point struct {
 	Unmet            float64 `json:"unmet"`
 	RequestedPerUsed float64 `json:"requestedPerUsed"`
 	ChangesPerWeek   float64 `json:"changesPerWeek"`
-	MemorySlack      float64 `json:"memorySlack,omitempty"`
-	OOMPerWeek       float64 `json:"oomPerWeek,omitempty"`
+	// MemorySlack and OOMPerWeek are 0 where memory was not replayed.
+	MemorySlack float64 `json:"memorySlack"`
+	OOMPerWeek  float64 `json:"oomPerWeek"`
+	// Workloads whose averages these are, in the order of the input.
+	Workloads []WorkloadResult `json:"-"`
 }
 
 // Versus is the difference in slack to the reference policy where both do the same harm; negative is less slack. A field is
@@ -148,6 +152,17 @@ type Versus struct {
 	AtEqualUnmet     *float64 `json:"atEqualUnmet,omitempty"`
 	// AtEqualOOM compares memory slack at the same out-of-memory kills per week.
 	AtEqualOOM *float64 `json:"atEqualOOM,omitempty"`
+	// Ranges of the three, nil where the number is nil and with fewer than ten workloads.
+	ViolationRange *Range `json:"violationRange,omitempty"`
+	UnmetRange     *Range `json:"unmetRange,omitempty"`
+	OOMRange       *Range `json:"oomRange,omitempty"`
+}
+
+// Range is a 95 % bootstrap range: where a number would lie if other workloads of the same kind had been replayed. Both policies
+// are scored on the same draws. An end is nil where the draws go beyond what the reference's curve reaches.
+type Range struct {
+	Low  *float64 `json:"low,omitempty"`
+	High *float64 `json:"high,omitempty"`
 }
 
 // Names of the policies.

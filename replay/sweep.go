@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/recommender/sizing"
 )
 
 // knobs are the values of a policy's one knob that a sweep tries: the quantile that the policy aims at.
@@ -15,7 +16,8 @@ func knobs(name string) []float64 {
 	case LoadlineInPlace, LoadlineEvict, LoadlineNoForecast:
 		return []float64{0.85, 0.9, 0.95, 0.98, 0.99}
 	case VPAPolicy:
-		return []float64{0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999}
+		// Closer together where a curve bends most, and up to the largest sample, so that careful policies can be compared too.
+		return []float64{0.7, 0.8, 0.85, 0.9, 0.95, 0.97, 0.98, 0.985, 0.99, 0.995, 0.999, 1}
 	case KRRPolicy:
 		return []float64{0.9, 0.95, 0.97, 0.99, 0.995, 0.999}
 	default:
@@ -38,6 +40,14 @@ func turned(shipped v1alpha1.SizingPolicySpec, knob float64) v1alpha1.SizingPoli
 		shipped.Memory.MarginPercent = new(int32(30))
 	}
 	return shipped
+}
+
+// turnedLevel is the level of the bound that running pods follow when the target aims at another quantile than the shipped one: the
+// share of hours that the bound leaves out changes as the share of time does that the target leaves out. With what is shipped, a
+// target at p95 and a bound that leaves out 12.5 % of the hours, p98 goes with one that leaves out 5 %.
+func turnedLevel(knob, shipped float64) float64 {
+	const least, most = 0.5, 0.99
+	return min(max(least, 1-(1-sizing.InPlaceLevel)*(1-knob)/(1-min(shipped, most))), most)
 }
 
 // shippedKnob is the value of the knob by default.
@@ -105,9 +115,10 @@ func curves(o *Options, shipped []variant, rows []PolicyResult) []Curve {
 		out = append(out, c)
 	}
 	if i := slices.IndexFunc(out, func(c Curve) bool { return c.Policy == VPAPolicy }); i >= 0 {
+		reference := newReference(out[i])
 		for j := range out {
 			if j != i {
-				out[j].Versus = versus(out[j].Points, out[i])
+				out[j].Versus = reference.versus(out[j].Points)
 			}
 		}
 	}
@@ -117,37 +128,12 @@ func curves(o *Options, shipped []variant, rows []PolicyResult) []Curve {
 func pointOf(row PolicyResult) Point {
 	p := Point{
 		Knob: row.Setting.Knob, Slack: row.CPU.Slack, Violation: row.CPU.Violation, Violation95: row.CPU.Violation95,
-		Unmet: row.CPU.Unmet, RequestedPerUsed: row.CPU.RequestedPerUsed, ChangesPerWeek: row.ChangesPerWeek,
+		Unmet: row.CPU.Unmet, RequestedPerUsed: row.CPU.RequestedPerUsed, ChangesPerWeek: row.ChangesPerWeek, Workloads: row.Workloads,
 	}
 	if row.Memory != nil {
 		p.MemorySlack, p.OOMPerWeek = row.Memory.Slack, row.Memory.OOMPerWeek
 	}
 	return p
-}
-
-func versus(points []Point, reference Curve) []Versus {
-	slack := func(p Point) float64 { return p.Slack }
-	memorySlack := func(p Point) float64 { return p.MemorySlack }
-	out := make([]Versus, len(points))
-	for i, p := range points {
-		v := Versus{Knob: p.Knob}
-		v.AtEqualViolation = difference(p, reference, slack, func(p Point) float64 { return p.Violation })
-		v.AtEqualUnmet = difference(p, reference, slack, func(p Point) float64 { return p.Unmet })
-		if p.MemorySlack > 0 {
-			v.AtEqualOOM = difference(p, reference, memorySlack, func(p Point) float64 { return p.OOMPerWeek })
-		}
-		out[i] = v
-	}
-	return out
-}
-
-// difference is how much more slack p has than the reference where that does the same harm, nil where it never does.
-func difference(p Point, reference Curve, slack, harm func(Point) float64) *float64 {
-	theirs := reference.At(harm(p), harm, slack)
-	if math.IsNaN(theirs) {
-		return nil
-	}
-	return new(slack(p) - theirs)
 }
 
 // At returns what y of the curve is where its x has the given value, x and y being any two numbers of a point: linear between

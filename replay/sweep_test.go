@@ -1,14 +1,13 @@
 package replay
 
 import (
+	"math"
 	"testing"
 	"time"
 )
 
 func TestSlackIsComparedWhereTheReferenceDoesTheSameHarm(t *testing.T) {
 	reference := Curve{Points: []Point{{Slack: 0.6, Violation: 0.01}, {Slack: 0.4, Violation: 0.03}, {Slack: 0.3, Violation: 0.07}}}
-	slack := func(p Point) float64 { return p.Slack }
-	violation := func(p Point) float64 { return p.Violation }
 	for _, test := range []struct {
 		name string
 		p    Point
@@ -18,15 +17,12 @@ func TestSlackIsComparedWhereTheReferenceDoesTheSameHarm(t *testing.T) {
 		{"half way between two", Point{Slack: 0.35, Violation: 0.02}, -0.15},
 		{"a quarter of the way, worse", Point{Slack: 0.40, Violation: 0.04}, 0.4 - 0.375},
 	} {
-		got := difference(test.p, reference, slack, violation)
-		if got == nil {
-			t.Fatalf("%s: nothing", test.name)
-		}
-		near(t, test.name, *got, test.want, 1e-12)
+		near(t, test.name, difference(test.p, reference, slackOf, violationOf), test.want, 1e-12)
 	}
-	for _, beyond := range []float64{0.009, 0.071} {
-		if got := difference(Point{Violation: beyond}, reference, slack, violation); got != nil {
-			t.Errorf("at a violation of %v, beyond the reference, it is %v", beyond, *got)
+	for beyond, side := range map[float64]int{0.009: -1, 0.071: 1} {
+		got := difference(Point{Violation: beyond}, reference, slackOf, violationOf)
+		if !math.IsInf(got, side) || known(got) != nil {
+			t.Errorf("at a violation of %v, beyond the reference, it is %v", beyond, got)
 		}
 	}
 }
@@ -97,5 +93,15 @@ func TestEveryCombinationOfRefusalsAndGiveBackIsARow(t *testing.T) {
 		if got[i] != want[i] {
 			t.Errorf("row %d is %q, want %q", i, got[i], want[i])
 		}
+	}
+}
+
+func TestTheBoundOfRunningPodsIsTurnedInProportion(t *testing.T) {
+	for _, c := range []struct{ knob, shipped, want float64 }{
+		{0.95, 0.95, 0.875}, {0.98, 0.95, 0.95}, {0.99, 0.95, 0.975}, {0.85, 0.95, 0.625},
+		{0.9, 0.9, 0.875}, // Whatever is shipped goes with the shipped bound.
+		{0.5, 0.95, 0.5}, {0.95, 1, 0.5}, {1, 0.95, 0.99},
+	} {
+		near(t, "level", turnedLevel(c.knob, c.shipped), c.want, 1e-9)
 	}
 }

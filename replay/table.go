@@ -80,15 +80,28 @@ func sweepTable(w io.Writer, r Result) error {
 			}
 			cells := []string{
 				c.Label, knob, points(p.Slack), fmt.Sprintf("%.2f", p.RequestedPerUsed), hundredths(p.Violation), hundredths(p.Unmet),
-				fmt.Sprintf("%.1f", p.ChangesPerWeek), signed(v.AtEqualViolation), signed(v.AtEqualUnmet),
+				fmt.Sprintf("%.1f", p.ChangesPerWeek), compared(v.AtEqualViolation, v.ViolationRange, signed), compared(v.AtEqualUnmet, v.UnmetRange, signed),
 			}
 			if r.Split.HasMemory {
-				cells = append(cells, points(p.MemorySlack), fmt.Sprintf("%.2f", p.OOMPerWeek), signed(v.AtEqualOOM))
+				cells = append(cells, points(p.MemorySlack), fmt.Sprintf("%.2f", p.OOMPerWeek), compared(v.AtEqualOOM, v.OOMRange, signed))
 			}
 			lines = append(lines, strings.Join(cells, "\t"))
 		}
 	}
-	return aligned(w, lines)
+	if err := aligned(w, lines); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, "\n"+sweepNote(r)+"\n")
+	return err
+}
+
+// sweepNote says how to read what a sweep compared.
+func sweepNote(r Result) string {
+	note := "Differences are in percentage points of slack; negative is less than VPA's."
+	if r.Split.Workloads >= fewest {
+		note += " In parentheses: where 95 % of them lie if the workloads are drawn anew."
+	}
+	return note
 }
 
 func aligned(w io.Writer, lines []string) error {
@@ -109,4 +122,19 @@ func signed(share *float64) string {
 		return "–"
 	}
 	return fmt.Sprintf("%+.1f", *share*100)
+}
+
+// compared writes a difference with its range behind it, if there is one. A range that is open at one end says so.
+func compared(difference *float64, r *Range, write func(*float64) string) string {
+	text := write(difference)
+	switch {
+	case r == nil || r.Low == nil && r.High == nil:
+		return text
+	case r.Low == nil:
+		return fmt.Sprintf("%s (under %s)", text, write(r.High))
+	case r.High == nil:
+		return fmt.Sprintf("%s (over %s)", text, write(r.Low))
+	default:
+		return fmt.Sprintf("%s (%s to %s)", text, write(r.Low), write(r.High))
+	}
 }

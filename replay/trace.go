@@ -36,12 +36,12 @@ type trace struct {
 	memoryMean, memMax []float32
 	ones, hourlyOnes   []float32
 	hasMemory          bool
-	forecasts          *forecasts
+	forecasts          map[float64]*forecasts // by the level of their bound
 	demands            demands
 }
 
 func newTrace(w *Workload, start time.Time) *trace {
-	t := &trace{workload: w, start: start, firstHour: start.Truncate(time.Hour), hasMemory: len(w.Memory) > 0, forecasts: newForecasts(), demands: demands{}}
+	t := &trace{workload: w, start: start, firstHour: start.Truncate(time.Hour), hasMemory: len(w.Memory) > 0, forecasts: map[float64]*forecasts{}, demands: demands{}}
 	t.lead = int(start.Sub(t.firstHour) / Step)
 	t.cpuMean, t.cpuMax = t.hourly(w.CPU)
 	t.memoryMean, t.memMax = t.hourly(w.Memory)
