@@ -4,14 +4,17 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strings"
 )
 
 // bar is one of the numbers that Loadline wants to reach.
 type bar struct {
 	What     string `json:"what"`
 	Measured string `json:"measured"`
-	Must     string `json:"must"`
-	Aim      string `json:"aim"`
+	// Range is the 95 % bootstrap interval of what was measured, a dash where none was computed.
+	Range string `json:"range"`
+	Must  string `json:"must"`
+	Aim   string `json:"aim"`
 	// Verdict is "aim", "must", "missed" or "not measured".
 	Verdict string `json:"verdict"`
 }
@@ -42,8 +45,11 @@ func atMost(must, aim float64, format string) scale {
 }
 
 // judge compares one number with what is wanted. NaN is not measured.
-func (s scale) judge(what string, value float64) bar {
+func (s scale) judge(what string, n number) bar {
+	value := n.value
 	b := bar{What: what, Must: s.must.text(s.format), Aim: s.aim.text(s.format), Measured: fmt.Sprintf(s.format, value)}
+	bare, _, _ := strings.Cut(s.format, " ")
+	b.Range = n.between(bare)
 	switch {
 	case math.IsNaN(value):
 		b.Measured, b.Verdict = "–", "not measured"
@@ -58,9 +64,9 @@ func (s scale) judge(what string, value float64) bar {
 }
 
 func writeBars(w io.Writer, bars []bar) {
-	t := table{header: []string{"wanted", "measured", "must", "aim", "reached"}}
+	t := table{header: []string{"wanted", "measured", "95 % (bootstrap)", "must", "aim", "reached"}}
 	for _, b := range bars {
-		t.add(b.What, b.Measured, b.Must, b.Aim, b.Verdict)
+		t.add(b.What, b.Measured, b.Range, b.Must, b.Aim, b.Verdict)
 	}
 	t.write(w)
 }

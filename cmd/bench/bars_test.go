@@ -20,9 +20,22 @@ func TestABarSaysWhatWasReached(t *testing.T) {
 		{-4.9, "-4.9 points", "missed"},
 		{math.NaN(), "–", "not measured"},
 	} {
-		want := bar{What: "slack", Measured: c.measured, Must: "≤ -5.0 points", Aim: "≤ -10.0 points", Verdict: c.verdict}
-		if diff := cmp.Diff(want, s.judge("slack", c.value)); diff != "" {
+		want := bar{What: "slack", Measured: c.measured, Range: "–", Must: "≤ -5.0 points", Aim: "≤ -10.0 points", Verdict: c.verdict}
+		if diff := cmp.Diff(want, s.judge("slack", exactly(c.value))); diff != "" {
 			t.Errorf("at %g (-want +got):\n%s", c.value, diff)
+		}
+	}
+}
+
+func TestABarShowsTheIntervalWithoutTheUnit(t *testing.T) {
+	for want, n := range map[string]number{
+		"-12.1 to -8.0": {-10, -12.1, -8},
+		"under -8.0":    {-10, math.Inf(-1), -8},
+		"over -12.1":    {-10, -12.1, math.Inf(1)},
+		"–":             {-10, math.Inf(-1), math.Inf(1)},
+	} {
+		if got := atMost(-5, -10, points).judge("slack", n).Range; got != want {
+			t.Errorf("the interval of %+v is written %q, want %q", n, got, want)
 		}
 	}
 }
@@ -30,7 +43,7 @@ func TestABarSaysWhatWasReached(t *testing.T) {
 func TestARangeHoldsItsEndsOnly(t *testing.T) {
 	s := scale{must: limit{93, 97}, aim: limit{93, 97}, format: "%.0f %%"}
 	for value, verdict := range map[float64]string{92.9: "missed", 93: "aim", 97: "aim", 97.1: "missed"} {
-		b := s.judge("coverage", value)
+		b := s.judge("coverage", exactly(value))
 		if b.Verdict != verdict || b.Must != "93 % to 97 %" {
 			t.Errorf("%g: %+v, want %s", value, b, verdict)
 		}

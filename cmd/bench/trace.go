@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"math"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
@@ -26,27 +25,18 @@ type traceResult struct {
 	Name  string       `json:"name"`
 	Split replay.Split `json:"split"`
 	// Rows of every policy at its defaults, those that change pods in place also with refused raises.
-	Rows []replay.PolicyResult `json:"rows"`
+	Rows []row `json:"rows"`
 	// VPA at several quantiles, which the others are compared with.
 	VPA replay.Curve `json:"vpa"`
-	// Memory is nil where memory was not recorded.
-	Memory *memoryResult `json:"memory,omitempty"`
 	// Grid is nil in a quick run.
 	Grid *grid `json:"grid,omitempty"`
 }
 
-// memoryResult is what memory is compared with VPA's by: Loadline in place at its defaults, with 5 % of raises refused for an
-// hour. If no quantile of VPA has as much slack or as few kills as that, it is Loadline with the largest smaller margin.
-type memoryResult struct {
-	MarginPercent int32               `json:"marginPercent"`
-	Row           replay.PolicyResult `json:"row"`
-}
-
 // grid is Loadline in place, with and without forecast, for several amounts to give back and chances of a raise.
 type grid struct {
-	Workloads int                   `json:"workloads"`
-	Rows      []replay.PolicyResult `json:"rows"`
-	VPA       replay.Curve          `json:"vpa"`
+	Workloads int          `json:"workloads"`
+	Rows      []row        `json:"rows"`
+	VPA       replay.Curve `json:"vpa"`
 }
 
 // gcPercent lets the heap grow to nine times what is alive before it is collected. That is a few dozen megabytes, and a fifth of
@@ -69,13 +59,8 @@ func (b bench) runTrace(ctx context.Context, files traceFiles) (*traceResult, er
 	if err != nil {
 		return nil, err
 	}
-	r.Split, r.Rows = result.Split, result.Policies
-	if r.VPA, err = b.sweepVPA(ctx, files.name, workloads); err != nil {
-		return nil, err
-	}
-	if r.Memory, err = b.compareMemory(ctx, workloads, r); err != nil {
-		return nil, err
-	}
+	r.Split = result.Split
+	r.Rows, r.VPA = besideVPA(result)
 	r.write(b)
 	if b.quick {
 		return r, nil
@@ -83,71 +68,47 @@ func (b bench) runTrace(ctx context.Context, files traceFiles) (*traceResult, er
 	some := everyNth(workloads, gridEvery)
 	shipped := float64(*config.Default().Policy.MaxGiveBackPercent) / 100
 	result, err = b.replay(ctx, files.name+", grid", some, replay.Options{
-		Policies:    []string{replay.LoadlineInPlace, replay.LoadlineNoForecast},
+		Policies:    []string{replay.LoadlineInPlace, replay.LoadlineNoForecast, replay.VPAPolicy},
 		MaxGiveBack: []float64{0, shipped, 1}, Refused: []float64{0, 0.05, 0.20},
 		RefusedFor: []time.Duration{5 * time.Minute, time.Hour, 24 * time.Hour},
 	})
 	if err != nil {
 		return nil, err
 	}
-	r.Grid = &grid{Workloads: len(some), Rows: result.Policies}
-	if r.Grid.VPA, err = b.sweepVPA(ctx, files.name, some); err != nil {
-		return nil, err
-	}
+	r.Grid = &grid{Workloads: len(some)}
+	r.Grid.Rows, r.Grid.VPA = besideVPA(result)
 	r.Grid.write(b)
 	return r, nil
 }
 
-// compareMemory looks for the margin at which Loadline can be compared with VPA.
-func (b bench) compareMemory(ctx context.Context, workloads []replay.Workload, r *traceResult) (*memoryResult, error) {
-	const less = 5
-	policy := config.Default().Policy
-	m := &memoryResult{MarginPercent: *policy.Memory.MarginPercent, Row: r.row(replay.LoadlineInPlace, time.Hour)}
-	if m.Row.Memory == nil {
-		return nil, nil
-	}
-	for math.IsNaN(memoryVersus(m.Row, r.VPA)) && m.MarginPercent >= less {
-		m.MarginPercent -= less
-		policy.Memory.MarginPercent = new(m.MarginPercent)
-		// Both tempos size memory alike, and evict takes less time.
-		result, err := b.replay(ctx, fmt.Sprintf("%s, memory margin %d %%", r.Name, m.MarginPercent), workloads, replay.Options{
-			Policies: []string{replay.LoadlineEvict}, Policy: &policy,
-		})
-		if err != nil {
-			return nil, err
-		}
-		m.Row = result.Policies[0]
-	}
-	return m, nil
-}
-
-// replay runs policies over the workloads and keeps the totals only.
+// replay runs policies over the workloads, VPA at several quantiles.
 func (b bench) replay(ctx context.Context, what string, workloads []replay.Workload, o replay.Options) (replay.Result, error) {
 	p := newProgress(b.progress, what, len(workloads))
 	defer p.finish()
-	o.Seed = seed
+	o.Seed, o.Turn = seed, []string{replay.VPAPolicy}
 	o.Progress = func(int, int) { p.add(1) }
-	result, err := replay.Run(ctx, workloads, o)
+	result, err := replay.Sweep(ctx, workloads, o)
 	if err != nil {
 		return replay.Result{}, fmt.Errorf("replay %s: %w", what, err)
-	}
-	for i := range result.Policies {
-		result.Policies[i].Workloads = nil
 	}
 	return result, nil
 }
 
-// sweepVPA replays VPA at several quantiles.
-func (b bench) sweepVPA(ctx context.Context, name string, workloads []replay.Workload) (replay.Curve, error) {
-	p := newProgress(b.progress, name+", VPA at several quantiles", len(workloads))
-	defer p.finish()
-	result, err := replay.Sweep(ctx, workloads, replay.Options{
-		Policies: []string{replay.VPAPolicy}, Progress: func(int, int) { p.add(1) },
-	})
-	if err != nil {
-		return replay.Curve{}, fmt.Errorf("replay VPA on %s: %w", name, err)
+// besideVPA returns the policies of a sweep in which only VPA's knob was turned, each beside VPA, and VPA's curve. The scores of
+// single workloads are kept for computing intervals and not for the results.
+func besideVPA(result replay.Result) (rows []row, vpa replay.Curve) {
+	for i, curve := range result.Sweeps {
+		r := row{PolicyResult: result.Policies[i]}
+		r.Workloads = nil
+		if curve.Policy == replay.VPAPolicy {
+			vpa = curve
+			r.point = curve.Points[slices.IndexFunc(curve.Points, func(p replay.Point) bool { return p.Shipped })]
+		} else {
+			r.Versus, r.point = curve.Versus[0], curve.Points[0]
+		}
+		rows = append(rows, r)
 	}
-	return result.Sweeps[0], nil
+	return rows, vpa
 }
 
 // readTrace reads the tables of a trace. Each workload of the CPU table takes the column of the same name from the others.

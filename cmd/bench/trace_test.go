@@ -25,55 +25,87 @@ func vpa() replay.Curve {
 	}}
 }
 
-func TestSlackIsComparedWhereVPAViolatesAsOften(t *testing.T) {
-	for violation, want := range map[float64]float64{
-		0.03:  0,       // half way from p95 to p90
-		0.015: 45 - 55, // half way from p98 to p95
-		0.04:  45 - 40,
-		0.01:  45 - 60,
-		0.05:  math.NaN(), // further than VPA was tried
-		0.005: math.NaN(),
-	} {
-		row := replay.PolicyResult{CPU: replay.Usage{Slack: 0.45, Violation: violation}}
-		if diff := cmp.Diff(want, slackVersus(row, vpa()), cmpopts.EquateNaNs(), cmpopts.EquateApprox(0, 1e-9)); diff != "" {
-			t.Errorf("at %g (-want +got):\n%s", violation, diff)
-		}
+// compared is a row of a policy in the form in which a sweep returns it.
+func compared(policy string, refused time.Duration, slack, violation, versus float64) row {
+	return row{
+		PolicyResult: replay.PolicyResult{
+			Policy: policy, Setting: replay.Setting{RefusedForSeconds: int(refused.Seconds())}, ChangesPerWeek: 3,
+			CPU: replay.Usage{Slack: slack, Violation: violation, RequestedPerUsed: 2.2, Unmet: 0.004},
+		},
+		Versus: replay.Versus{AtEqualViolation: &versus},
+		point:  replay.Point{Slack: slack, Violation: violation},
 	}
 }
 
-func TestMemoryTakesTheBetterOfKillsAndSlack(t *testing.T) {
-	for name, c := range map[string]struct {
-		slack, kills, want float64
-	}{
-		"half of VPA's kills at its slack":         {0.8, 1, -50},
-		"less slack than any VPA, at its kills":    {0.425, 1.5, -50},
-		"twice VPA's kills, and a little more":     {0.9, 2, 100 * (0.9/0.8 - 1)},
-		"further than VPA was tried in both":       {0.95, 0.5, math.NaN()},
-		"fewer kills than any VPA, at p95's slack": {0.85, 0.3, -80},
+func remembering(slack, kills float64) row {
+	return row{PolicyResult: replay.PolicyResult{Memory: &replay.Usage{Slack: slack, OOMPerWeek: kills}}, point: replay.Point{MemorySlack: slack, OOMPerWeek: kills}}
+}
+
+func TestMemoryIsComparedAtEqualSlackAndAtEqualKills(t *testing.T) {
+	nan := math.NaN()
+	for name, c := range map[string]struct{ slack, kills, byKills, bySlack, best float64 }{
+		"half of VPA's kills at its slack":         {0.8, 1, -50, 100 * (0.8/0.9 - 1), -50},
+		"less slack than any VPA, at its kills":    {0.425, 1.5, nan, -50, -50},
+		"twice VPA's kills, and a little more":     {0.9, 2, 100, 100 * (0.9/0.8 - 1), 100 * (0.9/0.8 - 1)},
+		"further than VPA was tried in both":       {0.95, 0.5, nan, nan, nan},
+		"fewer kills than any VPA, at p95's slack": {0.85, 0.3, -80, nan, -80},
 	} {
-		row := replay.PolicyResult{Memory: &replay.Usage{Slack: c.slack, OOMPerWeek: c.kills}}
-		if diff := cmp.Diff(c.want, memoryVersus(row, vpa()), cmpopts.EquateNaNs(), cmpopts.EquateApprox(0, 1e-9)); diff != "" {
+		r := remembering(c.slack, c.kills)
+		byKills, bySlack := killsAtSlack(r, vpa()), slackAtKills(r, vpa())
+		got := []float64{byKills.value, bySlack.value, better(byKills, bySlack).value}
+		if diff := cmp.Diff([]float64{c.byKills, c.bySlack, c.best}, got, cmpopts.EquateNaNs(), cmpopts.EquateApprox(0, 1e-9)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
-	if got := memoryVersus(replay.PolicyResult{}, vpa()); !math.IsNaN(got) {
+	if got := killsAtSlack(row{}, vpa()).value; !math.IsNaN(got) {
 		t.Errorf("without memory it is %g", got)
 	}
 }
 
-func TestBarsReadTheRowsOfTheShippedDefaults(t *testing.T) {
-	row := func(policy string, refused time.Duration, slack, violation float64) replay.PolicyResult {
-		return replay.PolicyResult{
-			Policy: policy, Setting: replay.Setting{RefusedForSeconds: int(refused.Seconds())}, ChangesPerWeek: 3,
-			CPU: replay.Usage{Slack: slack, Violation: violation, RequestedPerUsed: 2.2, Unmet: 0.004},
+func TestAnIntervalDrawsTheSameWorkloadsForLoadlineAndVPA(t *testing.T) {
+	// Workloads differ by far more than the two policies do on each of them.
+	var ours, theirs []replay.WorkloadResult
+	for i := range 20 {
+		slack, violation := 0.2+0.03*float64(i), 0.01*float64(i%5)
+		ours = append(ours, replay.WorkloadResult{CPU: replay.Usage{Requested: 1, Slack: slack - 0.05, Violation: violation}})
+		theirs = append(theirs, replay.WorkloadResult{CPU: replay.Usage{Requested: 1, Slack: slack, Violation: violation}})
+	}
+	of := func(workloads []replay.WorkloadResult) replay.Point {
+		all := make([]int, len(workloads))
+		for i := range all {
+			all[i] = i
+		}
+		p := replay.Point{Workloads: workloads}.Over(all)
+		p.Workloads = workloads
+		return p
+	}
+	a := compared(replay.LoadlineInPlace, 0, 0, 0, -0.05)
+	b := compared(replay.LoadlineNoForecast, 0, 0, 0, 0)
+	a.point, b.point = of(ours), of(theirs)
+	// VPA's slack does not depend on its violation here.
+	flat := replay.Curve{Points: []replay.Point{{Slack: 0.5, Violation: 0}, {Slack: 0.5, Violation: 1}}}
+	for i := range flat.Points {
+		for range ours {
+			flat.Points[i].Workloads = append(flat.Points[i].Workloads, replay.WorkloadResult{CPU: replay.Usage{
+				Requested: 1, Slack: flat.Points[i].Slack, Violation: flat.Points[i].Violation,
+			}})
 		}
 	}
-	r := traceResult{Name: "azure_7", VPA: vpa(), Rows: []replay.PolicyResult{
-		row(replay.LoadlineInPlace, 0, 0.1, 0.01),
-		row(replay.LoadlineInPlace, time.Hour, 0.48, 0.01),
-		row(replay.LoadlineInPlace, 24*time.Hour, 0.51, 0.02),
-		row(replay.LoadlineNoForecast, time.Hour, 0.50, 0.01),
-		row(replay.LoadlineEvict, 0, 0.47, 0.02),
+	got := advantage(a, b, flat)
+	for _, v := range []float64{got.value, got.low, got.high} {
+		if math.Abs(v+5) > 1e-9 {
+			t.Errorf("the advantage of 5 points on every workload is %+v", got)
+		}
+	}
+}
+
+func TestBarsReadTheRowsOfTheShippedDefaults(t *testing.T) {
+	r := traceResult{Name: "azure_7", VPA: vpa(), Rows: []row{
+		compared(replay.LoadlineInPlace, 0, 0.1, 0.01, -0.5),
+		compared(replay.LoadlineInPlace, time.Hour, 0.48, 0.01, -0.12),
+		compared(replay.LoadlineInPlace, 24*time.Hour, 0.51, 0.02, 0.01),
+		compared(replay.LoadlineNoForecast, time.Hour, 0.50, 0.01, -0.1),
+		compared(replay.LoadlineEvict, 0, 0.47, 0.02, -0.03),
 	}}
 	var got []string
 	for _, b := range r.bars() {
@@ -92,8 +124,9 @@ func TestBarsReadTheRowsOfTheShippedDefaults(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	r.Name, r.Memory = "bitbrains_may", &memoryResult{MarginPercent: 10, Row: replay.PolicyResult{Memory: &replay.Usage{Slack: 0.8, OOMPerWeek: 1}}}
-	if bars := r.bars(); len(bars) != 8 || bars[7].Measured != "-50 %" || !strings.HasSuffix(bars[7].What, "margin 10 %") || bars[1].Verdict != "aim" {
+	r.Name, r.Rows[1].Memory = "bitbrains_may", &replay.Usage{Slack: 0.8, OOMPerWeek: 1}
+	r.Rows[1].point.MemorySlack, r.Rows[1].point.OOMPerWeek = 0.8, 1
+	if bars := r.bars(); len(bars) != 8 || bars[7].Measured != "-50 %" || !strings.Contains(bars[7].What, "as shipped") || bars[1].Verdict != "aim" {
 		t.Errorf("with memory: %+v", bars)
 	}
 	r.Name = "elsewhere"

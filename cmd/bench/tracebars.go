@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"math"
 	"strings"
 	"time"
@@ -37,29 +36,29 @@ func (r *traceResult) bars() []bar {
 	day := r.row(replay.LoadlineInPlace, 24*time.Hour)
 	blind := r.row(replay.LoadlineNoForecast, time.Hour)
 	evict := r.row(replay.LoadlineEvict, 0)
-	worth := slackVersus(hour, r.VPA) - slackVersus(blind, r.VPA)
 	bars := []bar{
-		want.slack.judge(r.Name+": in place, 5 % refused for 1 h, slack against VPA at equal violation", slackVersus(hour, r.VPA)),
-		want.requested.judge(r.Name+": its core-hours requested ÷ used", hour.CPU.RequestedPerUsed),
-		want.unmet.judge(r.Name+": its unmet demand", 100*hour.CPU.Unmet),
-		atMost(-1, -4, points).judge(r.Name+": what the forecast adds to it", worth),
-		atMost(0, -3, points).judge(r.Name+": in place, 5 % refused for 24 h, slack against VPA at equal violation", slackVersus(day, r.VPA)),
-		atMost(-2, -4, points).judge(r.Name+": evict, slack against VPA at equal violation", slackVersus(evict, r.VPA)),
-		atMost(4, 4, "%.1f").judge(r.Name+": its changes a week", evict.ChangesPerWeek),
+		want.slack.judge(r.Name+": in place, 5 % refused for 1 h, slack against VPA at equal violation", hour.atViolation()),
+		want.requested.judge(r.Name+": its core-hours requested ÷ used", exactly(hour.CPU.RequestedPerUsed)),
+		want.unmet.judge(r.Name+": its unmet demand", exactly(100*hour.CPU.Unmet)),
+		atMost(-1, -4, points).judge(r.Name+": what the forecast adds to it", advantage(hour, blind, r.VPA)),
+		atMost(0, -3, points).judge(r.Name+": in place, 5 % refused for 24 h, slack against VPA at equal violation", day.atViolation()),
+		atMost(-2, -4, points).judge(r.Name+": evict, slack against VPA at equal violation", evict.atViolation()),
+		atMost(4, 4, "%.1f").judge(r.Name+": its changes a week", exactly(evict.ChangesPerWeek)),
 	}
-	if r.Memory != nil {
-		what := fmt.Sprintf("%s: OOM kills at VPA's memory slack, or slack at VPA's kills, margin %d %%", r.Name, r.Memory.MarginPercent)
-		bars = append(bars, atMost(0, -30, "%+.0f %%").judge(what, memoryVersus(r.Memory.Row, r.VPA)))
+	if hour.Memory != nil {
+		best := better(killsAtSlack(hour, r.VPA), slackAtKills(hour, r.VPA))
+		bars = append(bars, atMost(0, -30, "%+.0f %%").judge(r.Name+": memory as shipped, OOM kills at VPA's slack, or slack at VPA's kills", best))
 	}
 	return bars
 }
 
 // row finds a policy at its defaults, with 5 % of its raises refused for so long; 0 means none.
-func (r *traceResult) row(policy string, refused time.Duration) replay.PolicyResult {
-	for _, row := range r.Rows {
-		if row.Policy == policy && row.Setting.RefusedForSeconds == int(refused.Seconds()) {
-			return row
+func (r *traceResult) row(policy string, refused time.Duration) row {
+	for _, found := range r.Rows {
+		if found.Policy == policy && found.Setting.RefusedForSeconds == int(refused.Seconds()) {
+			return found
 		}
 	}
-	return replay.PolicyResult{CPU: replay.Usage{Slack: math.NaN(), RequestedPerUsed: math.NaN(), Unmet: math.NaN(), Violation: math.NaN()}}
+	none := replay.PolicyResult{ChangesPerWeek: math.NaN(), CPU: replay.Usage{Slack: math.NaN(), RequestedPerUsed: math.NaN(), Unmet: math.NaN(), Violation: math.NaN()}}
+	return row{PolicyResult: none}
 }

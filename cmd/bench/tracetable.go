@@ -5,6 +5,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/loadline-dev/loadline/config"
 	"github.com/loadline-dev/loadline/replay"
 )
 
@@ -31,9 +32,12 @@ func (r *traceResult) write(b bench) {
 		t.add(cells...)
 	}
 	t.write(b.out)
-	if m := r.Memory; m != nil {
-		b.printf("Memory is compared at a margin of %d %%: slack %s, %.2f OOM kills, against VPA %s.\n\n", m.MarginPercent,
-			percent(m.Row.Memory.Slack, 1), m.Row.Memory.OOMPerWeek, signed(memoryVersus(m.Row, r.VPA)))
+	if hour := r.row(replay.LoadlineInPlace, time.Hour); hour.Memory != nil {
+		byKills, bySlack := killsAtSlack(hour, r.VPA), slackAtKills(hour, r.VPA)
+		b.printf("Memory as shipped, with a margin of %d %%: %s %% slack and %.2f OOM kills. Against the quantile of VPA with the same slack, kills\n"+
+			"differ by %s %% (%s); against the one with the same kills, slack by %s %% (%s).\n\n",
+			*config.Default().Policy.Memory.MarginPercent, percent(hour.Memory.Slack, 1), hour.Memory.OOMPerWeek,
+			signed(byKills.value), byKills.between("%+.0f"), signed(bySlack.value), bySlack.between("%+.1f"))
 	}
 }
 
@@ -42,18 +46,23 @@ func (g *grid) write(b bench) {
 	writeRows(b, g.Rows, g.VPA, false)
 }
 
-func writeRows(b bench, rows []replay.PolicyResult, vpa replay.Curve, memory bool) {
-	t := table{header: []string{"policy", "slack", "against VPA, equal violation", "violation", "p95 workload", "unmet", "req ÷ use", "changes"}}
+func writeRows(b bench, rows []row, vpa replay.Curve, memory bool) {
+	t := table{header: []string{
+		"policy", "slack", "against VPA, equal violation", "95 % (bootstrap)", "equal unmet", "95 %", "violation", "p95 workload", "unmet", "req ÷ use", "changes",
+	}}
 	if memory {
-		t.header = append(t.header, "memory slack", "OOM kills", "memory against VPA")
+		t.header = append(t.header, "memory slack", "OOM kills", "kills at VPA's slack, %", "slack at VPA's kills, %")
 	}
-	for _, row := range rows {
+	for _, r := range rows {
+		byViolation, byUnmet := r.atViolation(), r.atUnmet()
 		cells := []string{
-			row.Label, percent(row.CPU.Slack, 1), signed(slackVersus(row, vpa)), percent(row.CPU.Violation, 2), percent(row.CPU.Violation95, 1),
-			percent(row.CPU.Unmet, 2), fmt.Sprintf("%.2f", row.CPU.RequestedPerUsed), fmt.Sprintf("%.1f", row.ChangesPerWeek),
+			r.Label, percent(r.CPU.Slack, 1), signed(byViolation.value), byViolation.between("%+.1f"), signed(byUnmet.value), byUnmet.between("%+.1f"),
+			percent(r.CPU.Violation, 2), percent(r.CPU.Violation95, 1), percent(r.CPU.Unmet, 2), fmt.Sprintf("%.2f", r.CPU.RequestedPerUsed),
+			fmt.Sprintf("%.1f", r.ChangesPerWeek),
 		}
-		if memory && row.Memory != nil {
-			cells = append(cells, percent(row.Memory.Slack, 1), fmt.Sprintf("%.2f", row.Memory.OOMPerWeek), signed(memoryVersus(row, vpa)))
+		if memory && r.Memory != nil {
+			cells = append(cells, percent(r.Memory.Slack, 1), fmt.Sprintf("%.2f", r.Memory.OOMPerWeek),
+				signed(killsAtSlack(r, vpa).value), signed(slackAtKills(r, vpa).value))
 		}
 		t.add(cells...)
 	}
