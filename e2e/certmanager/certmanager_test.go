@@ -63,7 +63,7 @@ func TestCertManagerKeepsTheCertificateOfTheWebhook(t *testing.T) {
 	var f fixture
 	if f.loadline, err = install.Install(t.Context(), install.Options{
 		Cluster: cluster, Values: "{certManager: {enabled: true}}",
-		Parts: []string{}, // none before there is a certificate to be made
+		Parts:     []string{}, // none before there is a certificate to be made
 		Configure: func(c *config.Config) { c.Webhook.CertDir = t.TempDir() },
 	}); err != nil {
 		t.Fatal(err)
@@ -75,21 +75,13 @@ func TestCertManagerKeepsTheCertificateOfTheWebhook(t *testing.T) {
 	namespace := f.loadline.Config.Namespace
 	f.certificates, f.issuers = clients.CertmanagerV1().Certificates(namespace), clients.CertmanagerV1().Issuers(namespace)
 
-	for _, step := range []struct {
-		name string
-		run  func(*testing.T)
-	}{
-		{"a webhook that started before its certificate serves once there is one", f.certificateIsMade},
-		{"renewing the certificate is noticed by nobody", f.leafIsRenewed},
-		{"a Secret that was deleted comes back, and is noticed by nobody", f.secretIsDeleted},
-		{"renewing the CA, and then the certificate, is noticed by nobody", f.authorityIsRenewed},
-		{"a CA with another key is followed, and is noticed by nobody", f.authorityIsReplaced},
-		{"the doctor says what cert-manager says", f.doctorRepeats},
-	} {
-		if !t.Run(step.name, step.run) {
-			return // each goes on where the one before ended
-		}
-	}
+	// Each goes on where the one before ended.
+	_ = t.Run("a webhook that started before its certificate serves once there is one", f.certificateIsMade) &&
+		t.Run("renewing the certificate is noticed by nobody", f.leafIsRenewed) &&
+		t.Run("a Secret that was deleted comes back, and is noticed by nobody", f.secretIsDeleted) &&
+		t.Run("renewing the CA, and then the certificate, is noticed by nobody", f.authorityIsRenewed) &&
+		t.Run("a CA with another key is followed, and is noticed by nobody", f.authorityIsReplaced) &&
+		t.Run("the doctor says what cert-manager says", f.doctorRepeats)
 }
 
 func (f fixture) certificateIsMade(t *testing.T) {
