@@ -10,11 +10,13 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/apply"
 	"github.com/loadline-dev/loadline/config"
 	"github.com/loadline-dev/loadline/report/gitops"
@@ -138,8 +140,7 @@ func (o *exportOptions) write(std streams, changes []gitops.Change) error {
 	return err
 }
 
-// readWorkloads reads all Recommendations with their workloads and what bounds them, in the order of namespace and name. Workloads of
-// other kinds, and those that are gone, are left out.
+// readWorkloads reads all Recommendations with their workloads and what bounds them, in the order of namespace and name.
 func readWorkloads(ctx context.Context, c client.Client, namespace string) ([]gitops.Workload, error) {
 	recommendations, err := listRecommendations(ctx, c, namespace, func(int, int) {})
 	if err != nil {
@@ -163,10 +164,12 @@ func readWorkloads(ctx context.Context, c client.Client, namespace string) ([]gi
 	var workloads []gitops.Workload
 	for _, rec := range recommendations {
 		ref := rec.Spec.TargetRef
-		if w, found := templates[workloadKey{rec.Namespace, ref.Kind, ref.Name}]; found {
-			w.Recommendation, w.Bounds = rec, apply.LimitBounds(bounds[rec.Namespace])
-			workloads = append(workloads, w)
+		w, found := templates[workloadKey{rec.Namespace, ref.Kind, ref.Name}]
+		if !found {
+			w.Unreadable = unreadable(ref)
 		}
+		w.Recommendation, w.Bounds = rec, apply.LimitBounds(bounds[rec.Namespace])
+		workloads = append(workloads, w)
 	}
 	slices.SortFunc(workloads, func(a, b gitops.Workload) int {
 		return strings.Compare(a.Recommendation.Namespace+"/"+a.Recommendation.Name, b.Recommendation.Namespace+"/"+b.Recommendation.Name)
@@ -174,12 +177,20 @@ func readWorkloads(ctx context.Context, c client.Client, namespace string) ([]gi
 	return workloads, nil
 }
 
+// unreadable says why there is no template of a workload. Of a custom kind, a patch would replace the whole list of containers.
+func unreadable(ref v1alpha1.TargetReference) string {
+	if _, known := kinds[typed(ref.Kind)]; known {
+		return "there is no such workload any more"
+	}
+	return fmt.Sprintf("nothing is written for kind %s, of which a patch cannot change one container; write its sizes into its manifest yourself", ref.Kind)
+}
+
 type workloadKey struct{ namespace, kind, name string }
 
 // readTemplates reads the pod templates and numbers of pods of all workloads, in pages.
 func readTemplates(ctx context.Context, c client.Client, namespace string) (map[workloadKey]gitops.Workload, error) {
 	all := map[workloadKey]gitops.Workload{}
-	for _, list := range []client.ObjectList{&appsv1.DeploymentList{}, &appsv1.StatefulSetList{}, &appsv1.DaemonSetList{}} {
+	for _, list := range []client.ObjectList{&appsv1.DeploymentList{}, &appsv1.StatefulSetList{}, &appsv1.DaemonSetList{}, &batchv1.CronJobList{}} {
 		for next := ""; ; {
 			if err := c.List(ctx, list, client.InNamespace(namespace), client.Limit(pageSize), client.Continue(next)); err != nil {
 				return nil, fmt.Errorf("list workloads: %w", err)
@@ -192,6 +203,8 @@ func readTemplates(ctx context.Context, c client.Client, namespace string) (map[
 					all[workloadKey{o.Namespace, "StatefulSet", o.Name}] = gitops.Workload{Template: o.Spec.Template.Spec, Replicas: *o.Spec.Replicas}
 				case *appsv1.DaemonSet:
 					all[workloadKey{o.Namespace, "DaemonSet", o.Name}] = gitops.Workload{Template: o.Spec.Template.Spec}
+				case *batchv1.CronJob:
+					all[workloadKey{o.Namespace, "CronJob", o.Name}] = gitops.Workload{Template: o.Spec.JobTemplate.Spec.Template.Spec}
 				}
 				return nil
 			})

@@ -8,10 +8,12 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+	"sigs.k8s.io/yaml"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/apply"
@@ -74,7 +76,30 @@ func TestExportPrintsAPatchForEveryWorkloadThatDiffersAndSaysWhyForTheOthers(t *
 	if docs := strings.Split(out, "---\n"); len(docs) != 2 || !strings.Contains(docs[0], "name: api") || !strings.Contains(docs[1], "name: web") {
 		t.Errorf("want patches of api and web, in this order:\n%s", out)
 	}
-	if want := "shop/deployment-fine: nothing differs by more than 10 %\n"; said != want {
+	if want := "shop/deployment-fine: nothing differs by more than 10 %\nshop/deployment-gone: there is no such workload any more\n"; said != want {
+		t.Errorf("said %q, want %q", said, want)
+	}
+}
+
+func TestACronJobIsExportedAndACustomKindIsNamed(t *testing.T) {
+	night, web := exportable("night", 500), exportable("web", 500)
+	night.Name, night.Spec.TargetRef = "cronjob-night", v1alpha1.TargetReference{APIVersion: "batch/v1", Kind: "CronJob", Name: "night"}
+	web.Name, web.Spec.TargetRef = "rollout-web", v1alpha1.TargetReference{APIVersion: "argoproj.io/v1alpha1", Kind: "Rollout", Name: "web"}
+	job := &batchv1.CronJob{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "night"}}
+	job.Spec.JobTemplate.Spec.Template = deployment("night", "2").Spec.Template
+	out, said, err := exported(t, exportOptions{format: exportPatch}, night, web, job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var patch batchv1.CronJob
+	if err := yaml.UnmarshalStrict([]byte(out), &patch); err != nil {
+		t.Fatalf("%v:\n%s", err, out)
+	}
+	containers := patch.Spec.JobTemplate.Spec.Template.Spec.Containers
+	if patch.Name != "night" || len(containers) != 1 || containers[0].Resources.Requests.Cpu().String() != "500m" {
+		t.Errorf("the patch is\n%s", out)
+	}
+	if want := "shop/rollout-web: nothing is written for kind Rollout"; !strings.HasPrefix(said, want) {
 		t.Errorf("said %q, want %q", said, want)
 	}
 }

@@ -19,6 +19,8 @@ type Workload struct {
 	// Template is the spec of its pods, and Replicas their number, as they are stored.
 	Template corev1.PodSpec
 	Replicas int32
+	// Unreadable is why there is no template; empty if there is.
+	Unreadable string
 	// Bounds are the LimitRanges of its namespace.
 	Bounds []apply.LimitBound
 }
@@ -92,6 +94,8 @@ func (w Workload) unusable() string {
 	switch s := w.Recommendation.Status; {
 	case s.Mode == v1alpha1.ModeOff || s.Mode == "":
 		return "it has not opted in"
+	case w.Unreadable != "":
+		return w.Unreadable
 	case s.Applicable == nil || !apimeta.IsStatusConditionTrue(s.Conditions, v1alpha1.ConditionReady):
 		return "it has no sizes that may be used yet"
 	case apimeta.IsStatusConditionTrue(s.Conditions, v1alpha1.ConditionStale):

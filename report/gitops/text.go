@@ -56,6 +56,9 @@ func (c Change) Patch() (string, error) {
 	if len(lists) > 0 {
 		spec["template"] = map[string]any{"spec": lists}
 	}
+	if c.Kind == "CronJob" {
+		spec = map[string]any{"jobTemplate": map[string]any{"spec": spec}}
+	}
 	text, err := yaml.Marshal(map[string]any{
 		"apiVersion": c.APIVersion, "kind": c.Kind, "metadata": map[string]any{"name": c.Name, "namespace": c.Namespace}, "spec": spec,
 	})
