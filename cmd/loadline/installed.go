@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/loadline-dev/loadline/config"
@@ -13,6 +14,9 @@ import (
 
 // operatorNamespaceFlag names the namespace of Loadline itself.
 const operatorNamespaceFlag = "operator-namespace"
+
+// updaterAccount is there wherever the updater runs, be it in a pod or not.
+const updaterAccount = "loadline-updater"
 
 // installed is what is known of the Loadline that runs in a cluster.
 type installed struct {
@@ -24,8 +28,8 @@ type installed struct {
 // findInstalled reads the configuration that the Deployments in a namespace use. Where that cannot be told, it is the default.
 func findInstalled(ctx context.Context, reader client.Reader, namespace string) installed {
 	cfg, from, err := doctor.FindConfig(ctx, reader, namespace)
-	if err == nil && from == "" {
-		err = fmt.Errorf("no Deployment of Loadline is in namespace %s; name the one where it runs with --%s", namespace, operatorNamespaceFlag)
+	if err == nil && from == "" && reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: updaterAccount}, &corev1.ServiceAccount{}) != nil {
+		err = fmt.Errorf("there is no Loadline in namespace %s; name the one where it runs with --%s", namespace, operatorNamespaceFlag)
 	}
 	return installed{cfg, err}
 }

@@ -100,7 +100,7 @@ func findCustom(ctx context.Context, c client.Client, namespace, argument string
 // explainReadError adds what a person can do to errors of a cluster without Loadline.
 func explainReadError(err error) error {
 	if apimeta.IsNoMatchError(err) {
-		return fmt.Errorf("Loadline is not installed in this cluster, or --context names another one; to install it: helm install loadline charts/loadline --namespace loadline-system --create-namespace: %w", err)
+		return fmt.Errorf("this cluster has no Loadline, or --context names another one; to install it: helm install loadline charts/loadline --namespace loadline-system --create-namespace: %w", err)
 	}
 	if _, network := errors.AsType[net.Error](err); network {
 		return fmt.Errorf("the cluster does not answer; look at --kubeconfig and --context: %w", err)

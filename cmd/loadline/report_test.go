@@ -77,13 +77,15 @@ func TestWhoMayNotReadPodsGetsTheReportWithoutNodes(t *testing.T) {
 // A kill switch that nobody sees is believed not to be pulled.
 func TestTheKillSwitchIsLookedForWhereLoadlineRuns(t *testing.T) {
 	pulled := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "ops", Name: "loadline-kill-switch"}, Data: map[string]string{"stop": "true"}}
-	c := fakeCluster(t, interceptor.Funcs{}, append(installation("ops"), sized("shop", "checkout"), pulled)...)
+	process := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "laptop", Name: "loadline-updater"}}
+	c := fakeCluster(t, interceptor.Funcs{}, append(installation("ops"), sized("shop", "checkout"), pulled, process)...)
 	for namespace, want := range map[string]struct {
 		halts int
 		said  string
 	}{
 		"ops":             {1, ""},
-		"loadline-system": {0, "cannot be told: no Deployment of Loadline is in namespace loadline-system; name the one where it runs with --operator-namespace\n"},
+		"laptop":          {0, ""},
+		"loadline-system": {0, "cannot be told: there is no Loadline in namespace loadline-system; name the one where it runs with --operator-namespace\n"},
 	} {
 		in, said := report.Input{Namespace: "shop"}, strings.Builder{}
 		options := reportOptions{operator: namespace}
