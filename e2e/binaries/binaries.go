@@ -117,6 +117,14 @@ func Prometheus(ctx context.Context, opts Options) (string, error) {
 	})
 }
 
+// Helm returns the command that installs charts.
+func Helm(ctx context.Context, opts Options) (string, error) {
+	return ensureOne(ctx, opts, set{
+		name: "Helm", module: ".", shared: true,
+		targets: []target{{name: "helm", pkg: "helm.sh/helm/v4/cmd/helm", ldflags: strip}},
+	})
+}
+
 // ollamaVersion is the version of github.com/ollama/ollama that ollama/go.mod
 // requires. The module proxy's copy has no version of its own stamped in.
 const ollamaVersion = "v0.17.4"

@@ -27,6 +27,7 @@ import (
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/config"
+	"github.com/loadline-dev/loadline/e2e/binaries"
 	"github.com/loadline-dev/loadline/e2e/harness"
 	"github.com/loadline-dev/loadline/e2e/install"
 	"github.com/loadline-dev/loadline/e2e/shop"
@@ -45,6 +46,10 @@ type reader struct {
 	cluster  *harness.Cluster
 	loadline *install.Installation
 	folder   string
+	// helm is the program.
+	helm string
+	// golang is the environment of this process, with the folders of the go command.
+	golang []string
 }
 
 func TestEveryCommandInTheDocumentationRuns(t *testing.T) {
@@ -56,6 +61,7 @@ func TestEveryCommandInTheDocumentationRuns(t *testing.T) {
 			r.reset(t, page != readme)
 			if strings.HasSuffix(page, "uninstall.md") {
 				r.stop(t)
+				r.release(t)
 			}
 			for _, b := range found[page] {
 				r.run(t, b)
@@ -75,7 +81,7 @@ func newReader(t *testing.T) *reader {
 		cfg.Recommender.SyncInterval.Duration = 3 * time.Second
 	}})
 	g.Expect(err).NotTo(HaveOccurred())
-	r := &reader{cluster, installed, t.TempDir()}
+	r := &reader{cluster: cluster, loadline: installed, folder: t.TempDir()}
 	r.prepareFolder(t)
 	r.deploy(t)
 	r.autoscale(t)
@@ -102,16 +108,37 @@ func (r *reader) prepareFolder(t *testing.T) {
 	for _, name := range []string{"cpu.csv", "memory.csv", "usage.csv"} {
 		g.Expect(os.WriteFile(filepath.Join(r.folder, name), recorded(t, name), 0o600)).To(Succeed())
 	}
+	folders, err := exec.CommandContext(t.Context(), "go", "env", "GOCACHE", "GOMODCACHE").Output()
+	g.Expect(err).NotTo(HaveOccurred())
+	cache, modules, _ := strings.Cut(strings.TrimSpace(string(folders)), "\n")
+	r.golang = append(os.Environ(), "GOCACHE="+cache, "GOMODCACHE="+modules)
+	helm, err := binaries.Helm(t.Context(), binaries.Options{Progress: t.Output()})
+	g.Expect(err).NotTo(HaveOccurred())
+	r.helm = helm
 	bin := filepath.Join(r.folder, "bin")
 	g.Expect(os.Mkdir(bin, 0o700)).To(Succeed())
 	for name, script := range map[string]string{
 		"loadline":         loadline(r.loadline.Binary),
 		"kubectl-loadline": "exec -a kubectl-loadline " + r.loadline.Binary + ` "$@"`,
-		"make":             "exec /usr/bin/make --no-print-directory --dry-run --directory " + project + ` "$@" >/dev/null # each has its own run in CI`,
+		"make":             makes(project),
 		"kubectl":          kubectl(r.cluster.KubectlPath),
+		"helm":             tries(helm),
 	} {
 		g.Expect(os.WriteFile(filepath.Join(bin, name), []byte("#!/usr/bin/env bash\n"+script+"\n"), 0o700)).To(Succeed()) //nolint:gosec // programs
 	}
+}
+
+// makes runs what is cheap. Of the other targets it looks whether they exist: each has its own run in continuous integration.
+func makes(project string) string {
+	return `trial=--dry-run
+case $1 in help | build | install | image-tar) trial= ;; esac
+exec /usr/bin/make --no-print-directory $trial --directory ` + project + ` "$@" >/dev/null`
+}
+
+// tries runs helm, but installs only for trial.
+func tries(helm string) string {
+	return `[[ $1 == install ]] && set -- "$@" --dry-run=server --take-ownership
+exec ` + helm + ` "$@"`
 }
 
 // loadline is the real one. That the doctor finds errors in this odd installation is no failure of the page.
@@ -243,6 +270,27 @@ func (r *reader) stop(t *testing.T) {
 	}
 }
 
+// release makes what there is a release of Helm's, but for the webhooks that the processes had.
+func (r *reader) release(t *testing.T) {
+	t.Helper()
+	remove := exec.CommandContext(t.Context(), r.cluster.KubectlPath, "--kubeconfig", r.cluster.Kubeconfig,
+		"delete", "mutatingwebhookconfigurations,validatingwebhookconfigurations", "loadline-mutating", "loadline-validating", "--ignore-not-found")
+	if output, err := remove.CombinedOutput(); err != nil {
+		t.Fatalf("remove the webhooks: %v\n%s", err, output)
+	}
+	install := exec.CommandContext(t.Context(), r.helm, "install", "loadline", "charts/loadline", "--namespace", r.loadline.Config.Namespace, "--take-ownership", "--force-conflicts", "--kubeconfig", r.cluster.Kubeconfig)
+	install.Dir, install.Env = r.folder, append(os.Environ(), "HOME="+r.folder)
+	if output, err := install.CombinedOutput(); err != nil {
+		t.Fatalf("install the chart: %v\n%s", err, output)
+	}
+}
+
+// environment is that of the shell of such a person. What Go has compiled stays where it is.
+func (r *reader) environment() []string {
+	return append(slices.Clone(r.golang), "KUBECONFIG="+r.cluster.Kubeconfig, "HOME="+r.folder,
+		"PATH="+filepath.Join(r.folder, "bin")+string(os.PathListSeparator)+os.Getenv("PATH"))
+}
+
 // run runs a block as one script, in which every command has to succeed.
 func (r *reader) run(t *testing.T, b block) {
 	t.Helper()
@@ -255,8 +303,7 @@ func (r *reader) run(t *testing.T, b block) {
 	commands := strings.NewReplacer("http://localhost:9090", r.cluster.PrometheusURL, "http://127.0.0.1:9090", r.cluster.PrometheusURL).Replace(b.commands)
 	shell := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", commands)
 	shell.Dir, shell.WaitDelay = r.folder, time.Second
-	shell.Env = append(os.Environ(), "KUBECONFIG="+r.cluster.Kubeconfig, "HOME="+r.folder,
-		"PATH="+filepath.Join(r.folder, "bin")+string(os.PathListSeparator)+os.Getenv("PATH"))
+	shell.Env = r.environment()
 	var stdout, stderr strings.Builder
 	shell.Stdout, shell.Stderr = &stdout, &stderr
 	switch err := shell.Run(); {

@@ -107,7 +107,9 @@ func pages(t *testing.T) map[string][]block {
 			found[path] = all
 		}
 	}
-	read(readme)
+	for _, page := range []string{readme, "CONTRIBUTING.md", "e2e/README.md"} {
+		read(page)
+	}
 	for _, folder := range []string{"docs", "charts"} {
 		err := fs.WalkDir(os.DirFS(root), folder, func(path string, entry fs.DirEntry, err error) error {
 			if err == nil && !entry.IsDir() && filepath.Ext(path) == ".md" {

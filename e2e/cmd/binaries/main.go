@@ -45,6 +45,9 @@ func run(ctx context.Context, model, full bool) error {
 	if err == nil && full {
 		err = modules.Download(ctx)
 	}
+	if err == nil && full {
+		_, err = binaries.Helm(ctx, opts)
+	}
 	if err == nil && full && runtime.GOOS == "linux" && os.Geteuid() == 0 {
 		_, err = binaries.RealNode(ctx, opts)
 	}
