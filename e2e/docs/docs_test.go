@@ -56,6 +56,7 @@ func TestEveryCommandInTheDocumentationRuns(t *testing.T) {
 	ctrl.SetLogger(logr.Discard())
 	found := pages(t)
 	r := newReader(t)
+	t.Run("examples", r.shows)
 	for _, page := range order(found) {
 		t.Run(page, func(t *testing.T) {
 			r.reset(t, page != readme)
@@ -206,7 +207,7 @@ func (r *reader) configure(t *testing.T) {
 	}
 }
 
-// autoscale lets the Vertical Pod Autoscaler have been there before.
+// autoscale lets the Vertical Pod Autoscaler have been there before, and sizes be lowered in one step, as the demo does.
 func (r *reader) autoscale(t *testing.T) {
 	t.Helper()
 	g := NewWithT(t)
@@ -214,11 +215,14 @@ func (r *reader) autoscale(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	const autoscaler = `{apiVersion: autoscaling.k8s.io/v1, kind: VerticalPodAutoscaler, metadata: {name: checkout, namespace: ` + shop.Namespace + `},
 spec: {targetRef: {apiVersion: apps/v1, kind: Deployment, name: checkout}, updatePolicy: {updateMode: "Off"}}}`
+	const policy = `{apiVersion: ` + v1alpha1.Group + `/v1alpha1, kind: SizingPolicy, metadata: {name: default, namespace: ` + shop.Namespace + `},
+spec: {behavior: {down: {maxStepPercent: 100}}}}`
 	for _, step := range []struct{ args, stdin string }{
 		{"apply --server-side -f " + filepath.Join(strings.TrimSpace(string(folder)), "deploy", "vpa-v1-crd-gen.yaml"), ""},
 		{"wait --for=condition=Established --timeout=60s crd/verticalpodautoscalers.autoscaling.k8s.io", ""},
 		{"create namespace " + shop.Namespace, ""},
 		{"apply --server-side -f -", autoscaler},
+		{"apply -f -", policy},
 	} {
 		cmd := exec.CommandContext(t.Context(), r.cluster.KubectlPath, append([]string{"--kubeconfig", r.cluster.Kubeconfig}, strings.Fields(step.args)...)...)
 		cmd.Stdin = strings.NewReader(step.stdin)
