@@ -18,6 +18,7 @@ import (
 	"github.com/loadline-dev/loadline/dashboard"
 	"github.com/loadline-dev/loadline/forecast"
 	"github.com/loadline-dev/loadline/internal/testkit"
+	"github.com/loadline-dev/loadline/report"
 )
 
 var now = time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
@@ -51,7 +52,7 @@ func (c *cluster) Events(context.Context, *v1alpha1.Recommendation) ([]dashboard
 func pages(t *testing.T, c *cluster, change ...func(*dashboard.Options)) http.Handler {
 	t.Helper()
 	o := dashboard.Options{
-		Source: c, NoHistory: "There are no charts here.", StaleAfter: 24 * time.Hour, Version: "v0", Clock: clocktesting.NewFakePassiveClock(now),
+		Source: c, NoHistory: "There are no charts here.", StaleAfter: 24 * time.Hour, Version: "v0", Prices: report.DefaultPrices(), Clock: clocktesting.NewFakePassiveClock(now),
 	}
 	for _, f := range change {
 		f(&o)
@@ -188,7 +189,7 @@ func TestApprovalsGiveTheCommandThatApprovesWhatIsShown(t *testing.T) {
 	want := fmt.Sprintf("loadline approve %s/%s --namespace team-00 --revision %s", strings.ToLower(rec.Spec.TargetRef.Kind), rec.Spec.TargetRef.Name, rec.Status.Candidate.Revision)
 	for _, at := range []string{"approvals", path(rec)} {
 		_, page := get(t, busy(t, 100), at)
-		wants(t, page, want)
+		wants(t, page, want, "\u00a0USD a month")
 	}
 	rec.Spec.ApprovedRevision = rec.Status.Candidate.Revision
 	if _, page := get(t, pages(t, &cluster{recommendations: []v1alpha1.Recommendation{*rec}}), "approvals"); strings.Contains(page, "loadline approve") {

@@ -19,6 +19,7 @@ import (
 type item struct {
 	report.Row
 	rec      *v1alpha1.Recommendation
+	currency string
 	Standing standing
 	// Stale says that nobody confirmed the sizes for too long.
 	Stale bool
@@ -39,18 +40,19 @@ func (s *server) itemsOf(recommendations []v1alpha1.Recommendation) []item {
 	now := s.Clock.Now()
 	all := make([]item, 0, len(recommendations))
 	for i := range recommendations {
-		all = append(all, newItem(&recommendations[i], now, s.StaleAfter))
+		all = append(all, s.item(&recommendations[i], now))
 	}
 	return all
 }
 
-func newItem(rec *v1alpha1.Recommendation, now time.Time, staleAfter time.Duration) item {
+func (s *server) item(rec *v1alpha1.Recommendation, now time.Time) item {
 	row := report.RowOf(rec)
 	if row.Waiting == rec.Spec.ApprovedRevision {
 		row.Waiting = "" // A person approved it a moment ago, and the recommender has not looked yet.
 	}
-	stale := isStale(rec, now, staleAfter)
-	return item{Row: row, rec: rec, Stale: stale, Standing: standingOf(rec, row, stale, now), Approve: approveCommand(rec, row, now)}
+	row.SavesPerMonth = s.Prices.Saves(row.Savings)
+	stale := isStale(rec, now, s.StaleAfter)
+	return item{Row: row, rec: rec, currency: s.Prices.Currency, Stale: stale, Standing: standingOf(rec, row, stale, now), Approve: approveCommand(rec, row, now)}
 }
 
 // URL of the workload's page.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"math"
 	"net/http"
 	"slices"
 	"strings"
@@ -264,3 +265,11 @@ func (i item) CPUSaved() string { cpu, _ := i.Saved(); return cpu }
 
 // MemorySaved renders the memory saved over all pods.
 func (i item) MemorySaved() string { _, memory := i.Saved(); return memory }
+
+// MoneySaved renders what that is worth in a month; empty where nothing is known of money.
+func (i item) MoneySaved() string {
+	if i.SavesPerMonth == nil {
+		return ""
+	}
+	return grouped(int(math.Round(*i.SavesPerMonth))) + "\u00a0" + i.currency
+}

@@ -79,7 +79,7 @@ func (s *server) workload(r *http.Request) (view, error) {
 		return view{}, err
 	}
 	now := s.Clock.Now()
-	v := newWorkloadView(newItem(rec, now, s.StaleAfter), now)
+	v := newWorkloadView(s.item(rec, now), now)
 	s.addCharts(r.Context(), &v, now)
 	events, err := s.Source.Events(r.Context(), rec)
 	if err != nil {

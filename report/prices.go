@@ -113,6 +113,14 @@ func (p Prices) perMonth(cores, bytes float64) float64 {
 	return HoursPerMonth * (p.CoreHour*cores + p.GiBHour*bytes/gibibyte)
 }
 
+// Saves returns what savings are worth in a month, to the cent; nil where prices or savings are not known.
+func (p Prices) Saves(s *v1alpha1.Savings) *float64 {
+	if p.Currency == "" {
+		return nil
+	}
+	return saved(&p, s)
+}
+
 // saved is what savings are worth in a month, to the cent; nil without prices or savings.
 func saved(p *Prices, s *v1alpha1.Savings) *float64 {
 	if p == nil || s == nil {
