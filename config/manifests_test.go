@@ -9,7 +9,7 @@ import (
 
 func TestManifestsAreWholeAndForTheNamespaceThatIsAskedFor(t *testing.T) {
 	for _, name := range config.ManifestNames() {
-		documents, err := config.Manifests(name, "elsewhere")
+		documents, err := config.Manifests(name, config.Layout{Namespace: "elsewhere"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -23,10 +23,46 @@ func TestManifestsAreWholeAndForTheNamespaceThatIsAskedFor(t *testing.T) {
 			}
 		}
 	}
-	if documents, _ := config.Manifests("rbac", "elsewhere"); !strings.Contains(documents[0], "kind: Namespace") {
+	if documents, _ := config.Manifests("rbac", config.Layout{}); !strings.Contains(documents[0], "kind: Namespace") {
 		t.Errorf("the namespaces do not come first, which the others need: %s", documents[0])
 	}
-	if _, err := config.Manifests("everything", "x"); err == nil || !strings.Contains(err.Error(), "known are crd, rbac, policy, webhook") {
+	if _, err := config.Manifests("everything", config.Layout{}); err == nil || !strings.Contains(err.Error(), "known are crd, rbac, policy, webhook, dashboard") {
 		t.Errorf("error %v", err)
+	}
+}
+
+func TestManifestsOfALayoutGiveAndTakeNoRights(t *testing.T) {
+	text := func(name string, layout config.Layout) string {
+		documents, err := config.Manifests(name, layout)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Join(documents, "\n---\n")
+	}
+	one := config.Layout{Namespace: "elsewhere", AllInOne: true, CertMode: config.CertFromSecret, CertSecret: "tls", InjectCAFrom: "loadline-webhook"}
+	for name, want := range map[string][]string{
+		"rbac":    {"{kind: ServiceAccount, name: loadline, namespace: elsewhere}", "kind: ServiceAccount\nmetadata:\n  name: loadline\n  namespace: elsewhere", "resourceNames: [tls]"},
+		"policy":  {"'system:serviceaccount:elsewhere:loadline'"},
+		"webhook": {"selector: {app.kubernetes.io/name: loadline}", "  name: loadline-mutating\n  annotations: {cert-manager.io/inject-ca-from: elsewhere/loadline-webhook}"},
+	} {
+		got := text(name, one)
+		for _, w := range want {
+			if !strings.Contains(got, w) {
+				t.Errorf("%s: no %q in:\n%s", name, w, got)
+			}
+		}
+		for _, w := range []string{"name: loadline-updater, namespace", "name: loadline-webhook, namespace: elsewhere}", ":loadline-updater'", ":loadline-recommender'", "loadline-webhook-cert", "kind: Secret"} {
+			if strings.Contains(got, w) {
+				t.Errorf("%s: there is %q in:\n%s", name, w, got)
+			}
+		}
+	}
+	for _, want := range []string{"name: loadline-webhook-certs", "resourceNames: [loadline-webhook-cert]"} {
+		if got := text("rbac", config.Layout{}); !strings.Contains(got, want) {
+			t.Errorf("the default layout has no %q", want)
+		}
+	}
+	if got := text("webhook", config.Layout{CertMode: config.CertSelfSigned}); !strings.Contains(got, "kind: Secret") || strings.Contains(got, "annotations:") {
+		t.Errorf("the default layout has no Secret, or asks for cert-manager:\n%s", got)
 	}
 }

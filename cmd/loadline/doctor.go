@@ -1,12 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -27,9 +27,9 @@ import (
 
 // doctorFlags say what is looked at.
 type doctorFlags struct {
-	configFile, namespace, prometheus, output string
-	strict                                    bool
-	timeout                                   time.Duration
+	configFile, namespace, prometheus, model, output string
+	strict                                           bool
+	timeout                                          time.Duration
 }
 
 func newDoctorCommand(flags *clusterFlags, std streams) *cobra.Command {
@@ -68,6 +68,7 @@ func newDoctorCommand(flags *clusterFlags, std streams) *cobra.Command {
 	cmd.Flags().StringVar(&f.configFile, "config", "", "operator configuration file; without it the one that the Deployments mount")
 	cmd.Flags().StringVar(&f.namespace, operatorNamespaceFlag, f.namespace, "where Loadline runs")
 	cmd.Flags().StringVar(&f.prometheus, "prometheus", "", "address of Prometheus as it is reached from here")
+	cmd.Flags().StringVar(&f.model, "model-url", "", "address of the language model as it is reached from here, where one is configured")
 	cmd.Flags().StringVarP(&f.output, "output", "o", "", "json or yaml; without it a list for people")
 	completes(cmd, "output", "json", "yaml")
 	cmd.Flags().BoolVar(&f.strict, "strict", false, "exit with 1 for warnings, too, and for what could not be seen")
@@ -91,7 +92,7 @@ func (f doctorFlags) examine(ctx context.Context, flags *clusterFlags) (doctor.R
 	if err != nil {
 		return doctor.Report{}, err
 	}
-	o := doctor.Options{REST: restConfig, Client: c, Config: cfg, Clock: clock.RealClock{}}
+	o := doctor.Options{REST: restConfig, Client: c, Config: cfg, ConfigFrom: first.Where, Clock: clock.RealClock{}}
 	if o.Discovery, err = discovery.NewDiscoveryClientForConfig(restConfig); err != nil {
 		return doctor.Report{}, fmt.Errorf("reach the cluster: %w", err)
 	}
@@ -131,17 +132,26 @@ func (f doctorFlags) config(ctx context.Context, reader client.Reader) (config.C
 		cfg, found.Where, err = doctor.FindConfig(ctx, reader, f.namespace)
 		switch {
 		case apierrors.IsForbidden(err):
-			found.Severity, found.What = doctor.Unseen, "you may not read it; the defaults are taken"
+			found.Severity, found.What, found.Fix = doctor.Unseen, "you may not read it; the defaults are taken", doctor.CanI(err)
+		case apierrors.IsNotFound(err):
+			found.Severity, found.What = doctor.Error, err.Error()
+			found.Fix = fmt.Sprintf("kubectl --namespace %s describe pods --selector app.kubernetes.io/part-of=loadline", f.namespace)
 		case err != nil:
 			found.Severity, found.What = doctor.Error, err.Error()
+			found.Fix = fmt.Sprintf("kubectl --namespace %s edit %s", f.namespace, cmp.Or(found.Where, "configmap/loadline-config"))
 		case found.Where == "":
 			found.What = "no Deployment names one: the defaults are taken"
 		default:
 			found.What = "it is right"
 		}
 	}
+	if f.model != "" && cfg.Advisor.URL != "" {
+		cfg.Advisor.URL = f.model
+	}
 	if f.prometheus != "" {
 		cfg.Prometheus.URL = f.prometheus
+	}
+	if f.prometheus != "" || f.model != "" {
 		if wrong := config.Validate(&cfg).ToAggregate(); wrong != nil {
 			return cfg, found, codedError{error: wrong, code: exitUsage}
 		}
@@ -166,37 +176,4 @@ func fullClient(restConfig *rest.Config) (client.Client, error) {
 func inColour(w io.Writer) bool {
 	file, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
-}
-
-func newManifestsCommand(std streams) *cobra.Command {
-	namespace := config.Default().Namespace
-	known := strings.Join(config.ManifestNames(), ", ")
-	cmd := &cobra.Command{
-		Use:   "manifests NAME",
-		Short: "Print manifests that ship with this version",
-		Long: "Print manifests that ship with this version, to compare with what a cluster has or to apply them again.\n\n" +
-			"NAME is one of " + known + ": the kinds, the accounts and their roles, the admission policies, or the webhook\n" +
-			"configurations.",
-		Example:   "  loadline manifests crd | kubectl apply --server-side -f -\n  loadline manifests rbac | kubectl diff -f -",
-		GroupID:   "run",
-		ValidArgs: config.ManifestNames(),
-		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return usageError("name one of %s; got %d arguments", known, len(args))
-			}
-			return nil
-		},
-		RunE: func(_ *cobra.Command, args []string) error {
-			documents, err := config.Manifests(args[0], namespace)
-			if err != nil {
-				return codedError{error: err, code: exitUsage}
-			}
-			if _, err := io.WriteString(std.out, strings.Join(documents, "\n---\n")+"\n"); err != nil {
-				return fmt.Errorf("write the manifests: %w", err)
-			}
-			return nil
-		},
-	}
-	cmd.Flags().StringVar(&namespace, operatorNamespaceFlag, namespace, "where Loadline runs")
-	return cmd
 }

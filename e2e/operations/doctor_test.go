@@ -74,10 +74,10 @@ type broken struct {
 	args []string
 }
 
-func TestTheDoctorFindsWhatIsBrokenAndItsCommandPutsItRight(t *testing.T) {
+func TestTheDoctorFindsWhatIsBrokenAndSaysWhatPutsItRight(t *testing.T) {
 	found := well(t)
 	for _, check := range []string{
-		"configuration", "cluster", "in-place resize", "clock", "kinds", "parts", "leader", "rights", "webhooks", "certificate",
+		"configuration", "cluster", "in-place resize", "clock", "kinds", "parts", "leader", "rights", "policies", "webhooks", "certificate",
 		"certificate authority", "admission", "updater", "prometheus", "model", "opt-in", "recommendations", "autoscalers",
 	} {
 		if !strings.Contains(list(found), " "+check+" ") {
@@ -97,6 +97,9 @@ func TestTheDoctorFindsWhatIsBrokenAndItsCommandPutsItRight(t *testing.T) {
 				}
 				return false
 			}, b.args...)
+			if fix == "" {
+				t.Error("no command is given")
+			}
 			if b.repairs != nil {
 				b.repairs(t)
 			} else if output, err := sh(t.Context(), fix); err != nil {
@@ -144,6 +147,14 @@ func breakages(t *testing.T) []broken {
 				return loadline.Client.Delete(ctx, &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: "loadline-updater"}})
 			}),
 			check: "rights", severity: "error", says: "the updater may not ",
+		},
+		{
+			name: "rights that were left out on purpose", breaks: run("kubectl apply --server-side --force-conflicts -f ../../config/rbac/webhook-certs.yaml"),
+			check: "rights", severity: "warning", says: "which only one needs that makes its own certificate",
+		},
+		{
+			name: "an admission policy that is not in force", breaks: run("kubectl delete validatingadmissionpolicybinding loadline-updater-pods"),
+			check: "policies", severity: "error", says: "its binding is missing",
 		},
 		{
 			name: "an authority that is not that of the certificate", breaks: do(func(ctx context.Context) error {

@@ -102,6 +102,11 @@ func installed(ctx context.Context) error {
 	if err := trust(ctx, serving.pem); err != nil {
 		return err
 	}
+	// The rights to make a certificate are left out, as the chart does it with cert-manager.
+	if output, err := sh(ctx, "kubectl delete clusterrolebinding,clusterrole loadline-webhook-certs && "+
+		"kubectl --namespace loadline-system delete rolebinding,role loadline-webhook-certs"); err != nil {
+		return fmt.Errorf("%w: %s", err, output)
+	}
 	for _, part := range []string{install.Webhook, install.Recommender, install.Updater} {
 		if err := loadline.Start(ctx, part); err != nil {
 			return err

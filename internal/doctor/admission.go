@@ -21,9 +21,10 @@ func (e examiner) admission(ctx context.Context) []Finding {
 	case apierrors.IsNotFound(err):
 		f.Severity, f.What, f.Fix = Error, "the namespace in which admission is tried does not exist", e.install("rbac")
 	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), "cannot create"):
-		f.Severity, f.What = Unseen, "you may not create the pod with which admission is tried, not even as a dry run"
+		f.Severity, f.What, f.Fix = Unseen, "you may not create the pod with which admission is tried, not even as a dry run", CanI(err)
 	case err != nil:
 		f.Severity, f.What = Error, err.Error()
+		f.Fix = fmt.Sprintf("kubectl --namespace %s run trial --image=registry.k8s.io/pause --dry-run=server -o yaml", u.ProbeNamespace)
 	case got.Wrong != "":
 		f.Severity, f.What, f.Fix = Error, got.Wrong, e.restart("webhook")
 	case took > u.ProbeMaxLatency.Duration:

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"encoding/pem"
@@ -11,13 +12,14 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/loadline-dev/loadline/config"
 )
+
+// injectAnnotation names the Certificate whose CA cert-manager writes into a webhook configuration.
+const injectAnnotation = "cert-manager.io/inject-ca-from"
 
 // expiring is how long a certificate should last at least. Whoever renews it does so earlier.
 const expiring = 7 * 24 * time.Hour
@@ -31,34 +33,64 @@ func (e examiner) certificate(ctx context.Context) []Finding {
 	err := e.client.Get(ctx, client.ObjectKey{Namespace: e.Config.Namespace, Name: w.CertSecret}, secret)
 	switch {
 	case w.CertMode == config.CertFiles && (apierrors.IsNotFound(err) || len(secret.Data[corev1.TLSCertKey]) == 0):
-		return []Finding{{Check: check, Severity: Unseen, What: "it lies in a folder of the webhook; whether it works is told by admission", Where: w.CertDir}}
+		return []Finding{{Check: check, Severity: Unseen, What: "it lies in a folder of the webhook; whether it works is told by admission", Where: w.CertDir, Fix: e.served()}}
 	case apierrors.IsNotFound(err):
-		return []Finding{{Check: check, Severity: Error, What: "the Secret with the certificate is missing", Where: where, Fix: e.install("webhook")}}
+		return []Finding{{Check: check, Severity: Error, What: "the Secret with the certificate is missing", Where: where, Fix: e.provide(e.install("webhook"))}}
 	case err != nil:
 		return []Finding{unseen(check, where, err)}
 	}
 	leaf, chain, err := parseChain(secret.Data[corev1.TLSCertKey])
 	if err != nil {
-		return []Finding{{Check: check, Severity: Error, What: "the Secret holds no certificate: " + err.Error(), Where: where, Fix: e.restart("webhook")}}
+		return []Finding{{Check: check, Severity: Error, What: "the Secret holds no certificate: " + err.Error(), Where: where, Fix: e.provide(e.restart("webhook"))}}
 	}
 	left := leaf.NotAfter.Sub(e.Clock.Now()).Round(time.Minute)
 	f := Finding{Check: check, Severity: OK, Where: where, What: fmt.Sprintf("it is valid until %s", leaf.NotAfter.UTC().Format(time.RFC3339))}
 	switch {
 	case left <= 0:
-		f.Severity, f.What, f.Fix = Error, fmt.Sprintf("it has expired %s ago", -left), e.renew()
+		f.Severity, f.What, f.Fix = Error, fmt.Sprintf("it has expired %s ago", -left), e.renew(true)
 	case left < expiring:
-		f.Severity, f.What, f.Fix = Warning, fmt.Sprintf("it expires in %s, and was not renewed", left), e.renew()
+		f.Severity, f.What, f.Fix = Warning, fmt.Sprintf("it expires in %s, and was not renewed", left), e.renew(false)
 	}
 	return append([]Finding{f}, e.trust(ctx, leaf, chain)...)
 }
 
-// renew is the command after which whoever keeps the certificate makes a new one.
-func (e examiner) renew() string {
-	if e.Config.Webhook.CertMode == config.CertSelfSigned {
-		return fmt.Sprintf(`kubectl --namespace %s patch secret %s --type=json --patch '[{"op":"add","path":"/data","value":{}}]' && %s`,
-			e.Config.Namespace, e.Config.Webhook.CertSecret, e.restart("webhook"))
+// provide is the command that brings a certificate into a Secret without one: what puts it right where the webhook makes its own, or
+// what asks whoever else does.
+func (e examiner) provide(selfSigned string) string {
+	w := e.Config.Webhook
+	switch {
+	case w.CertMode == config.CertSelfSigned:
+		return selfSigned
+	case e.issued() != "":
+		return fmt.Sprintf("kubectl --namespace %s describe certificate %s", e.Config.Namespace, e.issued())
+	default:
+		return fmt.Sprintf("kubectl --namespace %s delete secret %[2]s --ignore-not-found && kubectl --namespace %[1]s create secret tls %[2]s --cert=tls.crt --key=tls.key",
+			e.Config.Namespace, w.CertSecret)
 	}
-	return fmt.Sprintf("kubectl --namespace %s delete secret %s", e.Config.Namespace, e.Config.Webhook.CertSecret)
+}
+
+// renew is the command after which there is a new certificate. cert-manager makes one when its Secret is gone, which is asked of
+// it only when nothing can be lost by that; where nobody is known who makes one, it is read from files.
+func (e examiner) renew(expired bool) string {
+	namespace, w := e.Config.Namespace, e.Config.Webhook
+	switch {
+	case w.CertMode == config.CertSelfSigned:
+		return fmt.Sprintf(`kubectl --namespace %s patch secret %s --type=json --patch '[{"op":"add","path":"/data","value":{}}]' && %s`,
+			namespace, w.CertSecret, e.restart("webhook"))
+	case e.issued() != "" && expired:
+		return fmt.Sprintf("kubectl --namespace %s delete secret %s", namespace, w.CertSecret)
+	case e.issued() != "":
+		return e.provide("")
+	default:
+		return fmt.Sprintf(`kubectl --namespace %s patch secret %s --type=merge --patch '{"data":{"tls.crt":"'$(base64 <tls.crt | tr -d '\n')'","tls.key":"'$(base64 <tls.key | tr -d '\n')'"}}'`,
+			namespace, w.CertSecret)
+	}
+}
+
+// served is the command that shows the certificate which the webhook serves.
+func (e examiner) served() string {
+	return fmt.Sprintf("kubectl --namespace %s port-forward deployment/%s 9443:%d >/dev/null & sleep 3; openssl s_client -connect localhost:9443 </dev/null | openssl x509 -noout -dates; kill $!",
+		e.Config.Namespace, cmp.Or(e.deployments["webhook"], "loadline-webhook"), e.Config.Webhook.Port)
 }
 
 // trust looks whether the CA in every entry of the webhook configurations vouches for the certificate.
@@ -93,8 +125,11 @@ func verify(leaf *x509.Certificate, chain *x509.CertPool, h hook) error {
 	return err
 }
 
-// vouch is the command that writes the CA of the Secret into every entry.
+// vouch is the command that has cert-manager write its CA into every entry, or that writes the one of the Secret.
 func (e examiner) vouch(h hooks) string {
+	if from := e.Config.Namespace + "/" + e.issued(); e.issued() != "" && h.annotations[injectAnnotation] != from {
+		return fmt.Sprintf("kubectl annotate %s %s %s=%s --overwrite", h.resource, h.name, injectAnnotation, from)
+	}
 	patches := make([]string, len(h.entries))
 	for i := range h.entries {
 		patches[i] = fmt.Sprintf(`{"op":"add","path":"/webhooks/%d/clientConfig/caBundle","value":"'$CA'"}`, i)
@@ -124,19 +159,14 @@ func parseChain(text []byte) (leaf *x509.Certificate, chain *x509.CertPool, err 
 
 // certManager tells what cert-manager says about its Certificates in Loadline's namespace. Without cert-manager there is nothing
 // to tell.
-func (e examiner) certManager(ctx context.Context) []Finding {
+func (e examiner) certManager(context.Context) []Finding {
 	const check = "cert-manager"
-	list := &unstructured.UnstructuredList{}
-	list.SetGroupVersionKind(schema.GroupVersionKind{Group: "cert-manager.io", Version: "v1", Kind: "CertificateList"})
-	switch err := e.client.List(ctx, list, client.InNamespace(e.Config.Namespace)); {
-	case meta.IsNoMatchError(err) || apierrors.IsNotFound(err):
-		return nil
-	case err != nil:
-		return []Finding{unseen(check, "cert-manager's Certificates", err)}
+	if e.unseenCertificates != nil {
+		return []Finding{unseen(check, "cert-manager's Certificates", e.unseenCertificates)}
 	}
 	var found []Finding
-	for i := range list.Items {
-		found = append(found, judgeCertificate(check, &list.Items[i]))
+	for i := range e.certificates {
+		found = append(found, judgeCertificate(check, &e.certificates[i]))
 	}
 	return found
 }

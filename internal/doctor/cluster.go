@@ -28,9 +28,9 @@ func (e examiner) cluster(context.Context) []Finding {
 	running, err := utilversion.ParseGeneric(info.GitVersion)
 	switch {
 	case err != nil:
-		found.Severity, found.What = Warning, fmt.Sprintf("the API server says that it has version %q", info.GitVersion)
+		found.Severity, found.What, found.Fix = Warning, fmt.Sprintf("the API server says that it has version %q", info.GitVersion), "kubectl version"
 	case running.LessThan(utilversion.MustParseGeneric(oldest)):
-		found.Severity, found.What = Error, fmt.Sprintf("Kubernetes is %s, and Loadline needs %s or newer", info.GitVersion, oldest)
+		found.Severity, found.What, found.Fix = Error, fmt.Sprintf("Kubernetes is %s, and Loadline needs %s or newer", info.GitVersion, oldest), "kubectl version"
 	}
 	return []Finding{found, e.resize()}
 }
@@ -46,7 +46,10 @@ func (e examiner) resize() Finding {
 			return Finding{Check: check, Severity: OK, What: "running pods can be resized in place"}
 		}
 	}
-	return Finding{Check: check, Severity: Warning, What: "the API server does not serve pods/resize: running pods are evicted instead, where that is allowed"}
+	return Finding{
+		Check: check, Severity: Warning, What: "the API server does not serve pods/resize: running pods are evicted instead, where that is allowed",
+		Fix: "kubectl get --raw=/metrics | grep InPlacePodVerticalScaling",
+	}
 }
 
 // clocks compares this machine's clock with the API server's and with Prometheus'.

@@ -15,8 +15,8 @@ import (
 // configKey is the file that the Deployments mount from a ConfigMap.
 const configKey = "config.yaml"
 
-// FindConfig returns the configuration that the parts in a namespace run with, and the ConfigMap that it is from. Where there is
-// no Deployment, or none that mounts one, it is the default, from nowhere.
+// FindConfig returns the configuration that the parts in a namespace run with, and the ConfigMap that it is from, as configmap/NAME,
+// which is named for an error in it, too. Where there is no Deployment, or none that mounts one, it is the default, from nowhere.
 func FindConfig(ctx context.Context, reader client.Reader, namespace string) (cfg config.Config, from string, err error) {
 	cfg = config.Default()
 	cfg.Namespace = namespace
@@ -31,9 +31,10 @@ func FindConfig(ctx context.Context, reader client.Reader, namespace string) (cf
 				continue
 			}
 			key := client.ObjectKey{Namespace: namespace, Name: v.ConfigMap.Name}
+			from = "configmap/" + key.Name
 			var found corev1.ConfigMap
 			if err := reader.Get(ctx, key, &found); err != nil {
-				return cfg, "", fmt.Errorf("read ConfigMap %s: %w", key, err)
+				return cfg, from, fmt.Errorf("read ConfigMap %s: %w", key, err)
 			}
 			text, there := found.Data[configKey]
 			if !there {
@@ -41,9 +42,9 @@ func FindConfig(ctx context.Context, reader client.Reader, namespace string) (cf
 			}
 			loaded, err := config.Load(bytes.NewReader([]byte(text)))
 			if err != nil {
-				return cfg, "", fmt.Errorf("key %s of ConfigMap %s: %w", configKey, key, err)
+				return cfg, from, fmt.Errorf("key %s of ConfigMap %s: %w", configKey, key, err)
 			}
-			return loaded, "configmap/" + key.Name, nil
+			return loaded, from, nil
 		}
 	}
 	return cfg, "", nil

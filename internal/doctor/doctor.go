@@ -3,13 +3,11 @@
 package doctor
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"strings"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
@@ -38,7 +36,8 @@ type Finding struct {
 	What string `json:"what"`
 	// Where: the object or address.
 	Where string `json:"where,omitempty"`
-	// Fix is a command for a shell that puts it right, or that comes closest to it. It needs kubectl and loadline.
+	// Fix is a command for a shell that puts it right, or that comes closest to it; only what is OK has none. It needs kubectl and
+	// loadline, helm where Helm installed Loadline, and curl.
 	Fix string `json:"fix,omitempty"`
 }
 
@@ -60,7 +59,7 @@ func (r Report) Worst() Severity {
 
 func rank(s Severity) int { return slices.Index([]Severity{OK, Unseen, Warning, Error}, s) }
 
-// Options of Examine. All but Prometheus, Queries and Model are required.
+// Options of Examine. All but ConfigFrom, Prometheus, Queries and Model are required.
 type Options struct {
 	// REST reaches the cluster.
 	REST *rest.Config
@@ -70,6 +69,8 @@ type Options struct {
 	Clock     clock.PassiveClock
 	// Config that the parts run with.
 	Config config.Config
+	// ConfigFrom is where it is from: configmap/NAME in the operator's namespace, or a file; empty where nobody names one.
+	ConfigFrom string
 	// Prometheus is asked the queries that Queries returns for a namespace, by their names in the configuration.
 	Prometheus Prometheus
 	Queries    func(namespace string) map[string]string
@@ -80,50 +81,26 @@ type Options struct {
 // examiner goes through the checks.
 type examiner struct {
 	Options
+	installation
 	client client.Client
-	// deployments are the names of those in which each part runs.
-	deployments map[string]string
 }
 
 // Examine makes every check. One that fails keeps no other from being made.
 func Examine(ctx context.Context, o Options) Report {
 	e := examiner{Options: o, client: o.Client}
 	parts := e.parts(ctx)
-	e.deployments = parts.deployments
+	e.installation = parts.installation
+	e.listCertificates(ctx)
 	parts.examiner = e
 	checks := []func(context.Context) []Finding{
-		e.cluster, e.clocks, e.kinds, parts.findings, func(ctx context.Context) []Finding { return e.rights(ctx, parts) },
-		e.webhooks, e.certificate, e.certManager, e.admission, e.halts, e.prometheus, e.model, e.optIn, e.stale, e.autoscalers,
+		e.cluster, e.clocks, e.kinds, parts.findings, e.rights, e.policies,
+		e.webhooks, e.service, e.certificate, e.certManager, e.admission, e.halts, e.prometheus, e.model, e.optIn, e.stale, e.autoscalers,
 	}
 	var r Report
 	for _, check := range checks {
 		r.Findings = append(r.Findings, check(ctx)...)
 	}
 	return r
-}
-
-// unseen is a finding about what cannot be looked at. Only what is forbidden is the matter of whoever asks; other errors are
-// trouble.
-func unseen(check, what string, err error) Finding {
-	severity, why := Error, err.Error()
-	if apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) {
-		severity, why = Unseen, "you may not read it"
-	}
-	return Finding{Check: check, Severity: severity, What: fmt.Sprintf("could not look at %s: %s", what, why)}
-}
-
-// install is the command that applies shipped manifests.
-func (e examiner) install(name string) string {
-	namespace := ""
-	if e.Config.Namespace != config.Default().Namespace {
-		namespace = " --operator-namespace " + e.Config.Namespace
-	}
-	return "loadline manifests " + name + namespace + " | kubectl apply --server-side --force-conflicts -f -"
-}
-
-// restart is the command that starts a part anew.
-func (e examiner) restart(part string) string {
-	return fmt.Sprintf("kubectl --namespace %s rollout restart deployment/%s", e.Config.Namespace, cmp.Or(e.deployments[part], "loadline-"+part))
 }
 
 // few lists some names, and how many there are besides.

@@ -67,6 +67,9 @@ func (w *world) found(t *testing.T, check string) []doctor.Finding {
 	w.options.Client = fake.NewClientBuilder().WithScheme(scheme).WithObjects(w.objects...).WithInterceptorFuncs(w.funcs).Build()
 	var found []doctor.Finding
 	for _, f := range doctor.Examine(t.Context(), w.options).Findings {
+		if (f.Severity == doctor.OK) != (f.Fix == "") {
+			t.Errorf("%+v: want a command for whatever is not well, and none for what is", f)
+		}
 		if f.Check == check {
 			found = append(found, f)
 		}
@@ -140,12 +143,61 @@ func TestAllPartsInOneDeploymentAreRestartedThere(t *testing.T) {
 	}
 	for _, f := range w.found(t, "rights") {
 		asked++
+		if want := "loadline manifests rbac --all-in-one | kubectl apply --server-side --force-conflicts -f -"; f.Fix != want {
+			t.Errorf("%+v, want %s: other manifests would take all rights away", f, want)
+		}
 		if f.Where != "serviceaccount/loadline" || f.Severity != doctor.Error || !strings.Contains(f.What, "list nodes") {
 			t.Errorf("%+v, want that the Deployment's account may not list nodes", f)
 		}
 	}
 	if asked != 3 {
 		t.Errorf("looked at the rights of %d parts, want 3", asked)
+	}
+}
+
+func TestWhatHelmInstalledIsAppliedFromItsRelease(t *testing.T) {
+	w := newWorld("v1.35.0")
+	w.objects = []client.Object{&appsv1.Deployment{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: "loadline-system", Name: "loadline-webhook", Labels: map[string]string{"app.kubernetes.io/part-of": "loadline"},
+			Annotations: map[string]string{"meta.helm.sh/release-name": "sizes"},
+		},
+		Spec: appsv1.DeploymentSpec{Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{
+			ServiceAccountName: "loadline-webhook", Containers: []corev1.Container{{Args: []string{"webhook"}}},
+		}}},
+	}}
+	for _, f := range w.found(t, "kinds") {
+		if f.Fix != "helm get manifest sizes --namespace loadline-system | kubectl apply --server-side --force-conflicts --field-manager=helm -f -" {
+			t.Errorf("%+v", f)
+		}
+	}
+}
+
+func TestRightsToMakeACertificateAreLeftOutWhereNobodyMakesOne(t *testing.T) {
+	w := newWorld("v1.35.0")
+	w.options.Config.Webhook.CertMode = config.CertFromSecret
+	w.funcs.Create = func(_ context.Context, _ client.WithWatch, o client.Object, _ ...client.CreateOption) error {
+		if review, ok := o.(*authorizationv1.SubjectAccessReview); ok {
+			review.Status.Allowed = review.Spec.ResourceAttributes.Resource != "nodes"
+		}
+		return nil
+	}
+	surplus := 0
+	for _, f := range w.found(t, "rights") {
+		switch f.Severity {
+		case doctor.Warning:
+			surplus++
+			if !strings.Contains(f.What, "update mutatingwebhookconfigurations loadline-mutating") || !strings.HasPrefix(f.Fix, "kubectl delete clusterrolebinding,clusterrole loadline-webhook-certs") {
+				t.Errorf("%+v", f)
+			}
+		case doctor.Error:
+			if !strings.HasPrefix(f.Fix, "loadline manifests rbac --cert-mode secret |") {
+				t.Errorf("%+v, want a command that does not give them back", f)
+			}
+		}
+	}
+	if surplus != 1 {
+		t.Errorf("%d findings about rights that nobody needs, want 1", surplus)
 	}
 }
 
@@ -231,7 +283,7 @@ func TestAnAddressOfTheClusterIsNoErrorFromOutside(t *testing.T) {
 	w := newWorld("v1.35.0")
 	w.options.Prometheus = deaf{}
 	f := w.one(t, "prometheus")
-	if f.Severity != doctor.Unseen || f.Fix != "kubectl --namespace monitoring port-forward service/prometheus-operated 9090:9090 & loadline doctor --prometheus http://localhost:9090" {
+	if f.Severity != doctor.Unseen || !strings.HasPrefix(f.Fix, "kubectl --namespace monitoring port-forward service/prometheus-operated 9090:9090 >/dev/null & curl ") || !strings.HasSuffix(f.Fix, "--retry-connrefused http://localhost:9090 && loadline doctor --prometheus http://localhost:9090; kill $!") {
 		t.Errorf("%+v", f)
 	}
 	w.options.Config.Prometheus.URL = "http://prometheus.example.com"

@@ -20,12 +20,17 @@ func (e examiner) model(ctx context.Context) []Finding {
 		return []Finding{{Check: check, Severity: OK, What: "the server has " + a.Model, Where: a.URL}}
 	}
 	f := Finding{Check: check, Severity: Warning, What: fmt.Sprintf("%s cannot be asked: %v", a.Model, err), Where: a.URL}
-	forward, inCluster := inside(a.URL)
+	f.Fix = "curl --fail --show-error " + a.URL + "/api/tags"
+	if a.API == config.AdvisorOpenAI {
+		f.Fix = "curl --fail --show-error " + a.URL + "/v1/models"
+	}
 	switch outcome := llm.OutcomeOf(err); {
 	case outcome == llm.NotFound && a.API == config.AdvisorOllama:
 		f.Fix = fmt.Sprintf(`curl --fail %s/api/pull --data '{"model": %q}'`, a.URL, a.Model)
-	case outcome == llm.Unreachable && inCluster:
-		f.Severity, f.What, f.Fix = Unseen, "its address is known inside the cluster only", forward
+	case outcome == llm.Unreachable:
+		if forward, inCluster := e.forward(ctx, a.URL, "--model-url", 9091); inCluster {
+			f.Severity, f.What, f.Fix = Unseen, "its address is known inside the cluster only; forward its port, and name it with --model-url", forward
+		}
 	}
 	return []Finding{f}
 }

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -20,17 +21,14 @@ var partNames = []string{"recommender", "webhook", "updater"}
 // parts are what is deployed.
 type parts struct {
 	examiner
-	// accounts are the service accounts of the parts that are deployed, by part.
-	accounts map[string]string
-	// deployments are their names, by part.
-	deployments map[string]string
-	found       []Finding
+	found []Finding
 }
 
 // parts finds the Deployments of Loadline. Where none can be seen, every part is taken to run under the account that ships.
 func (e examiner) parts(ctx context.Context) parts {
 	const check = "parts"
-	p := parts{examiner: e, accounts: map[string]string{}, deployments: map[string]string{}}
+	p := parts{examiner: e}
+	p.accounts, p.deployments = map[string]string{}, map[string]string{}
 	list := &appsv1.DeploymentList{}
 	err := e.client.List(ctx, list, client.InNamespace(e.Config.Namespace), client.MatchingLabels{"app.kubernetes.io/part-of": "loadline"})
 	if err != nil {
@@ -62,11 +60,15 @@ func (p *parts) add(d *appsv1.Deployment) {
 		}
 		runs := []string{c.Args[0]}
 		if c.Args[0] == "all" {
-			runs = partNames
+			runs, p.allInOne = partNames, true
 		}
 		for _, part := range runs {
 			if slices.Contains(partNames, part) {
 				p.accounts[part], p.deployments[part] = d.Spec.Template.Spec.ServiceAccountName, d.Name
+				p.release = cmp.Or(p.release, d.Annotations[releaseAnnotation])
+			}
+			if part == "webhook" {
+				p.webhookLabels = d.Spec.Template.Labels
 			}
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -52,10 +51,9 @@ func (e examiner) prometheus(ctx context.Context) []Finding {
 	}
 	if _, err := prometheusTime(ctx, e.Prometheus); err != nil {
 		f := Finding{Check: check, Severity: Error, What: "it does not answer: " + err.Error(), Where: address}
-		if service, inCluster := inside(address); inCluster {
-			f.Severity = Unseen
-			f.What = "its address is known inside the cluster only; forward its port, and name it with --prometheus"
-			f.Fix = service + " & loadline doctor --prometheus http://localhost:9090"
+		f.Fix = fmt.Sprintf("curl --fail --show-error '%s/api/v1/query?query=time()'", address)
+		if forward, inCluster := e.forward(ctx, address, "--prometheus", 9090); inCluster {
+			f.Severity, f.What, f.Fix = Unseen, "its address is known inside the cluster only; forward its port, and name it with --prometheus", forward
 		}
 		return []Finding{f}
 	}
@@ -68,23 +66,6 @@ func (e examiner) prometheus(ctx context.Context) []Finding {
 		found = append(found, e.series(ctx, namespace)...)
 	}
 	return found
-}
-
-// inside returns how to reach an address that only the cluster's own DNS knows.
-func inside(address string) (forward string, inCluster bool) {
-	u, err := url.Parse(address)
-	if err != nil {
-		return "", false
-	}
-	labels := strings.Split(u.Hostname(), ".")
-	if len(labels) < 3 || labels[2] != "svc" {
-		return "", false
-	}
-	port := u.Port()
-	if port == "" {
-		port = "80"
-	}
-	return fmt.Sprintf("kubectl --namespace %s port-forward service/%s 9090:%s", labels[1], labels[0], port), true
 }
 
 // namespacesWithPods are a few in which pods run: those that opted in, or any if none did.
@@ -130,11 +111,15 @@ func (e examiner) series(ctx context.Context, namespace string) []Finding {
 		n, err := e.usable(ctx, queries[name])
 		switch {
 		case err != nil:
-			found = append(found, Finding{Check: check, Severity: Error, Where: where, What: fmt.Sprintf("Prometheus refuses prometheus.queries.%s: %v", name, err)})
+			found = append(found, Finding{
+				Check: check, Severity: Error, Where: where, What: fmt.Sprintf("Prometheus refuses prometheus.queries.%s: %v", name, err),
+				Fix: e.configure("prometheus.queries." + name),
+			})
 		case n > 0:
 			good = append(good, name)
 		default:
-			found = append(found, Finding{Check: check, Severity: severityOf(name), Where: where, What: e.why(ctx, name, queries[name])})
+			what, fix := e.why(ctx, name, queries[name])
+			found = append(found, Finding{Check: check, Severity: severityOf(name), Where: where, What: what, Fix: fix})
 		}
 	}
 	if len(good) > 0 {
@@ -151,22 +136,25 @@ func severityOf(query string) Severity {
 	return Warning
 }
 
-// why tells whether there is nothing at all, or nothing with the right labels.
-func (e examiner) why(ctx context.Context, name, query string) string {
+// why tells whether there is nothing at all, or nothing with the right labels, and what to do about it.
+func (e examiner) why(ctx context.Context, name, query string) (what, fix string) {
 	match := selected.FindStringSubmatch(query)
 	if match == nil {
-		return fmt.Sprintf("prometheus.queries.%s finds nothing", name)
+		return fmt.Sprintf("prometheus.queries.%s finds nothing", name), e.configure("prometheus.queries." + name)
 	}
-	metric, l := match[1], e.Config.Prometheus.Labels
+	metric, p := match[1], e.Config.Prometheus
 	if n, err := e.count(ctx, metric); err != nil || n == 0 {
-		return fmt.Sprintf("Prometheus has no series %s at all: it has to scrape the kubelets' cAdvisor (/metrics/cadvisor)", metric)
+		return fmt.Sprintf("Prometheus has no series %s at all: it has to scrape the kubelets' cAdvisor (/metrics/cadvisor)", metric),
+			fmt.Sprintf("curl --silent '%s/api/v1/targets?state=active' | grep --only-matching '\"scrapeUrl\":\"[^\"]*cadvisor[^}]*'", p.URL)
 	}
-	for _, label := range []string{l.Namespace, l.Pod, l.Container} {
-		if n, err := e.count(ctx, fmt.Sprintf(`%s{%s!=""}`, metric, label)); err == nil && n == 0 {
-			return fmt.Sprintf("no series of %s has the label %s: name the right one in prometheus.labels", metric, label)
+	l := p.Labels
+	for _, label := range []struct{ key, name string }{{"namespace", l.Namespace}, {"pod", l.Pod}, {"container", l.Container}} {
+		if n, err := e.count(ctx, fmt.Sprintf(`%s{%s!=""}`, metric, label.name)); err == nil && n == 0 {
+			return fmt.Sprintf("no series of %s has the label %s: name the right one in prometheus.labels", metric, label.name),
+				fmt.Sprintf("curl --silent '%s/api/v1/labels' --get --data-urlencode 'match[]=%s' && %s", p.URL, metric, e.configure("prometheus.labels."+label.key))
 		}
 	}
-	return fmt.Sprintf("%s has series, and none of this namespace; prometheus.extraMatchers are %q", metric, e.Config.Prometheus.ExtraMatchers)
+	return fmt.Sprintf("%s has series, and none of this namespace; prometheus.extraMatchers are %q", metric, p.ExtraMatchers), e.configure("prometheus.extraMatchers")
 }
 
 // usable returns how many series of a query have all labels by which they are told apart.

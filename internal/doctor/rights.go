@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,48 +19,87 @@ import (
 // parallelReviews is how many access reviews are asked at the same time.
 const parallelReviews = 8
 
-// rights asks the API server whether each part may do everything that its shipped roles allow.
-func (e examiner) rights(ctx context.Context, p parts) []Finding {
+// rights asks the API server whether each part may do everything that its shipped roles allow, and whether it may still do what was
+// left out on purpose.
+func (e examiner) rights(ctx context.Context) []Finding {
 	const check = "rights"
-	roles, err := shippedRoles(e.Config.Namespace)
+	// By part, also where all of them share an account.
+	layout := config.Layout{Namespace: e.Config.Namespace, CertMode: e.Config.Webhook.CertMode, CertSecret: e.Config.Webhook.CertSecret}
+	roles, err := shippedRoles("rbac", layout)
 	if err != nil {
 		return []Finding{unseen(check, "the roles in this program", err)}
 	}
 	var found []Finding
 	for _, part := range partNames {
-		account, deployed := p.accounts[part]
-		if !deployed {
+		if _, deployed := e.accounts[part]; !deployed {
 			continue
 		}
-		missing, err := e.missing(ctx, account, e.needed(roles["loadline-"+part]))
-		if err != nil {
-			return append(found, unseen(check, "what the accounts of Loadline may do (kind SubjectAccessReview)", err))
+		f := e.mayDo(ctx, part, "all that it has to", e.needed(roles["loadline-"+part]), e.install("rbac"))
+		if found = append(found, f); f.Severity == Unseen {
+			return found // So are all others.
 		}
-		f := Finding{Check: check, Severity: OK, Where: "serviceaccount/" + account, What: fmt.Sprintf("the %s may do all that it has to", part)}
-		if len(missing) > 0 {
-			f.Severity, f.What, f.Fix = Error, fmt.Sprintf("the %s may not %s", part, few(missing)), e.install("rbac")
-		}
-		found = append(found, f)
 	}
-	return found
+	if _, deployed := e.accounts["recommender"]; deployed && e.Config.Dashboard.Address != "0" {
+		if roles, err = shippedRoles("dashboard", layout); err != nil {
+			return append(found, unseen(check, "the roles in this program", err))
+		}
+		found = append(found, e.mayDo(ctx, "recommender", "what serving the dashboard needs", roles["loadline-recommender"], e.install("dashboard")))
+	}
+	return append(found, e.surplus(ctx, layout)...)
 }
 
-// needed leaves out the rights that only a webhook uses that keeps its own certificate.
+// needed leaves out the rights to a Secret that nobody reads.
 func (e examiner) needed(rights []authorizationv1.ResourceAttributes) []authorizationv1.ResourceAttributes {
-	if e.Config.Webhook.CertMode == config.CertSelfSigned {
-		return rights
-	}
 	return slices.DeleteFunc(rights, func(r authorizationv1.ResourceAttributes) bool {
-		return strings.HasSuffix(r.Resource, "webhookconfigurations") ||
-			r.Resource == "secrets" && (r.Verb == "update" || e.Config.Webhook.CertMode == config.CertFiles)
+		return r.Resource == "secrets" && e.Config.Webhook.CertMode == config.CertFiles
 	})
 }
 
-// missing returns what an account may not do of what it should be able to.
-func (e examiner) missing(ctx context.Context, account string, wanted []authorizationv1.ResourceAttributes) ([]string, error) {
+// mayDo is the finding about whether a part may do everything of a list.
+func (e examiner) mayDo(ctx context.Context, part, what string, wanted []authorizationv1.ResourceAttributes, fix string) Finding {
+	const check = "rights"
+	account := e.accounts[part]
+	_, missing, err := e.ask(ctx, account, wanted)
+	switch where := "serviceaccount/" + account; {
+	case err != nil:
+		return unseen(check, "what "+where+" may do (kind SubjectAccessReview)", err)
+	case len(missing) > 0:
+		return Finding{Check: check, Severity: Error, Where: where, What: fmt.Sprintf("the %s may not %s", part, few(missing)), Fix: fix}
+	default:
+		return Finding{Check: check, Severity: OK, Where: where, What: fmt.Sprintf("the %s may do %s", part, what)}
+	}
+}
+
+// surplus finds the rights to make a certificate with a webhook that makes none: whoever took them away wants them away.
+func (e examiner) surplus(ctx context.Context, layout config.Layout) []Finding {
+	account, deployed := e.accounts["webhook"]
+	if !deployed || layout.CertMode == config.CertSelfSigned {
+		return nil
+	}
+	needed, err := shippedRoles("rbac", layout)
+	layout.CertMode = config.CertSelfSigned
+	all, errAll := shippedRoles("rbac", layout)
+	if err := errors.Join(err, errAll); err != nil {
+		return []Finding{unseen("rights", "the roles in this program", err)}
+	}
+	unneeded := slices.DeleteFunc(all["loadline-webhook"], func(r authorizationv1.ResourceAttributes) bool { return slices.Contains(needed["loadline-webhook"], r) })
+	allowed, _, err := e.ask(ctx, account, unneeded)
+	if err != nil || len(allowed) == 0 {
+		return nil // Why it cannot be asked was told above.
+	}
+	return []Finding{{
+		Check: "rights", Severity: Warning, Where: "serviceaccount/" + account,
+		What: fmt.Sprintf("the webhook may %s, which only one needs that makes its own certificate", few(allowed)),
+		Fix: fmt.Sprintf("kubectl delete clusterrolebinding,clusterrole loadline-webhook-certs --ignore-not-found && "+
+			"kubectl --namespace %s delete rolebinding,role loadline-webhook-certs --ignore-not-found", e.Config.Namespace),
+	}}
+}
+
+// ask returns what an account may do of a list, and what it may not.
+func (e examiner) ask(ctx context.Context, account string, wanted []authorizationv1.ResourceAttributes) (allowed, missing []string, err error) {
 	user := "system:serviceaccount:" + e.Config.Namespace + ":" + account
 	groups := []string{"system:serviceaccounts", "system:serviceaccounts:" + e.Config.Namespace, "system:authenticated"}
-	allowed := make([]bool, len(wanted))
+	may := make([]bool, len(wanted))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallelReviews)
 	for i := range wanted {
@@ -70,20 +110,23 @@ func (e examiner) missing(ctx context.Context, account string, wanted []authoriz
 			if err := e.client.Create(ctx, review); err != nil {
 				return err
 			}
-			allowed[i] = review.Status.Allowed
+			may[i] = review.Status.Allowed
 			return nil
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var missing []string
 	for i, w := range wanted {
-		if text := describe(w); !allowed[i] && !slices.Contains(missing, text) {
-			missing = append(missing, text)
+		into := &missing
+		if may[i] {
+			into = &allowed
+		}
+		if text := describe(w); !slices.Contains(*into, text) {
+			*into = append(*into, text)
 		}
 	}
-	return missing, nil
+	return allowed, missing, nil
 }
 
 func describe(w authorizationv1.ResourceAttributes) string {
@@ -100,9 +143,9 @@ func describe(w authorizationv1.ResourceAttributes) string {
 	return text
 }
 
-// shippedRoles returns what the roles that ship allow, by the name of the account that they are bound to.
-func shippedRoles(namespace string) (map[string][]authorizationv1.ResourceAttributes, error) {
-	documents, err := config.Manifests("rbac", namespace)
+// shippedRoles returns what the roles among the manifests of one name allow, by the name of the account that they are bound to.
+func shippedRoles(name string, layout config.Layout) (map[string][]authorizationv1.ResourceAttributes, error) {
+	documents, err := config.Manifests(name, layout)
 	if err != nil {
 		return nil, err
 	}

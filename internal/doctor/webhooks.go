@@ -7,8 +7,10 @@ import (
 	"strings"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
@@ -17,31 +19,35 @@ import (
 
 // hook is an entry of a webhook configuration of either kind.
 type hook struct {
-	name   string
-	policy *admissionv1.FailurePolicyType
-	config admissionv1.WebhookClientConfig
+	name       string
+	policy     *admissionv1.FailurePolicyType
+	config     admissionv1.WebhookClientConfig
+	rules      []admissionv1.RuleWithOperations
+	namespaces *metav1.LabelSelector
+	conditions []admissionv1.MatchCondition
 }
 
 // hooks are a webhook configuration of either kind.
 type hooks struct {
 	resource, name string
+	annotations    map[string]string
 	entries        []hook
 }
 
 func (h hooks) String() string { return h.resource + "/" + h.name }
 
 func mutating(c *admissionv1.MutatingWebhookConfiguration) hooks {
-	h := hooks{resource: "mutatingwebhookconfiguration", name: c.Name}
+	h := hooks{resource: "mutatingwebhookconfiguration", name: c.Name, annotations: c.Annotations}
 	for _, w := range c.Webhooks {
-		h.entries = append(h.entries, hook{w.Name, w.FailurePolicy, w.ClientConfig})
+		h.entries = append(h.entries, hook{w.Name, w.FailurePolicy, w.ClientConfig, w.Rules, w.NamespaceSelector, w.MatchConditions})
 	}
 	return h
 }
 
 func validating(c *admissionv1.ValidatingWebhookConfiguration) hooks {
-	h := hooks{resource: "validatingwebhookconfiguration", name: c.Name}
+	h := hooks{resource: "validatingwebhookconfiguration", name: c.Name, annotations: c.Annotations}
 	for _, w := range c.Webhooks {
-		h.entries = append(h.entries, hook{w.Name, w.FailurePolicy, w.ClientConfig})
+		h.entries = append(h.entries, hook{w.Name, w.FailurePolicy, w.ClientConfig, w.Rules, w.NamespaceSelector, w.MatchConditions})
 	}
 	return h
 }
@@ -49,7 +55,7 @@ func validating(c *admissionv1.ValidatingWebhookConfiguration) hooks {
 // webhooks looks whether the API server asks Loadline about everything that it should, and whether it goes on without an answer.
 func (e examiner) webhooks(ctx context.Context) []Finding {
 	const check = "webhooks"
-	shipped, err := shippedHooks(e.Config.Namespace)
+	shipped, err := shippedHooks(e.layout())
 	if err != nil {
 		return []Finding{unseen(check, "the webhook configurations in this program", err)}
 	}
@@ -85,27 +91,33 @@ func (e examiner) liveHooks(ctx context.Context) []live {
 	return []live{{mutating(m), errM}, {validating(v), errV}}
 }
 
-func compareHooks(want, got hooks) []string {
-	byName := map[string]hook{}
-	for _, h := range got.entries {
-		byName[h.name] = h
+// service looks whether the Service that the API server calls leads to the webhook's pods.
+func (e examiner) service(ctx context.Context) []Finding {
+	const check = "webhooks"
+	name := e.Config.Webhook.ServiceName
+	if name == "" || e.webhookLabels == nil {
+		return nil // It is reached otherwise, or nobody runs here whom it could lead to.
 	}
-	var wrong []string
-	for _, w := range want.entries {
-		h, there := byName[w.name]
-		switch {
-		case !there:
-			wrong = append(wrong, fmt.Sprintf("entry %s is missing", w.name))
-		case h.policy == nil || *h.policy != admissionv1.Ignore:
-			wrong = append(wrong, fmt.Sprintf("entry %s does not fail open: while Loadline is away, objects are refused", w.name))
-		}
+	f := Finding{Check: check, Severity: OK, Where: "service/" + name, What: "it leads to the pods of the webhook"}
+	service := &corev1.Service{}
+	switch err := e.client.Get(ctx, client.ObjectKey{Namespace: e.Config.Namespace, Name: name}, service); {
+	case apierrors.IsNotFound(err) && e.Config.Webhook.CertMode == config.CertFiles:
+		return nil // The API server calls a URL.
+	case apierrors.IsNotFound(err):
+		f.Severity, f.What, f.Fix = Error, "there is none: the API server does not reach the webhook", e.install("webhook")
+	case err != nil:
+		return []Finding{unseen(check, f.Where, err)}
+	case len(service.Spec.Selector) == 0:
+		f.What = "it has no selector: whoever made it says where it leads"
+	case !labels.SelectorFromSet(service.Spec.Selector).Matches(labels.Set(e.webhookLabels)):
+		f.Severity, f.What, f.Fix = Error, fmt.Sprintf("it leads to pods with %s, and the webhook's have others", labels.Set(service.Spec.Selector)), e.install("webhook")
 	}
-	return wrong
+	return []Finding{f}
 }
 
 // shippedHooks returns the configurations that ship, by resource.
-func shippedHooks(namespace string) (map[string]hooks, error) {
-	documents, err := config.Manifests("webhook", namespace)
+func shippedHooks(layout config.Layout) (map[string]hooks, error) {
+	documents, err := config.Manifests("webhook", layout)
 	if err != nil {
 		return nil, err
 	}

@@ -165,12 +165,20 @@ func (e examiner) horizontal(ctx context.Context, in map[string]bool) []Finding 
 	return found
 }
 
-// utilisations are the resources whose utilisation an autoscaler holds in whole pods.
+// utilisations are the resources whose utilisation an autoscaler holds, in whole pods or in one of their containers.
 func utilisations(hpa *autoscalingv2.HorizontalPodAutoscaler) []string {
 	var held []string
+	hold := func(name corev1.ResourceName, target autoscalingv2.MetricTargetType) {
+		if target == autoscalingv2.UtilizationMetricType && !slices.Contains(held, string(name)) {
+			held = append(held, string(name))
+		}
+	}
 	for _, m := range hpa.Spec.Metrics {
-		if m.Resource != nil && m.Resource.Target.Type == autoscalingv2.UtilizationMetricType {
-			held = append(held, string(m.Resource.Name))
+		if m.Resource != nil {
+			hold(m.Resource.Name, m.Resource.Target.Type)
+		}
+		if m.ContainerResource != nil {
+			hold(m.ContainerResource.Name, m.ContainerResource.Target.Type)
 		}
 	}
 	return held

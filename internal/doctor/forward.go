@@ -1,0 +1,49 @@
+package doctor
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// forward is the command that looks again with an address that only the cluster's own DNS knows brought to a local port, and
+// whether the address is such a one.
+func (e examiner) forward(ctx context.Context, address, flag string, port int) (command string, inCluster bool) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "", false
+	}
+	name, namespace, inCluster := e.hostService(ctx, u.Hostname())
+	if !inCluster {
+		return "", false
+	}
+	there, insecure := cmp.Or(u.Port(), "80"), ""
+	if u.Scheme == "https" {
+		there, insecure = cmp.Or(u.Port(), "443"), " --insecure"
+	}
+	here := fmt.Sprintf("%s://localhost:%d", u.Scheme, port)
+	return fmt.Sprintf("kubectl --namespace %s port-forward service/%s %d:%s >/dev/null & "+
+		"curl --silent --show-error%s --output /dev/null --retry 10 --retry-delay 1 --retry-connrefused %s && loadline doctor %s %s; kill $!",
+		namespace, name, port, there, insecure, here, flag, here+u.Path), true
+}
+
+// hostService finds the Service that a host's name means inside the cluster. A name without svc may also be one of the internet, or of
+// the network around: it is taken for a Service only where there is one.
+func (e examiner) hostService(ctx context.Context, host string) (name, namespace string, found bool) {
+	labels := strings.Split(host, ".")
+	switch {
+	case len(labels) >= 3 && labels[2] == "svc":
+		return labels[0], labels[1], true
+	case len(labels) == 1:
+		labels = append(labels, e.Config.Namespace)
+	case len(labels) > 2:
+		return "", "", false
+	}
+	err := e.client.Get(ctx, client.ObjectKey{Namespace: labels[1], Name: labels[0]}, &corev1.Service{})
+	return labels[0], labels[1], err == nil
+}

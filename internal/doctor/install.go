@@ -1,0 +1,136 @@
+package doctor
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/loadline-dev/loadline/config"
+)
+
+// releaseAnnotation is written by Helm on everything that it installs.
+const releaseAnnotation = "meta.helm.sh/release-name"
+
+// installation is how Loadline was installed, as far as the cluster tells. A command that puts something right must not change
+// what was installed otherwise on purpose.
+type installation struct {
+	// accounts are the service accounts of the parts that are deployed, by part.
+	accounts map[string]string
+	// deployments are their names, by part.
+	deployments map[string]string
+	allInOne    bool
+	// release is the name of Helm's release, if it was installed by one.
+	release string
+	// webhookLabels are those of the webhook's pods; empty where its Deployment is not seen.
+	webhookLabels map[string]string
+	// certificates are cert-manager's in Loadline's namespace, if it is there.
+	certificates []unstructured.Unstructured
+	// unseenCertificates is why they could not be listed.
+	unseenCertificates error
+}
+
+// listCertificates lists those of cert-manager. Without cert-manager there are none.
+func (e *examiner) listCertificates(ctx context.Context) {
+	list := &unstructured.UnstructuredList{}
+	list.SetGroupVersionKind(schema.GroupVersionKind{Group: "cert-manager.io", Version: "v1", Kind: "CertificateList"})
+	err := e.client.List(ctx, list, client.InNamespace(e.Config.Namespace))
+	if err != nil && !meta.IsNoMatchError(err) && !apierrors.IsNotFound(err) {
+		e.unseenCertificates = err
+	}
+	e.certificates = list.Items
+}
+
+// issued is the name of cert-manager's Certificate that keeps the webhook's Secret; empty where nobody of cert-manager does.
+func (e examiner) issued() string {
+	if e.Config.Webhook.CertMode != config.CertFromSecret {
+		return ""
+	}
+	for _, c := range e.certificates {
+		if name, _, _ := unstructured.NestedString(c.Object, "spec", "secretName"); name == e.Config.Webhook.CertSecret {
+			return c.GetName()
+		}
+	}
+	return ""
+}
+
+func (e examiner) layout() config.Layout {
+	return config.Layout{
+		Namespace: e.Config.Namespace, AllInOne: e.allInOne, CertMode: e.Config.Webhook.CertMode, CertSecret: e.Config.Webhook.CertSecret,
+		InjectCAFrom: e.issued(),
+	}
+}
+
+// account is what the shipped manifests call the account and the Deployment of a part.
+func (i installation) account(part string) string {
+	if i.allInOne {
+		return "loadline"
+	}
+	return "loadline-" + part
+}
+
+// foreign reports whether a part runs under an account that the shipped manifests do not know.
+func (i installation) foreign() bool {
+	for part, account := range i.accounts {
+		if account != i.account(part) {
+			return true
+		}
+	}
+	return false
+}
+
+// install is the command that applies shipped manifests as this installation has them. What Helm installed is applied from its
+// release and in its name; where the accounts are not those of the manifests, the command only shows what differs.
+func (e examiner) install(name string) string {
+	const apply = "kubectl apply --server-side --force-conflicts "
+	switch {
+	case e.release != "":
+		return fmt.Sprintf("helm get manifest %s --namespace %s | %s--field-manager=helm -f -", e.release, e.Config.Namespace, apply)
+	case e.foreign() && name != "crd":
+		return e.manifests(name) + " | kubectl diff --server-side --force-conflicts -f -"
+	default:
+		return e.manifests(name) + " | " + apply + "-f -"
+	}
+}
+
+// manifests is the command that prints them.
+func (e examiner) manifests(name string) string {
+	command, d := []string{"loadline manifests", name}, config.Default()
+	add := func(given bool, flag string) {
+		if given {
+			command = append(command, flag)
+		}
+	}
+	add(e.Config.Namespace != d.Namespace, "--operator-namespace "+e.Config.Namespace)
+	if name != "crd" {
+		w := e.Config.Webhook
+		add(e.allInOne, "--all-in-one")
+		add(w.CertMode != d.Webhook.CertMode, "--cert-mode "+string(w.CertMode))
+		add(w.CertSecret != d.Webhook.CertSecret && w.CertSecret != "", "--cert-secret "+w.CertSecret)
+		add(e.issued() != "", "--inject-ca-from "+e.issued())
+	}
+	return strings.Join(command, " ")
+}
+
+// configure is the command that changes a key of the configuration.
+func (e examiner) configure(key string) string {
+	switch kind, name, _ := strings.Cut(e.ConfigFrom, "/"); {
+	case e.release != "":
+		return fmt.Sprintf("helm upgrade %s charts/loadline --namespace %s --reset-then-reuse-values --set config.%s=VALUE", e.release, e.Config.Namespace, key)
+	case e.ConfigFrom == "" || kind == "configmap":
+		return fmt.Sprintf("kubectl --namespace %s edit configmap %s && %s", e.Config.Namespace, cmp.Or(name, "loadline-config"), e.restart("recommender"))
+	default:
+		return "${EDITOR:-vi} " + e.ConfigFrom
+	}
+}
+
+// restart is the command that starts a part anew.
+func (e examiner) restart(part string) string {
+	return fmt.Sprintf("kubectl --namespace %s rollout restart deployment/%s", e.Config.Namespace, cmp.Or(e.deployments[part], "loadline-"+part))
+}
