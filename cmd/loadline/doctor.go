@@ -145,18 +145,22 @@ func (f doctorFlags) config(ctx context.Context, reader client.Reader) (config.C
 			found.What = "it is right"
 		}
 	}
-	if f.model != "" && cfg.Advisor.URL != "" {
-		cfg.Advisor.URL = f.model
+	return cfg, found, f.reach(&cfg)
+}
+
+// reach names the servers as they are reached from here.
+func (f doctorFlags) reach(cfg *config.Config) error {
+	if f.model == "" && f.prometheus == "" {
+		return nil
 	}
-	if f.prometheus != "" {
-		cfg.Prometheus.URL = f.prometheus
+	if cfg.Advisor.URL != "" {
+		cfg.Advisor.URL = cmp.Or(f.model, cfg.Advisor.URL)
 	}
-	if f.prometheus != "" || f.model != "" {
-		if wrong := config.Validate(&cfg).ToAggregate(); wrong != nil {
-			return cfg, found, codedError{error: wrong, code: exitUsage}
-		}
+	cfg.Prometheus.URL = cmp.Or(f.prometheus, cfg.Prometheus.URL)
+	if wrong := config.Validate(cfg).ToAggregate(); wrong != nil {
+		return codedError{error: wrong, code: exitUsage}
 	}
-	return cfg, found, nil
+	return nil
 }
 
 // fullClient knows Kubernetes' kinds, definitions of kinds, and Loadline's.

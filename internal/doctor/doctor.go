@@ -90,7 +90,7 @@ func Examine(ctx context.Context, o Options) Report {
 	e := examiner{Options: o, client: o.Client}
 	parts := e.parts(ctx)
 	e.installation = parts.installation
-	e.listCertificates(ctx)
+	e.certificates, e.unseenCertificates = e.listCertificates(ctx)
 	parts.examiner = e
 	checks := []func(context.Context) []Finding{
 		e.cluster, e.clocks, e.kinds, parts.findings, e.rights, e.policies,

@@ -37,14 +37,14 @@ type installation struct {
 }
 
 // listCertificates lists those of cert-manager. Without cert-manager there are none.
-func (e *examiner) listCertificates(ctx context.Context) {
+func (e examiner) listCertificates(ctx context.Context) ([]unstructured.Unstructured, error) {
 	list := &unstructured.UnstructuredList{}
 	list.SetGroupVersionKind(schema.GroupVersionKind{Group: "cert-manager.io", Version: "v1", Kind: "CertificateList"})
 	err := e.client.List(ctx, list, client.InNamespace(e.Config.Namespace))
-	if err != nil && !meta.IsNoMatchError(err) && !apierrors.IsNotFound(err) {
-		e.unseenCertificates = err
+	if meta.IsNoMatchError(err) || apierrors.IsNotFound(err) {
+		return nil, nil
 	}
-	e.certificates = list.Items
+	return list.Items, err
 }
 
 // issued is the name of cert-manager's Certificate that keeps the webhook's Secret; empty where nobody of cert-manager does.
