@@ -145,7 +145,8 @@ func (f doctorFlags) config(ctx context.Context, reader client.Reader) (config.C
 			found.What = "it is right"
 		}
 	}
-	return cfg, found, f.reach(&cfg)
+	err = f.reach(&cfg) // before cfg is returned, which it changes
+	return cfg, found, err
 }
 
 // reach names the servers as they are reached from here.
