@@ -83,12 +83,14 @@ type AutoscalerMemory struct {
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MaxLength=63
 	CPUOf []string `json:"cpuOf,omitempty"`
 
 	// memoryOf names the containers of which alone one holds the memory.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MaxLength=63
 	MemoryOf []string `json:"memoryOf,omitempty"`
 
 	// goneSince is since when there is none any more; absent while there is.
