@@ -5,7 +5,6 @@
 package e2e
 
 import (
-	_ "github.com/loadline-dev/loadline/cmd/loadline"
 	_ "go.etcd.io/etcd/server/v3"
 	_ "k8s.io/kubernetes/cmd/kube-apiserver"
 	_ "k8s.io/kubernetes/cmd/kube-controller-manager"
@@ -13,4 +12,6 @@ import (
 	_ "k8s.io/kubernetes/cmd/kubectl"
 	_ "k8s.io/kubernetes/cmd/kubelet"
 	_ "sigs.k8s.io/kwok/cmd/kwok"
+
+	_ "github.com/loadline-dev/loadline/cmd/loadline"
 )

@@ -249,7 +249,7 @@ func TestARefusedRaiseOfMemoryDoesNotLockCPU(t *testing.T) {
 	w := constant("leak", 3, 0.1, gib)
 	w.Current = Amounts{CPUMillis: 400, MemoryBytes: gib}
 	var since []int
-	v := variant{inPlace: true, setting: Setting{Refused: 1, RefusedForSeconds: 3600}, make: func(_ *trace, from int) policy {
+	v := variant{inPlace: true, setting: Setting{Refused: 1, RefusedForSeconds: 3600}, make: func(_ *trace, _ int) policy {
 		return watching(func(_ int, p pod) Amounts {
 			since = append(since, p.pendingSince)
 			return Amounts{CPUMillis: 400, MemoryBytes: 2 * gib}

@@ -98,9 +98,14 @@ func TestEveryCombinationOfRefusalsAndGiveBackIsARow(t *testing.T) {
 
 func TestTheBoundOfRunningPodsIsTurnedInProportion(t *testing.T) {
 	for _, c := range []struct{ knob, shipped, want float64 }{
-		{0.95, 0.95, 0.875}, {0.98, 0.95, 0.95}, {0.99, 0.95, 0.975}, {0.85, 0.95, 0.625},
+		{0.95, 0.95, 0.875},
+		{0.98, 0.95, 0.95},
+		{0.99, 0.95, 0.975},
+		{0.85, 0.95, 0.625},
 		{0.9, 0.9, 0.875}, // Whatever is shipped goes with the shipped bound.
-		{0.5, 0.95, 0.5}, {0.95, 1, 0.5}, {1, 0.95, 0.99},
+		{0.5, 0.95, 0.5},
+		{0.95, 1, 0.5},
+		{1, 0.95, 0.99},
 	} {
 		near(t, "level", turnedLevel(c.knob, c.shipped), c.want, 1e-9)
 	}

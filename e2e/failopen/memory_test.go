@@ -3,6 +3,7 @@
 package failopen_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -38,7 +39,7 @@ func (f fixture) largeCluster(t *testing.T) {
 	for range writers {
 		running.Go(func() {
 			for name := range names {
-				if err := f.tellLongStory(t, namespace, name); err != nil {
+				if err := f.tellLongStory(t.Context(), namespace, name); err != nil {
 					t.Error(err)
 				}
 			}
@@ -65,7 +66,7 @@ func (f fixture) largeCluster(t *testing.T) {
 }
 
 // tellLongStory stores a Recommendation with 17 KiB of reasoning.
-func (f fixture) tellLongStory(t *testing.T, namespace, workload string) error {
+func (f fixture) tellLongStory(ctx context.Context, namespace, workload string) error {
 	rec := traffic.Recommendation(namespace, workload)
 	status := &rec.Status
 	one := status.Applicable.Containers[0]
@@ -84,7 +85,7 @@ func (f fixture) tellLongStory(t *testing.T, namespace, workload string) error {
 	for range 64 {
 		status.Trail = append(status.Trail, strings.Repeat("because ", 34))
 	}
-	return traffic.Store(t.Context(), f.loadline.Client, rec)
+	return traffic.Store(ctx, f.loadline.Client, rec)
 }
 
 // recommendedLimit of a container's memory.
