@@ -83,7 +83,7 @@ func (r *m4Result) write(b bench) {
 	b.printf("%s", strings.Join([]string{
 		fmt.Sprintf("- 95 %% interval: coverage %.1f %% (%.1f to %.1f), MSIS %.3f (%.3f to %.3f)", 100*r.Interval.Coverage,
 			100*r.CoverageLow, 100*r.CoverageHigh, r.Interval.MSIS, r.MSISLow, r.MSISHigh),
-		fmt.Sprintf("- cost per series, back-tests included: %.2f ms of one core, %.0f allocations, %.0f kB (fastest of three rounds over %d series)\n\n",
+		fmt.Sprintf("- cost per series, of the forecast with its back-tests and of the bound of the next hour: %.2f ms of one core, %.0f allocations, %.0f kB (fastest of three rounds over %d series)\n\n",
 			r.Cost.Milliseconds, r.Cost.Allocations, r.Cost.Bytes/1000, r.Cost.Series),
 	}, "\n"))
 }
