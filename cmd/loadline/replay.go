@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/common/model"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/loadline-dev/loadline/replay"
 )
@@ -58,6 +59,9 @@ func newReplayCommand(cluster *clusterFlags, std streams) *cobra.Command {
 		GroupID: "data",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := flags.refuseStray(cmd.Flags()); err != nil {
+				return err
+			}
 			flags.prometheus.namespace = cluster.namespaceFlag()
 			return runReplay(cmd.Context(), flags, std)
 		},
@@ -144,6 +148,27 @@ type recording struct {
 	start        time.Time
 	currentKnown bool
 	notes        []string
+}
+
+// refuseStray refuses flags that would say nothing: those of the other kind of recording, and a time without raises that are
+// put off for it.
+func (f *replayFlags) refuseStray(set *pflag.FlagSet) error {
+	source, stray := "--cpu", []string{"workload", "days", "config"}
+	switch {
+	case f.prometheus.url != "":
+		source, stray = "--prometheus", []string{"memory", "memory-unit", "current", "step", "start"}
+	case f.files.cpu == "":
+		stray = nil
+	}
+	for _, name := range stray {
+		if set.Changed(name) {
+			return usageError("--%s is not read with %s: leave one of them out", name, source)
+		}
+	}
+	if set.Changed("refused-for") && len(f.refused) == 0 {
+		return usageError("--refused-for needs --refused-raises: without it no raise is put off")
+	}
+	return nil
 }
 
 func (f *replayFlags) read(ctx context.Context, std streams) (recording, error) {

@@ -52,6 +52,9 @@ func memoryUnit(name string) (float64, error) {
 }
 
 func (f *replayFiles) read(ctx context.Context, stdin io.Reader) (recording, error) {
+	if count(f.cpu, f.memory, f.current) > 1 {
+		return recording{}, usageError("--cpu, --memory and --current: one of them at most can be -, the standard input")
+	}
 	unit, err := memoryUnit(f.unit)
 	if err != nil {
 		return recording{}, err
@@ -82,6 +85,16 @@ func (f *replayFiles) read(ctx context.Context, stdin io.Reader) (recording, err
 		err = f.readCurrent(stdin, r.workloads)
 	}
 	return r, err
+}
+
+// count tells how many of the paths are the standard input.
+func count(paths ...string) (n int) {
+	for _, path := range paths {
+		if path == "-" {
+			n++
+		}
+	}
+	return n
 }
 
 // timing returns how many rows make a step of the replay, and when the first row was; zero if that is not known.
@@ -127,9 +140,13 @@ func (f *replayFiles) readBeside(ctx context.Context, path string, first *widecs
 		take(i, table.Columns[at])
 	}
 	if len(table.Names) != len(first.Names) {
+		before := 1 // the cells to the left of the first name, plus one
+		if !table.Start.IsZero() {
+			before++
+		}
 		for i, name := range table.Names {
 			if !slices.Contains(first.Names, name) {
-				return fmt.Errorf("%s, column %d: there is no workload %q in %s: both need the same workloads", path, i+1, name, f.cpu)
+				return fmt.Errorf("%s, column %d: there is no workload %q in %s: both need the same workloads", path, before+i, name, f.cpu)
 			}
 		}
 	}

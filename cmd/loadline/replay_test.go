@@ -73,16 +73,18 @@ func replayJSON(t *testing.T, run func(line string) (out, errors string, code in
 func TestAReplayThatCannotBeDoneSaysWhatIsWrong(t *testing.T) {
 	bytesCell := func(int, time.Duration) string { return "1000000" }
 	run := replayFolder(t, map[string]string{
-		"cpu.csv":     recordedCSV(5*time.Minute, coresCell),
-		"memory.csv":  recordedCSV(5*time.Minute, bytesCell),
-		"shorter.csv": strings.Join(strings.SplitAfter(recordedCSV(5*time.Minute, bytesCell), "\n")[:50], ""),
-		"other.csv":   strings.Replace(recordedCSV(5*time.Minute, bytesCell), "web,db", "web,cache", 1),
-		"more.csv":    strings.NewReplacer("web,db", "web,db,cache", "1000000\n", "1000000,7\n").Replace(recordedCSV(5*time.Minute, bytesCell)),
-		"bad.csv":     "web,db\n1,2\n1,two\n",
-		"today.csv":   "workload,cpu,memory\nweb,500m,1Gi\ndb,1,lots\n",
-		"half.csv":    "workload,cpu,memory\nweb,500m,1Gi\n",
-		"twice.csv":   "workload,cpu,memory\nweb,500m,1Gi\nweb,500m,1Gi\n",
-		"wide.csv":    "web,db\n1,2\n",
+		"cpu.csv":       recordedCSV(5*time.Minute, coresCell),
+		"memory.csv":    recordedCSV(5*time.Minute, bytesCell),
+		"shorter.csv":   strings.Join(strings.SplitAfter(recordedCSV(5*time.Minute, bytesCell), "\n")[:50], ""),
+		"other.csv":     strings.Replace(recordedCSV(5*time.Minute, bytesCell), "web,db", "web,cache", 1),
+		"more.csv":      strings.NewReplacer("web,db", "web,db,cache", "1000000\n", "1000000,7\n").Replace(recordedCSV(5*time.Minute, bytesCell)),
+		"bad.csv":       "web,db\n1,2\n1,two\n",
+		"today.csv":     "workload,cpu,memory\nweb,500m,1Gi\ndb,1,lots\n",
+		"half.csv":      "workload,cpu,memory\nweb,500m,1Gi\n",
+		"twice.csv":     "workload,cpu,memory\nweb,500m,1Gi\nweb,500m,1Gi\n",
+		"wide.csv":      "web,db\n1,2\n",
+		"timed.csv":     "time,web,db\n2026-01-01T00:00:00Z,1,2\n2026-01-01T00:05:00Z,1,2\n",
+		"timedmore.csv": "time,web,db,cache\n2026-01-01T00:00:00Z,1,2,3\n2026-01-01T00:05:00Z,1,2,3\n",
 	})
 	for line, want := range map[string]string{
 		"":                                       "name a recording: --cpu FILE.csv, or --prometheus URL with --namespace",
@@ -113,7 +115,12 @@ func TestAReplayThatCannotBeDoneSaysWhatIsWrong(t *testing.T) {
 		"--prometheus http://127.0.0.1:9":                                  "--prometheus needs --namespace",
 		"--prometheus http://127.0.0.1:9 --namespace shop --days 1":        "--days 1: legal are 2 to 365",
 		"--prometheus http://127.0.0.1:9 --namespace shop --workload cj/x": "kinds are deployment, statefulset and daemonset",
-		"extra": `loadline replay knows no "extra"`,
+		"--prometheus http://127.0.0.1:9 --namespace shop --step 5m":       "--step is not read with --prometheus",
+		"--cpu cpu.csv --step 5m --days 21":                                "--days is not read with --cpu",
+		"--cpu cpu.csv --step 5m --refused-for 24h":                        "--refused-for needs --refused-raises",
+		"--cpu - --step 5m --memory -":                                     "one of them at most can be -, the standard input",
+		"--cpu timed.csv --memory timedmore.csv":                           `timedmore.csv, column 4: there is no workload "cache" in`,
+		"extra":                                                            `loadline replay knows no "extra"`,
 	} {
 		out, errors, code := run(line)
 		if code == exitOK || !strings.Contains(errors, want) || out != "" {
