@@ -228,11 +228,16 @@ func TestNetworkPoliciesFollowTheConfiguration(t *testing.T) {
 		"{networkPolicy: {enabled: true}}": {53, 53, 443, 6443, 8443, 16443, 9090},
 		"{networkPolicy: {enabled: true}, config: {prometheus: {url: 'http://prometheus-server.monitoring.svc'}}}":                               {53, 53, 443, 6443, 8443, 16443, 80, 9090},
 		"{networkPolicy: {enabled: true, apiServerPorts: [443], prometheusPorts: []}, config: {prometheus: {url: 'http://thanos.svc:10902'}}}":   {53, 53, 443, 10902},
+		"{networkPolicy: {enabled: true, apiServerPorts: [], egress: [{ports: [{port: 12345}]}]}}":                                               {53, 53, 9090, 12345},
 		"{networkPolicy: {enabled: true}, config: {prometheus: {url: 'https://thanos.example.com/x'}, advisor: {url: 'http://ai.svc:8000/v1'}}}": {53, 53, 443, 6443, 8443, 16443, 443, 9090, 8000},
 		"{networkPolicy: {enabled: true, egress: [{ports: [{port: 12345}]}]}, ollama: {enabled: true}}":                                          {53, 53, 443, 6443, 8443, 16443, 9090, 11434, 12345},
 	} {
 		var got []int
-		for _, rule := range as[networkingv1.NetworkPolicy](t, rendered(t, values), "NetworkPolicy loadline-recommender").Spec.Egress {
+		rules := as[networkingv1.NetworkPolicy](t, rendered(t, values), "NetworkPolicy loadline-recommender").Spec.Egress
+		if slices.ContainsFunc(rules, func(rule networkingv1.NetworkPolicyEgressRule) bool { return len(rule.Ports) == 0 && len(rule.To) == 0 }) {
+			t.Errorf("with %s the recommender reaches everything", values)
+		}
+		for _, rule := range rules {
 			for _, port := range rule.Ports {
 				got = append(got, port.Port.IntValue())
 			}

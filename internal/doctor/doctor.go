@@ -37,7 +37,7 @@ type Finding struct {
 	// Where: the object or address.
 	Where string `json:"where,omitempty"`
 	// Fix is a command for a shell that puts it right, or that comes closest to it; only what is OK has none. It needs kubectl and
-	// loadline, helm where Helm installed Loadline, and curl.
+	// loadline, helm where Helm installed Loadline, and here and there curl, openssl and base64.
 	Fix string `json:"fix,omitempty"`
 }
 

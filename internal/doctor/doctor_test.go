@@ -286,6 +286,10 @@ func TestAnAddressOfTheClusterIsNoErrorFromOutside(t *testing.T) {
 	if f.Severity != doctor.Unseen || !strings.HasPrefix(f.Fix, "kubectl --namespace monitoring port-forward service/prometheus-operated 9090:9090 >/dev/null & curl ") || !strings.HasSuffix(f.Fix, "--retry-connrefused http://localhost:9090 && loadline doctor --prometheus http://localhost:9090; kill $!") {
 		t.Errorf("%+v", f)
 	}
+	w.options.Config.Namespace, w.options.ConfigFrom = "platform", "loadline.yaml"
+	if f := w.one(t, "prometheus"); !strings.Contains(f.Fix, "&& loadline doctor --operator-namespace platform --config loadline.yaml --prometheus ") {
+		t.Errorf("it looks at another installation: %+v", f)
+	}
 	w.options.Config.Prometheus.URL = "http://prometheus.example.com"
 	if f := w.one(t, "prometheus"); f.Severity != doctor.Error || !strings.Contains(f.What, "no such host") {
 		t.Errorf("%+v", f)

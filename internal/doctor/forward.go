@@ -9,6 +9,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/loadline-dev/loadline/config"
 )
 
 // forward is the command that looks again with an address that only the cluster's own DNS knows brought to a local port, and
@@ -28,8 +30,20 @@ func (e examiner) forward(ctx context.Context, address, flag string, port int) (
 	}
 	here := fmt.Sprintf("%s://localhost:%d", u.Scheme, port)
 	return fmt.Sprintf("kubectl --namespace %s port-forward service/%s %d:%s >/dev/null & "+
-		"curl --silent --show-error%s --output /dev/null --retry 10 --retry-delay 1 --retry-connrefused %s && loadline doctor %s %s; kill $!",
-		namespace, name, port, there, insecure, here, flag, here+u.Path), true
+		"curl --silent --show-error%s --output /dev/null --retry 10 --retry-delay 1 --retry-connrefused %s && %s %s %s; kill $!",
+		namespace, name, port, there, insecure, here, e.again(), flag, here+u.Path), true
+}
+
+// again is the command that looks once more at the same installation.
+func (e examiner) again() string {
+	command := "loadline doctor"
+	if e.Config.Namespace != config.Default().Namespace {
+		command += " --operator-namespace " + e.Config.Namespace
+	}
+	if e.ConfigFrom != "" && !strings.HasPrefix(e.ConfigFrom, "configmap/") {
+		command += " --config " + e.ConfigFrom
+	}
+	return command
 }
 
 // hostService finds the Service that a host's name means inside the cluster. A name without svc may also be one of the internet, or of

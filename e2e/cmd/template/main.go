@@ -1,4 +1,4 @@
-// Command template prints what the chart makes of some values, as `helm template` does, for who cannot link Helm's library:
+// Command template prints what the chart makes of some values, as `helm template` does, for those who cannot link Helm's library:
 //
 //	go run ./cmd/template ../charts/loadline loadline-system '{certManager: {enabled: true}}'
 package main
