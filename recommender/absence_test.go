@@ -32,6 +32,20 @@ func TestAnAutoscalerThatIsGoneIsAwaitedForADay(t *testing.T) {
 	}
 }
 
+// An autoscaler of another metric does not hold the CPU, so requests go on; but nobody sets the number of pods that they would be for.
+func TestPodsAreNotSizedForANumberThatNobodySetsWhileAnAutoscalerIsAwaited(t *testing.T) {
+	l := checkout(t, 14*day)
+	for later, want := range map[time.Duration]bool{time.Minute: true, 23 * time.Hour: true, 25 * time.Hour: false} {
+		held := &Autoscaler{Held: guard.HPA{Owner: "HorizontalPodAutoscaler/checkout", Max: 40}, GoneSince: l.now}
+		p := pass{now: l.now.Add(later), in: l.in}
+		p.mem.Autoscaler = held.seen(p.now, guard.HPA{})
+		p.forecasts = p.forecastAll()
+		if got := p.sizingInput().ReplicasFixed; got != want {
+			t.Errorf("%s after it went, the number of pods is taken as it is: %v, want %v", later, got, want)
+		}
+	}
+}
+
 func TestAnAutoscalerThatIsBackIsNotForgottenADayAfterItsAbsence(t *testing.T) {
 	l := checkout(t, 14*day)
 	present := guard.HPA{Owner: "HorizontalPodAutoscaler/checkout", OnCPUOf: []string{"app"}}

@@ -112,7 +112,7 @@ func (p pass) sizingInput() sizing.Input {
 		DemandReason:    why,
 		Ignored:         p.ignored(),
 		Autoscaled:      p.in.HPA.Owner != "",
-		ReplicasFixed:   p.in.HPA.Owner != "" || p.in.Target.Kind == kindDaemonSet || p.in.batch() || p.in.Settings.Approval == v1alpha1.ApprovalManual || p.in.held(p.now) || p.yields != "",
+		ReplicasFixed:   p.mem.Autoscaler.hpa(p.in.HPA).Owner != "" || p.in.Target.Kind == kindDaemonSet || p.in.batch() || p.in.Settings.Approval == v1alpha1.ApprovalManual || p.in.held(p.now) || p.yields != "",
 	}
 	for i, container := range p.in.Containers {
 		past := p.in.History.Containers[container.Name]
