@@ -221,7 +221,8 @@ func (g *gatherer) pod(now time.Time, ns *namespace, pod *corev1.Pod, past histo
 	if p.TouchedBy == past.revision {
 		p.Change = p.Touched
 	}
-	injected, _ := apply.Injected(pod)
+	injected, held := apply.Injected(pod)
+	p.HeldBack = held
 	p.AdmittedWithout = injected != past.revision && cameAfterEviction(pod, past) && past.memory.admits.contains(p.Created)
 	recall(now, pod, past, &p)
 	for _, b := range ns.budgets {

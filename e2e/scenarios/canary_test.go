@@ -104,7 +104,7 @@ func (s scene) crash(name string) {
 	status.RestartCount += 3
 	status.State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}}
 	status.LastTerminationState.Terminated = &corev1.ContainerStateTerminated{
-		ExitCode: 1, StartedAt: pod.CreationTimestamp, FinishedAt: metav1.NewTime(time.Now().Add(time.Second)),
+		ExitCode: 1, StartedAt: pod.CreationTimestamp, FinishedAt: metav1.NewTime(time.Now().Add(time.Second)), // in whole seconds, and after what was done to it
 	}
 	s.Expect(loadline.Client.Status().Patch(s.t.Context(), pod, client.MergeFrom(before))).To(Succeed())
 }

@@ -59,6 +59,7 @@ func (a Action) Costs(at time.Time) []Spent {
 
 // account keeps what is left of the budgets while a plan is drawn up.
 type account struct {
+	now       time.Time
 	budget    Budget
 	evictions int            // in the last minute, with pods that went for a lower number
 	resizes   int            // in the last minute
@@ -77,7 +78,7 @@ type account struct {
 
 func newAccount(now time.Time, budget Budget) *account {
 	a := &account{
-		budget: budget, namespace: map[string]int{}, hour: map[Key]int32{}, disruptionBudgets: map[string]int32{},
+		now: now, budget: budget, namespace: map[string]int{}, hour: map[Key]int32{}, disruptionBudgets: map[string]int32{},
 		lastTouched: map[types.UID]time.Time{}, evicted: map[types.UID]bool{}, lastScaled: map[Key]time.Time{},
 		promised: map[string]bool{},
 	}
@@ -134,20 +135,20 @@ func (a *account) resize() *Refused {
 // evict spends one eviction of a pod, or says why it may not. Disruption budgets and unavailability are looked at again here
 // because pods that were chosen before count.
 func (a *account) evict(c candidate) *Refused {
-	w, p, nothing := c.workload, c.pod, takesNothing(c.workload, c.pod, c.Action)
+	w, p, nothing := c.workload, c.pod, takesNothing(a.now, c.workload, c.pod)
 	ready, allowed := a.ready(w), maxUnavailable(w)
 	unavailable := max(0, w.Replicas-ready)
 	if !p.Ready {
 		unavailable-- // The pod itself: a container that is killed again and again for lack of memory must not protect its pod.
 	}
 	switch {
+	case a.promised[p.RoomOn]:
+		return refuse(SkipResizeDeferred, "the room on node %s is for another pod", p.RoomOn)
 	case nothing:
 	case ready < w.Disruption.MinReplicas || p.Ready && ready < 2:
 		return refuse(SkipTooFewReady, "%d pods are ready, fewer than needed before one more may go", ready)
 	case unavailable >= allowed:
 		return refuse(SkipUnavailable, "%d other pods of %d are unavailable, %d may be at a time", unavailable, w.Replicas, allowed)
-	case a.promised[p.RoomOn]:
-		return refuse(SkipResizeDeferred, "the room on node %s is for another pod", p.RoomOn)
 	}
 	if a.hour[w.Key] >= w.Disruption.EvictionsPerHour {
 		return refuse(SkipBudget, "the workload's budget of %d evictions per hour is spent", w.Disruption.EvictionsPerHour)

@@ -62,10 +62,11 @@ func (p *planner) trialOf(w Workload) trial {
 
 // Trying reports whether the present revision is tried on pods that run, or will be as soon as something permits it. New pods should
 // not get it as long as that is so. Where only new pods can show what it does, they have to get it; and so have those whose former
-// sizes find no node.
+// sizes find no node. What health signals that give no values would say is not waited for without end.
 func Trying(now time.Time, w Workload) bool {
 	p := planner{now: now, account: newAccount(now, Budget{})}
-	if w.Updater == v1alpha1.UpdaterEvict || p.trialOf(w).passed ||
+	trial := p.trialOf(w)
+	if w.Updater == v1alpha1.UpdaterEvict || trial.passed || trial.late ||
 		slices.ContainsFunc(w.Pods, func(pod Pod) bool { return displaced(w, pod) }) {
 		return false
 	}
@@ -171,6 +172,6 @@ func (p *planner) raiseOnly(c candidate) (candidate, bool) {
 func endangered(w Workload, pod Pod) bool {
 	return slices.ContainsFunc(w.Values.Containers, func(c apply.Container) bool {
 		have, runs := pod.Actual[c.Name]
-		return runs && cmp.Or(have.Limits.MemoryBytes, have.Requests.MemoryBytes) < w.OOMFloorBytes[c.Name]
+		return runs && memoryBound(have) < w.OOMFloorBytes[c.Name]
 	})
 }

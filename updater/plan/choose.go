@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"maps"
 	"math"
 	"slices"
@@ -142,7 +143,7 @@ func (p *planner) stillWatched(w Workload, last *Mark) *Mark {
 }
 
 func (p *planner) evict(w Workload, pod Pod, action Action) (Action, *Refused) {
-	refused := firstRefusal(p.evictionRules(!takesNothing(w, pod, action)), func(rule evictionRule) *Refused { return rule(p.now, w, pod) })
+	refused := firstRefusal(p.evictionRules(!takesNothing(p.now, w, pod)), func(rule evictionRule) *Refused { return rule(p.now, w, pod) })
 	if refused != nil {
 		return Action{}, refused
 	}
@@ -152,10 +153,32 @@ func (p *planner) evict(w Workload, pod Pod, action Action) (Action, *Refused) {
 }
 
 // takesNothing reports whether the eviction of a pod takes nothing from anybody, so that only how many go is bounded: no node has taken
-// it, or it is down and will be killed again for lack of the memory that its successor gets. Of such a pod the API server itself says
-// whether a PodDisruptionBudget keeps it.
-func takesNothing(w Workload, p Pod, a Action) bool {
-	return p.Unschedulable || a.Raise && !p.Ready && endangered(w, p)
+// it, or it is down for lack of the memory that its successor gets. Of such a pod the API server itself says whether a
+// PodDisruptionBudget keeps it.
+func takesNothing(now time.Time, w Workload, p Pod) bool {
+	return p.Unschedulable || downForMemory(now, w, p)
+}
+
+// killedLately is how long ago a kill may be that a pod is down for: twelve times the longest pause before a container is started again.
+const killedLately = time.Hour
+
+// downForMemory reports whether the pod is not ready, one of its containers was killed for lack of memory lately, and its successor gets
+// more. Not being ready is not enough: a pod that has just lost what it depends on would be back in seconds.
+func downForMemory(now time.Time, w Workload, p Pod) bool {
+	if p.Ready {
+		return false
+	}
+	successor := apply.Desired(w.Values, p.Original, apply.ForNewPod)
+	return slices.ContainsFunc(p.Troubles, func(t Trouble) bool {
+		has, wants := memoryBound(p.Actual[t.Container]), memoryBound(successor[t.Container])
+		return t.What == TroubleOOM && now.Sub(t.At) <= killedLately && has < w.OOMFloorBytes[t.Container] && has < wants
+	})
+}
+
+// memoryBound is the memory in bytes at which a container is killed: its limit, and without one what it requests, because it is then
+// among the first to go.
+func memoryBound(r apply.Resources) int64 {
+	return cmp.Or(r.Limits.MemoryBytes, r.Requests.MemoryBytes)
 }
 
 // inPlace returns the containers that a resize changes, or what is in its way. It changes as much as it can: CPU alone where

@@ -57,7 +57,7 @@ func Harm(now time.Time, w Workload) (Harmed, bool) {
 // touches lists the changes to a pod that are known, the last one first.
 func touches(w Workload, p Pod) []touch {
 	admission := func(at time.Time, by string) touch {
-		return touch{at: at, by: by, fresh: true, restarts: 1, excused: !admittedWithLess(w, p)}
+		return touch{at: at, by: by, fresh: true, restarts: 1, excused: p.HeldBack || !admittedWithLess(w, p)}
 	}
 	resize := func(m Mark) touch {
 		return touch{at: m.At, by: m.Revision, restarts: m.Restarts, excused: m.Troubled || !m.Lowers}
@@ -84,9 +84,12 @@ func admittedWithLess(w Workload, p Pod) bool {
 	return apply.Lowers(p.Original, p.Present) || apply.Lowers(apply.Desired(w.Good, p.Original, apply.ForNewPod), p.Present)
 }
 
+// nodesAhead is how far the clock of a node may be ahead: what it saw before an answer may seem to have come after it.
+const nodesAhead = time.Minute
+
 // watches reports whether the trouble came within the watch after the change, and was not answered.
 func (c touch) watches(w Workload, t Trouble) bool {
-	return !c.excused && t.At.After(c.at) && t.At.After(w.Answered) && t.At.Sub(c.at) <= w.Disruption.Observe
+	return !c.excused && t.At.After(c.at) && t.At.After(w.Answered.Add(nodesAhead)) && t.At.Sub(c.at) <= w.Disruption.Observe
 }
 
 // otherVersion reports whether the trouble is that of a new version of the workload: pods of another template came through the watch
@@ -129,7 +132,7 @@ func (p Pod) cameThrough(now time.Time, w Workload) bool {
 func (c touch) counts(now time.Time, w Workload, p Pod, t Trouble) bool {
 	switch t.What {
 	case TroubleNeverReady:
-		return c.fresh && now.Sub(t.At) >= w.readyWithin()
+		return c.fresh && (witness(w) || !proven(w, c, p)) && now.Sub(t.At) >= w.readyWithin()
 	case TroubleNotReady:
 		return now.Sub(t.At) >= unreadyFor
 	case TroubleRestart:
@@ -137,6 +140,16 @@ func (c touch) counts(now time.Time, w Workload, p Pod, t Trouble) bool {
 	default:
 		return true
 	}
+}
+
+// witness reports whether a pod of the workload is ready: what it needs is there then.
+func witness(w Workload) bool {
+	return slices.ContainsFunc(w.Pods, func(p Pod) bool { return p.Ready })
+}
+
+// proven reports whether a pod of the same template came through the watch with the revision before.
+func proven(w Workload, c touch, p Pod) bool {
+	return w.Trial.Revision == c.by && w.Trial.Template == p.Template && p.Template != ""
 }
 
 // readyWithin is how long a new pod may take to become ready: twice as long as one that is ready took, and no less than the watch.
@@ -160,10 +173,11 @@ func common(w Workload, c touch, t Trouble) bool {
 	})
 }
 
-// alike: a crash loop begins as a restart.
+// alike: a crash loop begins as a restart, and what takes readiness from one pod keeps a new one from getting it.
 func alike(a, b TroubleKind) bool {
 	crash := func(k TroubleKind) bool { return k == TroubleCrashLoop || k == TroubleRestart }
-	return a == b || crash(a) && crash(b)
+	unready := func(k TroubleKind) bool { return k == TroubleNotReady || k == TroubleNeverReady }
+	return a == b || crash(a) && crash(b) || unready(a) && unready(b)
 }
 
 func describeHarm(w Workload, p Pod, c touch, t Trouble) string {

@@ -119,8 +119,14 @@ func TestANewPodWithLessThatDoesNotBecomeReadyIsHarm(t *testing.T) {
 		"not as long as others took":            {later: 16 * time.Minute, change: func(_, s *plan.Pod) { s.ReadyAfter = 8 * time.Minute }},
 		"not where it got no less":              {later: time.Hour, change: func(p, _ *plan.Pod) { p.Original = p.Present }},
 		"not where others are not ready either": {later: time.Hour, change: func(_, s *plan.Pod) { s.Troubles = never }},
-		"not of a new version":                  {later: time.Hour, change: func(p, _ *plan.Pod) { p.Template = "broken" }},
-		"not of a pod that was there before":    {later: time.Hour, change: func(p, _ *plan.Pod) { *p = lowered("canary"); p.Troubles = never }},
+		"not where others lost their readiness": {later: time.Hour, change: func(_, s *plan.Pod) {
+			s.Ready, s.Troubles = false, []plan.Trouble{{What: plan.TroubleNotReady, At: now.Add(time.Minute)}}
+		}},
+		"not where nobody is ready who was before": {later: time.Hour, change: func(_, s *plan.Pod) { s.Ready = false }},
+		"where nobody ever was":                    {later: time.Hour, change: func(p, s *plan.Pod) { s.Ready, p.Template = false, "" }, want: true},
+		"not of a pod that was held back":          {later: time.Hour, change: func(p, _ *plan.Pod) { p.HeldBack = true }},
+		"not of a new version":                     {later: time.Hour, change: func(p, _ *plan.Pod) { p.Template = "broken" }},
+		"not of a pod that was there before":       {later: time.Hour, change: func(p, _ *plan.Pod) { *p = lowered("canary"); p.Troubles = never }},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -160,5 +166,13 @@ func TestHarmThatWasAnsweredIsNotFoundAgain(t *testing.T) {
 	w.Disruption.Observe, w.Answered = 10*time.Minute, now.Add(2*time.Minute)
 	if harm, found := plan.Harm(now.Add(3*time.Minute), w); found {
 		t.Errorf("found %q, which was answered", harm.Evidence)
+	}
+	w.Answered = now.Add(30 * time.Second)
+	if harm, found := plan.Harm(now.Add(3*time.Minute), w); found {
+		t.Errorf("found %q, which a clock that is ahead puts after the answer", harm.Evidence)
+	}
+	w.Answered = now.Add(-time.Second)
+	if _, found := plan.Harm(now.Add(3*time.Minute), w); !found {
+		t.Error("not found, which came after the answer")
 	}
 }

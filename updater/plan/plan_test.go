@@ -410,6 +410,7 @@ func down(pods int) plan.Workload {
 	for i := range pods {
 		p := pod(fmt.Sprint("p", i), requests(500, 256))
 		p.Ready, p.ResizeSupported = false, false
+		p.Troubles = []plan.Trouble{{Container: "app", What: plan.TroubleOOM, At: now.Add(-5 * time.Minute)}}
 		all = append(all, p)
 	}
 	w := checkout(all...)
@@ -432,6 +433,9 @@ func TestAPodThatIsDownForLackOfMemoryIsReplacedAlthoughNobodyIsReady(t *testing
 		"a PodDisruptionBudget is the API server's":       {pods: 3, change: func(w *plan.Workload) { each(w, budgets(0)) }, want: 3},
 		"none where two of them make it impossible":       {pods: 3, change: func(w *plan.Workload) { each(w, budgets(1, 1)) }},
 		"not the one that is ready again":                 {pods: 3, change: func(w *plan.Workload) { w.Pods[0].Ready = true }, want: 2},
+		"not those that only lost what they depend on":    {pods: 3, change: func(w *plan.Workload) { w.Pods[0].Troubles, w.Pods[1].Troubles = nil, nil }, want: 1},
+		"not those whose last kill is long ago":           {pods: 3, change: func(w *plan.Workload) { each(w, func(p *plan.Pod) { p.Troubles[0].At = now.Add(-2 * time.Hour) }) }},
+		"one into each room":                              {pods: 3, change: func(w *plan.Workload) { each(w, func(p *plan.Pod) { p.RoomOn = "node-1" }) }, want: 1},
 		"none where the successor would not get more":     {pods: 3, change: func(w *plan.Workload) { each(w, func(p *plan.Pod) { *p = sameAs(*p, requests(500, 512)) }) }},
 		"none where pods have what kills taught":          {pods: 3, change: func(w *plan.Workload) { w.OOMFloorBytes["app"] = 200 * apply.MiB }},
 		"none where nobody was killed for lack of memory": {pods: 3, change: func(w *plan.Workload) { w.OOMFloorBytes = nil }},

@@ -96,10 +96,14 @@ func insideWindow(now time.Time, w plan.Workload) bool {
 	return true
 }
 
-// serves reports whether the pod is more than one that no node takes, or that will be killed for lack of memory again.
+// serves reports whether the pod is more than one that no node takes, or that is down because it was killed for lack of memory.
 func serves(w plan.Workload, p plan.Pod) bool {
-	has := max(p.Actual["app"].Limits.MemoryBytes, p.Actual["app"].Requests.MemoryBytes)
-	return !p.Unschedulable && (p.Ready || has >= w.OOMFloorBytes["app"])
+	return !p.Unschedulable && (p.Ready || len(p.Troubles) == 0 || !willBeKilled(w, p))
+}
+
+// willBeKilled reports whether the pod has less memory than what was killed.
+func willBeKilled(w plan.Workload, p plan.Pod) bool {
+	return max(p.Actual["app"].Limits.MemoryBytes, p.Actual["app"].Requests.MemoryBytes) < w.OOMFloorBytes["app"]
 }
 
 // autoscalerOf is the one that the action is about.
@@ -156,8 +160,7 @@ func checkTrial(t *rapid.T, now time.Time, s plan.Snapshot, result plan.Result) 
 				continue
 			}
 			p := w.Pods[slices.IndexFunc(w.Pods, func(p plan.Pod) bool { return p.UID == a.UID })]
-			p.Ready = false
-			if a.Kind == plan.Resize && a.Lowers || a.Kind == plan.Evict && (!a.Raise || serves(w, p)) {
+			if a.Kind == plan.Resize && a.Lowers || a.Kind == plan.Evict && (!a.Raise || !p.Unschedulable && !willBeKilled(w, p)) {
 				trying++
 			}
 		}
@@ -486,7 +489,7 @@ func drawPod(t *rapid.T, name string) plan.Pod {
 		p.Running, p.Ready, p.ResizeSupported, p.Unschedulable, p.InjectedRevision = false, false, false, true, "another"
 	}
 	if rapid.Bool().Draw(t, "killed") {
-		p.Troubles = []plan.Trouble{{Container: "app", What: plan.TroubleOOM, At: now.Add(-time.Hour)}}
+		p.Troubles = []plan.Trouble{{Container: "app", What: plan.TroubleOOM, At: now.Add(-30 * time.Minute)}}
 	}
 	if rarely(t, "refused") {
 		p.ResizeRefused = "no"

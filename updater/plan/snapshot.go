@@ -153,6 +153,8 @@ type Pod struct {
 	Template string
 	// InjectedRevision is the revision that admission wrote on the pod.
 	InjectedRevision string
+	// HeldBack is true where admission gave the pod no less than pods had before, because the revision was being tried on another one.
+	HeldBack bool
 	// AdmittedWithout is true where the pod came without the present revision although it was created after another pod had
 	// been evicted to get it.
 	AdmittedWithout bool

@@ -227,3 +227,17 @@ func TestAnEvictionWaitsForTheCanaryUnlessAKillIsToBeFeared(t *testing.T) {
 		t.Errorf("%d evictions for an excluded container that was killed, want one to try: evicting gives it nothing", got)
 	}
 }
+
+func TestNewPodsWaitForNoHealthSignalsThatGiveNoValues(t *testing.T) {
+	tried := pod("tried", small)
+	tried.Change, tried.Touched, tried.TouchedBy = now, now, revision
+	w := checkout(tried, pod("other", large))
+	w.Pods[0] = sameAs(tried, apply.Desired(w.Values, large, apply.ForNewPod))
+	w.Disruption.CanaryPods, w.Disruption.Observe = 1, 10*time.Minute
+	w.Health = plan.Health{Wanted: true}
+	for after, want := range map[time.Duration]bool{5 * time.Minute: true, 20 * time.Minute: true, time.Hour: false} {
+		if got := plan.Trying(now.Add(after), w); got != want {
+			t.Errorf("%s after the change: held back %v, want %v", after, got, want)
+		}
+	}
+}
