@@ -12,8 +12,10 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -24,13 +26,13 @@ import (
 )
 
 func newCleanupCommand(flags *clusterFlags, std streams) *cobra.Command {
-	c := cleanup{out: std.out, clock: clock.RealClock{}}
+	c := cleanup{out: std.out, clock: clock.RealClock{}, config: config.Default()}
 	var dryRun, force bool
 	cmd := &cobra.Command{
 		Use:   "cleanup",
 		Short: "Take back what Loadline left on other objects, before it is uninstalled",
 		Long: "Take back what Loadline left on other objects, in the whole cluster: the minReplicas of autoscalers that it raised, its\n" +
-			"label on namespaces, and its annotations on Deployments and StatefulSets.\n\n" +
+			"label on namespaces, and its annotations on Deployments, StatefulSets and the kinds that its configuration adds.\n\n" +
 			"Workloads keep running with what they have: no pod is changed, and no number of pods. What people wrote stays, and so\n" +
 			"do Recommendations and SizingPolicies. Run it when the parts of Loadline are stopped, or they do it all again.",
 		Example: "  loadline cleanup --dry-run\n  loadline cleanup",
@@ -48,6 +50,11 @@ func newCleanupCommand(flags *clusterFlags, std streams) *cobra.Command {
 			if c.client, err = client.New(restConfig, client.Options{Scheme: scheme}); err != nil {
 				return fmt.Errorf("reach the cluster: %w", err)
 			}
+			if found := findInstalled(cmd.Context(), c.client, c.config.Namespace); found.doubt == nil {
+				found.config.Namespace, c.config = c.config.Namespace, found.config
+			} else {
+				fmt.Fprintf(std.err, "the kinds and leases are those of the defaults: %v\n", found.doubt)
+			}
 			if dryRun {
 				c.prefix, c.client = "would ", client.NewDryRunClient(c.client)
 			} else if !force {
@@ -60,26 +67,27 @@ func newCleanupCommand(flags *clusterFlags, std streams) *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say what would be done, and do nothing")
 	cmd.Flags().BoolVar(&force, "force", false, "do not ask whether Loadline still runs")
-	cmd.Flags().StringVar(&c.namespace, "operator-namespace", config.Default().Namespace, "where Loadline runs")
+	cmd.Flags().StringVar(&c.config.Namespace, operatorNamespaceFlag, c.config.Namespace, "where Loadline runs")
 	return cmd
 }
 
 // cleanup takes back what Loadline left on objects that are not its own.
 type cleanup struct {
-	client    client.Client
-	clock     clock.PassiveClock
-	out       io.Writer
-	namespace string
+	client client.Client
+	clock  clock.PassiveClock
+	out    io.Writer
+	// config of the Loadline that is taken down: its namespace, its leases, and the kinds of workloads that it scaled.
+	config config.Config
 	// prefix of every line, for a dry run.
 	prefix string
 }
 
 // stopped fails while a recommender or updater holds its lease.
 func (c cleanup) stopped(ctx context.Context) error {
-	cfg := config.Default()
-	for _, name := range []string{cfg.Recommender.LeaderElection.LeaseName, cfg.Updater.LeaderElection.LeaseName} {
+	namespace := c.config.Namespace
+	for _, name := range []string{c.config.Recommender.LeaderElection.LeaseName, c.config.Updater.LeaderElection.LeaseName} {
 		lease := &coordinationv1.Lease{}
-		if err := c.client.Get(ctx, client.ObjectKey{Namespace: c.namespace, Name: name}, lease); client.IgnoreNotFound(err) != nil {
+		if err := c.client.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, lease); client.IgnoreNotFound(err) != nil {
 			return fmt.Errorf("look whether Loadline still runs: %w", err)
 		}
 		held := lease.Spec
@@ -88,7 +96,7 @@ func (c cleanup) stopped(ctx context.Context) error {
 		}
 		if until := held.RenewTime.Add(time.Duration(*held.LeaseDurationSeconds) * time.Second); c.clock.Now().Before(until) {
 			return fmt.Errorf("lease %s/%s is held by %s: stop Loadline first (kubectl scale --namespace %s --replicas=0 deployment --all), or use --force",
-				c.namespace, name, *held.HolderIdentity, c.namespace)
+				namespace, name, *held.HolderIdentity, namespace)
 		}
 	}
 	return nil
@@ -96,7 +104,15 @@ func (c cleanup) stopped(ctx context.Context) error {
 
 // run goes on after an error, so that one object does not keep the others as they are.
 func (c cleanup) run(ctx context.Context) error {
-	return errors.Join(c.autoscalers(ctx), c.namespaces(ctx), c.workloads(ctx, "Deployment"), c.workloads(ctx, "StatefulSet"))
+	errs := []error{c.autoscalers(ctx), c.namespaces(ctx)}
+	kinds := []schema.GroupVersionKind{appsv1.SchemeGroupVersion.WithKind("Deployment"), appsv1.SchemeGroupVersion.WithKind("StatefulSet")}
+	for _, k := range c.config.Scaling.Kinds {
+		kinds = append(kinds, schema.GroupVersionKind{Group: k.Group, Version: k.Version, Kind: k.Kind})
+	}
+	for _, kind := range kinds {
+		errs = append(errs, c.workloads(ctx, kind))
+	}
+	return errors.Join(errs...)
 }
 
 // autoscalers puts back every minimum that nobody else has changed since.
@@ -144,16 +160,18 @@ func (c cleanup) namespaces(ctx context.Context) error {
 
 // workloads removes the annotations about the number of pods, and gives up the field itself: the API server keeps that Loadline set it, and
 // would answer a manifest with another number that it is in conflict.
-func (c cleanup) workloads(ctx context.Context, kind string) error {
-	list := &metav1.PartialObjectMetadataList{}
-	list.SetGroupVersionKind(appsv1.SchemeGroupVersion.WithKind(kind + "List"))
-	if err := c.client.List(ctx, list); err != nil {
+func (c cleanup) workloads(ctx context.Context, of schema.GroupVersionKind) error {
+	kind, list := of.Kind, &metav1.PartialObjectMetadataList{}
+	list.SetGroupVersionKind(of.GroupVersion().WithKind(kind + "List"))
+	if err := c.client.List(ctx, list); meta.IsNoMatchError(err) {
+		return nil // The kind was uninstalled, and with it all that was left on its objects.
+	} else if err != nil {
 		return fmt.Errorf("list %ss: %w", kind, err)
 	}
 	var errs []error
 	for i := range list.Items {
 		object := &list.Items[i]
-		object.SetGroupVersionKind(appsv1.SchemeGroupVersion.WithKind(kind))
+		object.SetGroupVersionKind(of)
 		before := object.DeepCopy()
 		delete(object.Annotations, v1alpha1.AnnotationOriginalReplicas)
 		delete(object.Annotations, v1alpha1.AnnotationScaled)

@@ -12,19 +12,22 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	clocktesting "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/config"
 )
 
 func newCleanup(objects ...client.Object) (cleanup, *bytes.Buffer) {
 	out := &bytes.Buffer{}
 	return cleanup{
 		client: fake.NewClientBuilder().WithScheme(clientgoscheme.Scheme).WithObjects(objects...).Build(),
-		clock:  clocktesting.NewFakePassiveClock(time.Unix(1000, 0)), out: out, namespace: "loadline-system",
+		clock:  clocktesting.NewFakePassiveClock(time.Unix(1000, 0)), out: out, config: config.Default(),
 	}, out
 }
 
@@ -114,5 +117,33 @@ func TestCleanupRefusesWhileLoadlineRuns(t *testing.T) {
 				t.Errorf("stopped() = %v, want an error: %v", err, test.runs)
 			}
 		})
+	}
+}
+
+func TestCleanupKnowsTheKindsThatTheConfigurationAdds(t *testing.T) {
+	kind := schema.GroupVersionKind{Group: "argoproj.io", Version: "v1alpha1", Kind: "Rollout"}
+	scheme := runtime.NewScheme()
+	if err := clientgoscheme.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	// The fake client lists metadata of registered types only, and gives what it stored.
+	scheme.AddKnownTypeWithName(kind, &metav1.PartialObjectMetadata{})
+	scheme.AddKnownTypeWithName(kind.GroupVersion().WithKind("RolloutList"), &metav1.PartialObjectMetadataList{})
+	rollout := &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{
+		Namespace: "shop", Name: "web", Annotations: map[string]string{v1alpha1.AnnotationScaled: "x", "team": "shop"},
+	}}
+	rollout.SetGroupVersionKind(kind)
+	c, out := newCleanup()
+	c.client = fake.NewClientBuilder().WithScheme(scheme).WithObjects(rollout).Build()
+	c.config.Scaling.Kinds = []config.ScaleKind{{Group: "argoproj.io", Version: "v1alpha1", Kind: "Rollout", Resource: "rollouts"}}
+	if err := c.run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if want := "Rollout shop/web: remove the annotations about the number of pods\n"; out.String() != want {
+		t.Errorf("told %q, want %q", out, want)
+	}
+	c.get(t, "shop", "web", rollout)
+	if got := rollout.GetAnnotations()[v1alpha1.AnnotationScaled]; got != "" {
+		t.Errorf("the annotation is still there: %q", got)
 	}
 }
