@@ -102,6 +102,15 @@ func DeclaredReplicas(workload metav1.Object, present int32) int32 {
 	return present
 }
 
+// StripManagedFields is KeepScaling as the transform of a cache, for objects of any kind: most have no scale subresource, and lose
+// all their managed fields. The error is always nil.
+func StripManagedFields(object any) (any, error) {
+	if o, ok := object.(metav1.Object); ok {
+		KeepScaling(o)
+	}
+	return object, nil
+}
+
 // KeepScaling drops the managed fields of which nothing is needed to know who scaled. It is for caches.
 func KeepScaling(workload metav1.Object) {
 	workload.SetManagedFields(slices.DeleteFunc(workload.GetManagedFields(), func(entry metav1.ManagedFieldsEntry) bool {

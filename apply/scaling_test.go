@@ -4,10 +4,13 @@ import (
 	"testing"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/apply"
+	"github.com/loadline-dev/loadline/internal/testkit"
 )
 
 var noon = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
@@ -110,5 +113,25 @@ func TestACacheKeepsWhatTellsWhoScaled(t *testing.T) {
 	apply.KeepScaling(workload)
 	if by, ok := apply.ScaledBy(workload); !ok || by != "kubectl" || len(workload.ManagedFields) != 1 {
 		t.Errorf("kept %+v", workload.ManagedFields)
+	}
+}
+
+func TestACacheKeepsWhoScaledAndNoOtherManagedFields(t *testing.T) {
+	for name, c := range map[string]struct {
+		object metav1.Object
+		want   int
+	}{
+		"a Deployment":       {&appsv1.Deployment{ObjectMeta: *noted("", entry("argo", ""), entry("kubectl", "scale"))}, 1},
+		"a kind of its own":  {testkit.ScaledRollout(), 1},
+		"what has no number": {&corev1.Service{ObjectMeta: *noted("", entry("argo", ""), entry("kube-proxy", "status"))}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := apply.StripManagedFields(c.object); err != nil {
+				t.Fatal(err)
+			}
+			if by, ok := apply.ScaledBy(c.object); len(c.object.GetManagedFields()) != c.want || ok != (c.want > 0) {
+				t.Errorf("%d notes are kept, scaled by %q", len(c.object.GetManagedFields()), by)
+			}
+		})
 	}
 }

@@ -11,7 +11,6 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -134,32 +133,14 @@ func (r *Reconciler) setup(mgr ctrl.Manager, workers int, excluded func(namespac
 func CacheOptions() cache.Options {
 	return cache.Options{
 		ReaderFailOnMissingInformer: true,
-		DefaultTransform:            stripOther,
+		DefaultTransform:            apply.StripManagedFields,
 		ByObject: map[client.Object]cache.ByObject{
-			&appsv1.Deployment{}:                     {Transform: stripScaled},
-			&appsv1.StatefulSet{}:                    {Transform: stripScaled},
 			&autoscalingv2.HorizontalPodAutoscaler{}: {Transform: stripAutoscaler},
 			&corev1.Pod{}:                            {Transform: stripPod},
 			&corev1.Node{}:                           {Transform: stripNode},
 			&corev1.Event{}:                          {Transform: stripEvent, Field: fields.OneTermEqualSelector("type", corev1.EventTypeWarning)},
 		},
 	}
-}
-
-// stripScaled keeps of the managed fields what tells who scaled.
-func stripScaled(object any) (any, error) {
-	if workload, ok := object.(metav1.Object); ok {
-		apply.KeepScaling(workload)
-	}
-	return object, nil
-}
-
-// stripOther is for whatever has no transform of its own: of a kind that the operator configures it keeps who scaled.
-func stripOther(object any) (any, error) {
-	if _, custom := object.(*unstructured.Unstructured); custom {
-		return stripScaled(object)
-	}
-	return cache.TransformStripManagedFields()(object)
 }
 
 func stripAutoscaler(object any) (any, error) {

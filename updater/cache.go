@@ -9,7 +9,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -27,7 +26,7 @@ const (
 // handed out without a copy, so a manager with this cache must not be shared with code that changes what it reads.
 func CacheOptions() cache.Options {
 	return cache.Options{
-		DefaultTransform:             stripOther,
+		DefaultTransform:             apply.StripManagedFields,
 		DefaultUnsafeDisableDeepCopy: new(true),
 		ByObject: map[client.Object]cache.ByObject{
 			&v1alpha1.Recommendation{}:               {Transform: stripping(stripRecommendation)},
@@ -130,15 +129,6 @@ func keeping[T client.Object](keep func(metav1.Object), strip func(T)) func(any)
 		}
 		return in, nil
 	}
-}
-
-// stripOther is for whatever has no transform of its own: of a kind that the operator configures it keeps who scaled.
-func stripOther(in any) (any, error) {
-	if custom, ok := in.(*unstructured.Unstructured); ok {
-		apply.KeepScaling(custom)
-		return in, nil
-	}
-	return cache.TransformStripManagedFields()(in)
 }
 
 func stripDeployment(d *appsv1.Deployment) { d.Spec.Template = stripTemplate(d.Spec.Template) }

@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 )
 
@@ -103,4 +104,17 @@ func amounts(cpu, memory string) corev1.ResourceList {
 		out[corev1.ResourceMemory] = resource.MustParse(memory)
 	}
 	return out
+}
+
+// ScaledRollout is a workload of a custom kind that argo applied and kubectl scaled, as its managed fields say.
+func ScaledRollout() *unstructured.Unstructured {
+	entry := func(manager, subresource string) metav1.ManagedFieldsEntry {
+		return metav1.ManagedFieldsEntry{
+			Manager: manager, Operation: metav1.ManagedFieldsOperationUpdate, Subresource: subresource, APIVersion: "argoproj.io/v1alpha1",
+			FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(`{"f:spec":{"f:replicas":{}}}`),
+		}
+	}
+	rollout := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout"}}
+	rollout.SetManagedFields([]metav1.ManagedFieldsEntry{entry("argo", ""), entry("kubectl", "scale")})
+	return rollout
 }
