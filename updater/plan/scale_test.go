@@ -111,21 +111,27 @@ func TestAPodThatGoesForALowerNumberCountsAsAnEviction(t *testing.T) {
 				budget = budget.Tenth()
 			}
 			result := plan.Plan(now, open(lowering("shop", "checkout", c.from, c.to)), budget)
-			got, says := c.from, ""
-			for _, a := range result.Actions {
-				got, says = a.To, a.Reason
-			}
-			for _, s := range result.Skips {
-				if !s.OfNumber() {
-					t.Errorf("skip %+v is not told as one of the number of pods", s)
-				}
-				says = s.Message
-			}
+			got, says := numberOfPods(t, result, c.from)
 			if got != c.want || !strings.Contains(says, c.says) {
 				t.Errorf("%d pods (%s), want %d (%s)", got, says, c.want, c.says)
 			}
 		})
 	}
+}
+
+// numberOfPods is what a plan about nothing else makes of the number that is, and what it says of it.
+func numberOfPods(t *testing.T, result plan.Result, number int32) (becomes int32, says string) {
+	t.Helper()
+	for _, a := range result.Actions {
+		number, says = a.To, a.Reason
+	}
+	for _, s := range result.Skips {
+		if !s.OfNumber() {
+			t.Errorf("skip %+v is not told as one of the number of pods", s)
+		}
+		says = s.Message
+	}
+	return number, says
 }
 
 func TestALowerNumberWaitsForAWindowAndKeepsWhatADisruptionBudgetAsksFor(t *testing.T) {
@@ -163,17 +169,7 @@ func TestALowerNumberWaitsForAWindowAndKeepsWhatADisruptionBudgetAsksFor(t *test
 			if c.at.IsZero() {
 				c.at = now
 			}
-			got, says := c.from, ""
-			result := plan.Plan(c.at, open(w), plenty)
-			for _, a := range result.Actions {
-				got, says = a.To, a.Reason
-			}
-			for _, s := range result.Skips {
-				if !s.OfNumber() {
-					t.Errorf("skip %+v is not told as one of the number of pods", s)
-				}
-				says = s.Message
-			}
+			got, says := numberOfPods(t, plan.Plan(c.at, open(w), plenty), c.from)
 			if got != c.want || !strings.Contains(says, c.says) {
 				t.Errorf("%d pods (%s), want %d (%s)", got, says, c.want, c.says)
 			}
