@@ -66,7 +66,7 @@ func DesiredAtLeast(v, floor Values, original map[string]Resources) map[string]R
 		if _, sized := least[name]; !sized {
 			least[name] = original[name]
 		}
-		out[name] = atLeast(want, least[name])
+		out[name] = AtLeast(want, least[name])
 	}
 	if QOSClass(original) != corev1.PodQOSGuaranteed {
 		v.loosen(original, out, Limit.isEqual)
@@ -74,8 +74,8 @@ func DesiredAtLeast(v, floor Values, original map[string]Resources) map[string]R
 	return out
 }
 
-// atLeast is the larger of both in everything. No limit is the largest limit.
-func atLeast(a, b Resources) Resources {
+// AtLeast is the larger of both in everything. No limit is the largest limit.
+func AtLeast(a, b Resources) Resources {
 	limit := func(a, b int64) int64 {
 		if a == 0 || b == 0 {
 			return 0

@@ -59,7 +59,7 @@ func readBody(body io.Reader, announced int64) ([]byte, error) {
 	return all.Bytes(), nil
 }
 
-// writeReview answers the request.
+// writeReview answers the request. It is written by encoding/json, whose reading of omitempty the types of the API are made for.
 func writeReview(w http.ResponseWriter, response *admissionv1.AdmissionResponse) error {
 	review := admissionv1.AdmissionReview{Response: response}
 	review.SetGroupVersionKind(reviewKind)

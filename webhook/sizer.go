@@ -59,15 +59,10 @@ func (s sizer) desired(original map[string]apply.Resources) map[string]apply.Res
 	return sized
 }
 
-// notBelow raises the memory of want to that of original. No limit is the largest limit.
+// notBelow raises the memory of want to that of original.
 func notBelow(want, original apply.Resources) apply.Resources {
-	want.Requests.MemoryBytes = max(want.Requests.MemoryBytes, original.Requests.MemoryBytes)
-	if want.Limits.MemoryBytes == 0 || original.Limits.MemoryBytes == 0 {
-		want.Limits.MemoryBytes = 0
-	} else {
-		want.Limits.MemoryBytes = max(want.Limits.MemoryBytes, original.Limits.MemoryBytes)
-	}
-	return want
+	original.Requests.CPUMillis, original.Limits.CPUMillis = want.Requests.CPUMillis, want.Limits.CPUMillis
+	return apply.AtLeast(want, original)
 }
 
 // original is what the containers of the pod asked for before Loadline changed them.
