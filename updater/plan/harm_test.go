@@ -119,7 +119,8 @@ func TestANewPodWithLessThatDoesNotBecomeReadyIsHarm(t *testing.T) {
 		"not as long as others took":            {later: 16 * time.Minute, change: func(_, s *plan.Pod) { s.ReadyAfter = 8 * time.Minute }},
 		"not where it got no less":              {later: time.Hour, change: func(p, _ *plan.Pod) { p.Original = p.Present }},
 		"not where others are not ready either": {later: time.Hour, change: func(_, s *plan.Pod) { s.Troubles = never }},
-		"not where others lost their readiness": {later: time.Hour, change: func(_, s *plan.Pod) {
+		"not where others lost their readiness": {later: time.Hour, change: func(p, s *plan.Pod) {
+			p.Template = "" // It was never well.
 			s.Ready, s.Troubles = false, []plan.Trouble{{What: plan.TroubleNotReady, At: now.Add(time.Minute)}}
 		}},
 		"not where nobody is ready who was before": {later: time.Hour, change: func(_, s *plan.Pod) { s.Ready = false }},
