@@ -61,6 +61,8 @@ type Options struct {
 	LocalOnly bool
 	Version   string
 	Clock     clock.PassiveClock
+	// Program is what whoever looks types to run Loadline; empty is loadline.
+	Program string
 }
 
 //go:embed assets/style.css

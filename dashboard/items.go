@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"cmp"
 	"context"
 	"net/url"
 	"regexp"
@@ -52,7 +53,7 @@ func (s *server) item(rec *v1alpha1.Recommendation, now time.Time) item {
 	}
 	row.SavesPerMonth = s.Prices.Saves(row.Savings)
 	stale := isStale(rec, now, s.StaleAfter)
-	return item{Row: row, rec: rec, currency: s.Prices.Currency, Stale: stale, Standing: standingOf(rec, row, stale, now), Approve: approveCommand(rec, row, now)}
+	return item{Row: row, rec: rec, currency: s.Prices.Currency, Stale: stale, Standing: standingOf(rec, row, stale, now), Approve: s.approveCommand(rec, row, now)}
 }
 
 // URL of the workload's page.
@@ -187,11 +188,11 @@ func isHeld(rec *v1alpha1.Recommendation, now time.Time) bool {
 var legalRevision = regexp.MustCompile(`^[0-9a-f]{8,64}$`)
 
 // approveCommand is what a person types to approve what waits, or "".
-func approveCommand(rec *v1alpha1.Recommendation, row report.Row, now time.Time) string {
+func (s *server) approveCommand(rec *v1alpha1.Recommendation, row report.Row, now time.Time) string {
 	if row.Waiting == "" || !legalRevision.MatchString(row.Waiting) {
 		return ""
 	}
-	risks := report.RisksOf(rec, now)
+	risks := report.RisksOf(rec, now, cmp.Or(s.Program, "loadline"))
 	i := slices.IndexFunc(risks, func(r report.Risk) bool { return r.Type == report.RiskPendingApproval })
 	if i < 0 {
 		return ""

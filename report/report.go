@@ -30,6 +30,8 @@ type Input struct {
 	Pods  []corev1.Pod
 	// Before is an earlier report to compare with; nil compares with nothing.
 	Before *Report
+	// Program is what people type to run Loadline, with which commands begin; empty is loadline.
+	Program string
 }
 
 // Report is everything that a report shows.
@@ -87,7 +89,7 @@ func New(in Input) Report {
 		row.SavesPerMonth = saved(report.Prices, row.Savings)
 		report.Rows = append(report.Rows, row)
 		report.Totals.add(row)
-		report.Risks = append(report.Risks, RisksOf(&all[i], in.Now.Time)...)
+		report.Risks = append(report.Risks, RisksOf(&all[i], in.Now.Time, cmp.Or(in.Program, "loadline"))...)
 	}
 	report.Totals.SavesPerMonth = saved(report.Prices, &v1alpha1.Savings{CPU: report.Totals.CPU, Memory: report.Totals.Memory})
 	report.Health = health(all, report.Rows, in)

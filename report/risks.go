@@ -40,8 +40,8 @@ type Risk struct {
 }
 
 // RisksOf returns what a person should look at about one workload, the gravest first. Findings that are only for information
-// are left out.
-func RisksOf(rec *v1alpha1.Recommendation, now time.Time) []Risk {
+// are left out. Program is what people type to run Loadline, such as loadline; commands begin with it.
+func RisksOf(rec *v1alpha1.Recommendation, now time.Time, program string) []Risk {
 	s, row := rec.Status, rowOf(rec)
 	var risks []Risk
 	for _, f := range s.Findings {
@@ -65,12 +65,12 @@ func RisksOf(rec *v1alpha1.Recommendation, now time.Time) []Risk {
 			Severity: v1alpha1.SeverityInfo, Type: RiskPendingApproval,
 			Message: fmt.Sprintf("revision %s waits for a person: CPU %s, memory %s",
 				row.Waiting, cmp.Or(s.Display.CPU, "as it is"), cmp.Or(s.Display.Memory, "as it is")),
-			Command: fmt.Sprintf("loadline approve %s --namespace %s --revision %s", row.Workload(), row.Namespace, row.Waiting),
+			Command: fmt.Sprintf("%s approve %s --namespace %s --revision %s", program, row.Workload(), row.Namespace, row.Waiting),
 		})
 	}
 	for i := range risks {
 		risks[i].Namespace, risks[i].Workload, risks[i].Message = row.Namespace, row.Workload(), oneLine(risks[i].Message)
-		risks[i].Command = cmp.Or(risks[i].Command, fmt.Sprintf("loadline explain %s --namespace %s", row.Workload(), row.Namespace))
+		risks[i].Command = cmp.Or(risks[i].Command, fmt.Sprintf("%s explain %s --namespace %s", program, row.Workload(), row.Namespace))
 	}
 	slices.SortStableFunc(risks, graver)
 	return risks

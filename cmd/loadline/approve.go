@@ -34,7 +34,7 @@ func newApproveCommand(flags *clusterFlags, std streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			message, err := approve(cmd.Context(), c, approval{namespace: namespace, workload: args[0], revision: revision})
+			message, err := approve(cmd.Context(), c, approval{asked{programOf(cmd), namespace, args[0]}, revision})
 			if err != nil {
 				return err
 			}
@@ -47,11 +47,14 @@ func newApproveCommand(flags *clusterFlags, std streams) *cobra.Command {
 }
 
 // approval is what a person approves: the candidate of a workload, and only that revision if one is named.
-type approval struct{ namespace, workload, revision string }
+type approval struct {
+	asked
+	revision string
+}
 
 // approve writes the candidate's revision into the spec, and returns what to tell the person.
 func approve(ctx context.Context, c client.Client, a approval) (string, error) {
-	rec, err := findRecommendation(ctx, c, a.namespace, a.workload)
+	rec, err := a.find(ctx, c)
 	if err != nil {
 		return "", err
 	}
@@ -91,5 +94,5 @@ func approvable(rec *v1alpha1.Recommendation, a approval) (string, error) {
 
 // look is the command that shows the present candidate.
 func (a approval) look() string {
-	return fmt.Sprintf("loadline explain %s --namespace %s", a.workload, a.namespace)
+	return fmt.Sprintf("%s explain %s --namespace %s", a.program, a.workload, a.namespace)
 }

@@ -37,7 +37,7 @@ func newDashboardCommand(flags *clusterFlags, std streams) *cobra.Command {
 			"  loadline dashboard --namespace shop --prometheus http://127.0.0.1:9090",
 		GroupID: "look",
 		Args:    noArguments,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return d.run(cmd.Context(), flags, std) },
+		RunE:    func(cmd *cobra.Command, _ []string) error { return d.run(cmd, flags, std) },
 	}
 	set := cmd.Flags()
 	set.StringVar(&d.listen, "listen", "127.0.0.1:8099", "address to serve at, as host:port; port 0 takes a free one. Whoever reaches it sees every page")
@@ -48,7 +48,8 @@ func newDashboardCommand(flags *clusterFlags, std streams) *cobra.Command {
 	return cmd
 }
 
-func (d dashboardFlags) run(ctx context.Context, flags *clusterFlags, std streams) error {
+func (d dashboardFlags) run(cmd *cobra.Command, flags *clusterFlags, std streams) error {
+	ctx := cmd.Context()
 	cfg, err := loadConfig(d.config)
 	if err != nil {
 		return err
@@ -59,7 +60,7 @@ func (d dashboardFlags) run(ctx context.Context, flags *clusterFlags, std stream
 	}
 	defer listener.Close()
 	options := dashboardOptions(cfg)
-	options.Namespace, options.LocalOnly = flags.namespaceFlag(), local
+	options.Namespace, options.LocalOnly, options.Program = flags.namespaceFlag(), local, programOf(cmd)
 	in, err := (&reportOptions{prices: d.prices}).input()
 	if err != nil {
 		return err
@@ -72,7 +73,7 @@ func (d dashboardFlags) run(ctx context.Context, flags *clusterFlags, std stream
 	case d.config != "":
 		options.Histories = newDashboardHistories(cfg)
 	default:
-		options.NoHistory = "There are no charts, because nobody said where Prometheus is. Start loadline dashboard with --prometheus, such as --prometheus http://127.0.0.1:9090."
+		options.NoHistory = "There are no charts, because nobody said where Prometheus is. Start " + options.Program + " dashboard with --prometheus, such as --prometheus http://127.0.0.1:9090."
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -51,7 +51,7 @@ func newDoctorCommand(flags *clusterFlags, std streams) *cobra.Command {
 			}
 			ctx, cancel := context.WithTimeout(cmd.Context(), f.timeout)
 			defer cancel()
-			report, err := f.examine(ctx, flags)
+			report, err := f.examine(ctx, flags, programOf(cmd))
 			if err != nil {
 				return err
 			}
@@ -77,7 +77,7 @@ func newDoctorCommand(flags *clusterFlags, std streams) *cobra.Command {
 }
 
 // examine gathers what the doctor needs, and lets it look.
-func (f doctorFlags) examine(ctx context.Context, flags *clusterFlags) (doctor.Report, error) {
+func (f doctorFlags) examine(ctx context.Context, flags *clusterFlags, program string) (doctor.Report, error) {
 	restConfig, err := flags.restConfig()
 	if err != nil {
 		return doctor.Report{}, err
@@ -92,7 +92,7 @@ func (f doctorFlags) examine(ctx context.Context, flags *clusterFlags) (doctor.R
 	if err != nil {
 		return doctor.Report{}, err
 	}
-	o := doctor.Options{REST: restConfig, Client: c, Config: cfg, ConfigFrom: first.Where, Clock: clock.RealClock{}}
+	o := doctor.Options{REST: restConfig, Client: c, Config: cfg, ConfigFrom: first.Where, Clock: clock.RealClock{}, Program: program}
 	if o.Discovery, err = discovery.NewDiscoveryClientForConfig(restConfig); err != nil {
 		return doctor.Report{}, fmt.Errorf("reach the cluster: %w", err)
 	}

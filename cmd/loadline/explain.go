@@ -35,7 +35,7 @@ func newExplainCommand(flags *clusterFlags, std streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			rec, err := findRecommendation(cmd.Context(), c, namespace, args[0])
+			rec, err := asked{programOf(cmd), namespace, args[0]}.find(cmd.Context(), c)
 			if err != nil {
 				return err
 			}

@@ -27,12 +27,15 @@ func hint(err error) string {
 	}
 }
 
+// asked is a workload as a person named it: kind/name, in a namespace, to a program that is called so.
+type asked struct{ program, namespace, workload string }
+
 // missing says why a workload has no Recommendation, as far as that can be seen.
-func missing(ctx context.Context, c client.Client, namespace, workload string) error {
-	ns := &corev1.Namespace{}
+func (a asked) missing(ctx context.Context, c client.Client) error {
+	ns, namespace := &corev1.Namespace{}, a.namespace
 	err := c.Get(ctx, client.ObjectKey{Name: namespace}, ns)
 	settings, _ := v1alpha1.ParseAnnotations(ns.Annotations)
-	switch none := fmt.Sprintf("there is no recommendation for %s in namespace %s", workload, namespace); {
+	switch none := fmt.Sprintf("there is no recommendation for %s in namespace %s", a.workload, namespace); {
 	case apierrors.IsNotFound(err):
 		return notFoundError("there is no namespace %s; see: kubectl get namespaces", namespace)
 	case err != nil:
@@ -40,7 +43,7 @@ func missing(ctx context.Context, c client.Client, namespace, workload string) e
 	case settings.Mode == "" || settings.Mode == v1alpha1.ModeOff:
 		return notFoundError("%s, because it has not opted in; begin with: kubectl annotate namespace %s %s=%s", none, namespace, v1alpha1.AnnotationMode, v1alpha1.ModeDryRun)
 	default:
-		return notFoundError("%s, which has opted in; does the workload exist, and does the recommender run? See: loadline doctor", none)
+		return notFoundError("%s, which has opted in; does the workload exist, and does the recommender run? See: %s doctor", none, a.program)
 	}
 }
 

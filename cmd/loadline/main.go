@@ -77,16 +77,28 @@ func runAs(ctx context.Context, name string, args []string, std streams) int {
 	return exitError
 }
 
-// rename writes the name that people type into the usage and the examples of all commands.
-func rename(cmd *cobra.Command, name string) {
-	if !cmd.HasParent() {
-		cmd.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: name}
+// rename writes the name that people type into the usage and the texts of all commands.
+func rename(root *cobra.Command, name string) {
+	root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: name}
+	var verbs []string
+	for _, sub := range root.Commands() {
+		verbs = append(verbs, sub.Name())
 	}
-	cmd.Example = regexp.MustCompile(`(?m)^(\s*)`+program+` `).ReplaceAllString(cmd.Example, "${1}"+name+" ")
-	for _, sub := range cmd.Commands() {
-		rename(sub, name)
+	call := regexp.MustCompile(`\b` + program + ` (` + strings.Join(verbs, "|") + `)\b`)
+	var within func(*cobra.Command)
+	within = func(cmd *cobra.Command) {
+		for _, text := range []*string{&cmd.Long, &cmd.Example} {
+			*text = call.ReplaceAllString(*text, name+" $1")
+		}
+		for _, sub := range cmd.Commands() {
+			within(sub)
+		}
 	}
+	within(root)
 }
+
+// programOf is what people type to run the program that a command belongs to. Every command that is printed begins with it.
+func programOf(cmd *cobra.Command) string { return cmd.Root().DisplayName() }
 
 // codedError carries an exit code other than exitError.
 type codedError struct {

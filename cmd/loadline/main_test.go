@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -113,6 +114,27 @@ func TestAsAPluginOfKubectlItCallsItselfSo(t *testing.T) {
 	} {
 		if got, _ := calledAs(path, nil); got != want {
 			t.Errorf("%s is %q, want %q", path, got, want)
+		}
+	}
+}
+
+// Whoever has only the plugin of kubectl finds no loadline in the PATH.
+func TestThePluginPrintsNoCommandThatOnlyTheProgramUnderItsOwnNameKnows(t *testing.T) {
+	waiting := sized("shop", "checkout")
+	waiting.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionApproved, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonWaitingForApproval}}
+	kubeconfig := fakeAPI(t, waiting)
+	for line, want := range map[string]string{
+		"report --nodes=false --output json":               `"command": "kubectl loadline approve deployment/checkout --namespace shop`,
+		"report --nodes=false --output html":               "kubectl loadline approve deployment/checkout --namespace shop",
+		"explain deployment/gone -n shop":                  "See: kubectl loadline doctor",
+		"approve deployment/checkout -n shop --revision 0": "look again with: kubectl loadline explain deployment/checkout --namespace shop",
+		"import vpa --help":                                "-o yaml | kubectl loadline import vpa --filename -",
+		"manifests --help":                                 "kubectl loadline doctor prints the right command",
+	} {
+		var out strings.Builder
+		runAs(t.Context(), plugin, append(strings.Fields(line), "--kubeconfig", kubeconfig), streams{in: strings.NewReader(""), out: &out, err: &out})
+		if alone := regexp.MustCompile(`(^|[^l]) loadline [a-z]+ .*`).FindString(out.String()); !strings.Contains(out.String(), want) || alone != "" {
+			t.Errorf("kubectl loadline %s: no word of %q, or a command of loadline alone, %q:\n%s", line, want, alone, out.String())
 		}
 	}
 }
@@ -336,12 +358,12 @@ func optedIn(name, mode string) *corev1.Namespace {
 
 func TestApproveWritesTheRevisionThatThePersonSaw(t *testing.T) {
 	c := fakeCluster(t, interceptor.Funcs{}, sized("shop", "checkout"))
-	a := approval{namespace: "shop", workload: "deployment/checkout", revision: "3f1c0a9b2d4e5f60"}
+	a := approval{asked{program, "shop", "deployment/checkout"}, "3f1c0a9b2d4e5f60"}
 	message, err := approve(t.Context(), c, a)
 	if err != nil || message != "Approved revision 3f1c0a9b2d4e5f60 of deployment/checkout: CPU 2 → 690m, memory 2048Mi → 512Mi." {
 		t.Errorf("said %q, error %v", message, err)
 	}
-	rec, err := findRecommendation(t.Context(), c, "shop", "deployment/checkout")
+	rec, err := asked{program, "shop", "deployment/checkout"}.find(t.Context(), c)
 	if err != nil || rec.Spec.ApprovedRevision != "3f1c0a9b2d4e5f60" {
 		t.Errorf("approved %q, error %v", rec.Spec.ApprovedRevision, err)
 	}
@@ -361,7 +383,7 @@ func TestAWorkloadOfACustomKindIsFound(t *testing.T) {
 		t.Errorf("exit code %d, error %q", code, said)
 	}
 	c := fakeCluster(t, interceptor.Funcs{}, web)
-	if message, err := approve(t.Context(), c, approval{namespace: "shop", workload: "rollout/web"}); err != nil || !strings.HasPrefix(message, "Approved revision 3f1c0a9b2d4e5f60 of rollout/web") {
+	if message, err := approve(t.Context(), c, approval{asked{program, "shop", "rollout/web"}, ""}); err != nil || !strings.HasPrefix(message, "Approved revision 3f1c0a9b2d4e5f60 of rollout/web") {
 		t.Errorf("said %q, error %v", message, err)
 	}
 }
@@ -385,7 +407,7 @@ func TestNothingIsApprovedThatThePersonDidNotSee(t *testing.T) {
 		"no namespace":      {fakeCluster(t, interceptor.Funcs{}), "", "there is no namespace shop; see: kubectl get namespaces"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := approve(t.Context(), c.client, approval{namespace: "shop", workload: "deployment/checkout", revision: c.asked})
+			_, err := approve(t.Context(), c.client, approval{asked{program, "shop", "deployment/checkout"}, c.asked})
 			if err == nil || !strings.Contains(err.Error(), c.message) {
 				t.Errorf("got %v, want %q", err, c.message)
 			}
@@ -396,7 +418,7 @@ func TestNothingIsApprovedThatThePersonDidNotSee(t *testing.T) {
 func TestApprovingWhereNobodyWaitsForItIsSaid(t *testing.T) {
 	automatic := sized("shop", "checkout")
 	automatic.Status.Approval = v1alpha1.ApprovalAutomatic
-	message, err := approve(t.Context(), fakeCluster(t, interceptor.Funcs{}, automatic), approval{namespace: "shop", workload: "deployment/checkout"})
+	message, err := approve(t.Context(), fakeCluster(t, interceptor.Funcs{}, automatic), approval{asked{program, "shop", "deployment/checkout"}, ""})
 	if err != nil || !strings.Contains(message, "approval is automatic here") {
 		t.Errorf("said %q, error %v", message, err)
 	}

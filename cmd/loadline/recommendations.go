@@ -59,22 +59,22 @@ func newClient(flags *clusterFlags) (client.Client, error) {
 	return c, nil
 }
 
-// findRecommendation returns the Recommendation of a workload, or an error that says what to do when there is none.
-func findRecommendation(ctx context.Context, c client.Client, namespace, argument string) (*v1alpha1.Recommendation, error) {
-	kind, name, err := parseWorkload(argument)
+// find returns the Recommendation of a workload, or an error that says what to do when there is none.
+func (a asked) find(ctx context.Context, c client.Client) (*v1alpha1.Recommendation, error) {
+	kind, name, err := parseWorkload(a.workload)
 	if err != nil {
 		return nil, err
 	}
 	if _, known := kinds[typed(kind)]; !known {
-		return findCustom(ctx, c, namespace, argument)
+		return a.findCustom(ctx, c)
 	}
 	rec := &v1alpha1.Recommendation{}
-	key := types.NamespacedName{Namespace: namespace, Name: v1alpha1.RecommendationName(kind, name)}
+	key := types.NamespacedName{Namespace: a.namespace, Name: v1alpha1.RecommendationName(kind, name)}
 	switch err := c.Get(ctx, key, rec); {
 	case err == nil:
 		return rec, nil
 	case apierrors.IsNotFound(err):
-		return nil, missing(ctx, c, namespace, argument)
+		return nil, a.missing(ctx, c)
 	default:
 		return nil, explainReadError(err)
 	}
@@ -82,19 +82,19 @@ func findRecommendation(ctx context.Context, c client.Client, namespace, argumen
 
 // findCustom returns the Recommendation of a workload of another kind, such as rollout/web or rollouts/web. Only the objects know how
 // such a kind is spelled.
-func findCustom(ctx context.Context, c client.Client, namespace, argument string) (*v1alpha1.Recommendation, error) {
-	all, err := listRecommendations(ctx, c, namespace, func(int, int) {})
+func (a asked) findCustom(ctx context.Context, c client.Client) (*v1alpha1.Recommendation, error) {
+	all, err := listRecommendations(ctx, c, a.namespace, func(int, int) {})
 	if err != nil {
 		return nil, err
 	}
-	kind, name, _ := strings.Cut(argument, "/")
+	kind, name, _ := strings.Cut(a.workload, "/")
 	for i, rec := range all {
 		target := rec.Spec.TargetRef
 		if target.Name == name && (strings.EqualFold(target.Kind, kind) || strings.EqualFold(target.Kind+"s", kind)) {
 			return &all[i], nil
 		}
 	}
-	return nil, missing(ctx, c, namespace, argument)
+	return nil, a.missing(ctx, c)
 }
 
 // explainReadError adds what a person can do to errors of a cluster without Loadline.

@@ -45,7 +45,7 @@ func newReportCommand(flags *clusterFlags, std streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			in.Namespace = flags.namespaceFlag()
+			in.Namespace, in.Program = flags.namespaceFlag(), programOf(cmd)
 			if err := in.Comparable(); err != nil {
 				return usageError("--since %s: %w", options.since, err)
 			}

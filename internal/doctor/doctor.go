@@ -74,6 +74,8 @@ type Options struct {
 	// Prometheus is asked the queries that Queries returns for a namespace, by their names in the configuration.
 	Prometheus Prometheus
 	Queries    func(namespace string) map[string]string
+	// Program is what people type to run Loadline, such as loadline. Commands for it begin so.
+	Program string
 	// Model asks the model's server whether the model is there; nil where none is configured.
 	Model func(context.Context) error
 }

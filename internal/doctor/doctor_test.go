@@ -49,7 +49,7 @@ func newWorld(gitVersion string, resources ...string) *world {
 		served = append(served, metav1.APIResource{Name: r})
 	}
 	return &world{options: doctor.Options{
-		REST: &rest.Config{Host: "http://127.0.0.1:1"}, Config: config.Default(), Clock: clocktesting.NewFakePassiveClock(now),
+		REST: &rest.Config{Host: "http://127.0.0.1:1"}, Program: "loadline", Config: config.Default(), Clock: clocktesting.NewFakePassiveClock(now),
 		Discovery: &fakediscovery.FakeDiscovery{
 			Fake:               &clienttesting.Fake{Resources: []*metav1.APIResourceList{{GroupVersion: "v1", APIResources: served}}},
 			FakedServerVersion: &version.Info{GitVersion: gitVersion},
@@ -289,6 +289,13 @@ func TestAnAddressOfTheClusterIsNoErrorFromOutside(t *testing.T) {
 	w.options.Config.Namespace, w.options.ConfigFrom = "platform", "loadline.yaml"
 	if f := w.one(t, "prometheus"); !strings.Contains(f.Fix, "&& loadline doctor --operator-namespace platform --config loadline.yaml --prometheus ") {
 		t.Errorf("it looks at another installation: %+v", f)
+	}
+	w.options.Program = "kubectl loadline"
+	if f := w.one(t, "prometheus"); !strings.Contains(f.Fix, "&& kubectl loadline doctor ") {
+		t.Errorf("%+v", f)
+	}
+	if f := w.found(t, "kinds")[0]; !strings.HasPrefix(f.Fix, "kubectl loadline manifests crd ") {
+		t.Errorf("%+v", f)
 	}
 	w.options.Config.Prometheus.URL = "http://prometheus.example.com"
 	if f := w.one(t, "prometheus"); f.Severity != doctor.Error || !strings.Contains(f.What, "no such host") {

@@ -36,7 +36,7 @@ func (e examiner) forward(ctx context.Context, address, flag string, port int) (
 
 // again is the command that looks once more at the same installation.
 func (e examiner) again() string {
-	command := "loadline doctor"
+	command := e.Program + " doctor"
 	if e.Config.Namespace != config.Default().Namespace {
 		command += " --operator-namespace " + e.Config.Namespace
 	}

@@ -101,7 +101,7 @@ func (e examiner) install(name string) string {
 
 // manifests is the command that prints them.
 func (e examiner) manifests(name string) string {
-	command, d := []string{"loadline manifests", name}, config.Default()
+	command, d := []string{e.Program, "manifests", name}, config.Default()
 	add := func(given bool, flag string) {
 		if given {
 			command = append(command, flag)
