@@ -57,24 +57,27 @@ func usageOf(pid int) (usage, error) {
 // waiting is for how many seconds the API server has waited for a webhook, in how many calls of it.
 type waiting struct{ seconds, calls float64 }
 
-func (b *bed) waited(ctx context.Context, webhook string) (waiting, error) {
+// waited reads that for every webhook, by its name.
+func (b *bed) waited(ctx context.Context) (map[string]waiting, error) {
 	text, err := b.pods.CoreV1().RESTClient().Get().AbsPath("/metrics").DoRaw(ctx)
 	if err != nil {
-		return waiting{}, fmt.Errorf("read the API server's metrics: %w", err)
+		return nil, fmt.Errorf("read the API server's metrics: %w", err)
 	}
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	families, err := parser.TextToMetricFamilies(bytes.NewReader(text))
 	if err != nil {
-		return waiting{}, fmt.Errorf("parse the API server's metrics: %w", err)
+		return nil, fmt.Errorf("parse the API server's metrics: %w", err)
 	}
-	var sum waiting
+	sums := map[string]waiting{}
 	for _, metric := range families["apiserver_admission_webhook_admission_duration_seconds"].GetMetric() {
 		for _, label := range metric.GetLabel() {
-			if label.GetName() == "name" && label.GetValue() == webhook {
+			if label.GetName() == "name" {
+				sum := sums[label.GetValue()]
 				sum.seconds += metric.GetHistogram().GetSampleSum()
 				sum.calls += float64(metric.GetHistogram().GetSampleCount())
+				sums[label.GetValue()] = sum
 			}
 		}
 	}
-	return sum, nil
+	return sums, nil
 }
