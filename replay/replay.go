@@ -10,6 +10,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -115,7 +116,7 @@ func newSplit(workloads []Workload, o *Options) (Split, error) {
 		return Split{}, fmt.Errorf("the history of %s is not longer than the warm-up of %s, so nothing is left to score",
 			shortDuration(split.End.Sub(split.Start)), shortDuration(o.Warmup))
 	}
-	seen := make(map[string]bool, len(workloads))
+	seen, used := make(map[string]bool, len(workloads)), false
 	for i := range workloads {
 		w := &workloads[i]
 		if err := w.check(steps); err != nil {
@@ -126,6 +127,10 @@ func newSplit(workloads []Workload, o *Options) (Split, error) {
 		}
 		seen[w.Name] = true
 		split.HasMemory = split.HasMemory || len(w.Memory) > 0
+		used = used || slices.ContainsFunc(w.CPU[o.Warmup/Step:], func(v float32) bool { return v > 0 })
+	}
+	if !used {
+		return Split{}, fmt.Errorf("no workload used any CPU after the warm-up of %s, so there is nothing to compare requests with", shortDuration(o.Warmup))
 	}
 	return split, nil
 }

@@ -153,7 +153,7 @@ type recording struct {
 // refuseStray refuses flags that would say nothing: those of the other kind of recording, and a time without raises that are
 // put off for it.
 func (f *replayFlags) refuseStray(set *pflag.FlagSet) error {
-	source, stray := "--cpu", []string{"workload", "days", "config"}
+	source, stray := "--cpu", []string{"namespace", "workload", "days", "config"}
 	switch {
 	case f.prometheus.url != "":
 		source, stray = "--prometheus", []string{"memory", "memory-unit", "current", "step", "start"}
@@ -164,6 +164,9 @@ func (f *replayFlags) refuseStray(set *pflag.FlagSet) error {
 		if set.Changed(name) {
 			return usageError("--%s is not read with %s: leave one of them out", name, source)
 		}
+	}
+	if set.Changed("memory-unit") && f.files.memory == "" {
+		return usageError("--memory-unit needs --memory, the file that it is the unit of")
 	}
 	if set.Changed("refused-for") && len(f.refused) == 0 {
 		return usageError("--refused-for needs --refused-raises: without it no raise is put off")

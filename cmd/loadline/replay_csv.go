@@ -227,13 +227,16 @@ func (f *replayFiles) readCurrent(stdin io.Reader, workloads []replay.Workload) 
 
 func currentHeader() []string { return []string{"workload", "cpu", "memory"} }
 
-// takeCurrent gives the row of a workload to it, and takes the workload from those that are left.
+// takeCurrent gives the row of a workload to it, which is then no longer left.
 func takeCurrent(cells []string, left map[string]*replay.Workload) error {
-	w := left[cells[0]]
-	if w == nil {
-		return fmt.Errorf("column 1: the recording has no workload %q, or it has a row already", cells[0])
+	w, known := left[cells[0]]
+	if !known {
+		return fmt.Errorf("column 1: the recording has no workload %q", cells[0])
 	}
-	delete(left, cells[0])
+	if w == nil {
+		return fmt.Errorf("column 1: workload %q has a row already", cells[0])
+	}
+	left[cells[0]] = nil
 	return parseCurrent(cells, &w.Current)
 }
 
@@ -243,8 +246,8 @@ func parseCurrent(cells []string, into *replay.Amounts) error {
 			continue
 		}
 		q, err := resource.ParseQuantity(cell)
-		if err != nil || q.Sign() < 0 {
-			return fmt.Errorf("column %d: %q is not a quantity; legal are such as 500m or 1Gi, and an empty cell", i+2, cell)
+		if err != nil || q.Sign() <= 0 {
+			return fmt.Errorf("column %d: %q is not a request; legal are quantities such as 500m or 1Gi, and an empty cell where none is known", i+2, cell)
 		}
 		if i == 0 {
 			into.CPUMillis = q.MilliValue()
