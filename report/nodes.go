@@ -98,7 +98,7 @@ type cluster struct {
 }
 
 // newCluster divides pods into those that may move and those that stay where they are. Pods of DaemonSets, and static ones, take
-// room on every node and go with it; any other pod that stays keeps its node.
+// room on every node and go with it; any other pod that stays keeps its node. So does the control plane.
 func newCluster(in Input, asks func(*corev1.Pod) apply.Amounts) cluster {
 	c, index := cluster{}, map[string]int{}
 	for i := range in.Nodes {
@@ -109,7 +109,7 @@ func newCluster(in Input, asks func(*corev1.Pod) apply.Amounts) cluster {
 			has := node.Status.Allocatable
 			room = packing.Amounts{CPUMillis: has.Cpu().MilliValue(), MemoryBytes: has.Memory().Value(), Pods: has.Pods().Value()}
 		}
-		c.nodes = append(c.nodes, packing.Node{Name: node.Name, Room: room})
+		c.nodes = append(c.nodes, packing.Node{Name: node.Name, Room: room, Stays: ofControlPlane(node)})
 	}
 	for i := range in.Pods {
 		pod := &in.Pods[i]
@@ -123,6 +123,9 @@ func newCluster(in Input, asks func(*corev1.Pod) apply.Amounts) cluster {
 		case placed && (everywhere || tied(pod)):
 			room := c.nodes[at].Room
 			c.nodes[at].Room = packing.Amounts{CPUMillis: room.CPUMillis - needs.CPUMillis, MemoryBytes: room.MemoryBytes - needs.MemoryBytes, Pods: room.Pods - 1}
+			if runsControlPlane(pod) {
+				c.nodes[at].Stays = true
+			}
 			if !everywhere {
 				c.nodes[at].Stays = true
 				c.unmoved++
@@ -133,6 +136,20 @@ func newCluster(in Input, asks func(*corev1.Pod) apply.Amounts) cluster {
 	}
 	return c
 }
+
+// ofControlPlane says whether a node is labelled as one that runs the cluster itself. Such a node may look empty, and never goes.
+func ofControlPlane(node *corev1.Node) bool {
+	for _, role := range [...]string{"control-plane", "controlplane", "master", "etcd"} {
+		if _, labelled := node.Labels["node-role.kubernetes.io/"+role]; labelled {
+			return true
+		}
+	}
+	return false
+}
+
+// runsControlPlane says whether a pod is a part of the cluster itself, by the label that kubeadm gives those. It makes up for a node
+// that lost its label.
+func runsControlPlane(pod *corev1.Pod) bool { return pod.Labels["tier"] == "control-plane" }
 
 // ended says whether a pod takes no room any more, or will not soon.
 func ended(pod *corev1.Pod) bool {

@@ -57,6 +57,41 @@ func TestNodesGoWhereTheRecommendedRequestsFitOntoFewer(t *testing.T) {
 	}
 }
 
+// Nothing but static pods and those of DaemonSets runs there, and without it there is no cluster.
+func TestANodeOfTheControlPlaneNeverGoes(t *testing.T) {
+	static := func(name, onNode string) corev1.Pod {
+		return podOf(name, onNode, func(p *corev1.Pod) {
+			p.OwnerReferences = []metav1.OwnerReference{{Kind: "Node", Name: onNode, Controller: new(true)}}
+		})
+	}
+	labelled := func(role string) corev1.Node {
+		n := node("cp", 2)
+		n.Labels = map[string]string{"node-role.kubernetes.io/" + role: ""}
+		n.Spec.Taints = []corev1.Taint{{Key: "node-role.kubernetes.io/" + role, Effect: corev1.TaintEffectNoSchedule}}
+		return n
+	}
+	unlabelled := static("etcd", "cp")
+	unlabelled.Labels = map[string]string{"component": "etcd", "tier": "control-plane"}
+	for name, c := range map[string]struct {
+		node corev1.Node
+		pod  corev1.Pod
+	}{
+		"kubeadm": {labelled("control-plane"), static("etcd", "cp")}, "an old kubeadm": {labelled("master"), static("etcd", "cp")},
+		"RKE": {labelled("etcd"), static("etcd", "cp")}, "k3s, without any pod": {labelled("control-plane"), podOf("a", "worker")},
+		"without its label": {node("cp", 2), unlabelled},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := nodesOf(nil, []corev1.Node{c.node, node("worker", 2), node("idle", 2)}, c.pod, podOf("a", "worker"))
+			if slices.Contains(got.CouldGo, "cp") || len(got.CouldGo) == 0 {
+				t.Errorf("could go: %v, want one or two of the others", got.CouldGo)
+			}
+		})
+	}
+	if got := nodesOf(nil, []corev1.Node{node("gke", 2), node("worker", 2)}, static("kube-proxy", "gke"), podOf("a", "worker")); len(got.CouldGo) != 1 {
+		t.Errorf("a node with a static pod that every node has: %+v, want that it could go", got)
+	}
+}
+
 func TestAPodThatIsTiedKeepsItsNode(t *testing.T) {
 	for name, change := range map[string]func(*corev1.Pod){
 		"a node selector": func(p *corev1.Pod) { p.Spec.NodeSelector = map[string]string{"disk": "ssd"} },
