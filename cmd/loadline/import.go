@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/yaml"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/loadline-dev/loadline/config"
 	"github.com/loadline-dev/loadline/internal/migrate"
 )
 
@@ -73,21 +74,22 @@ func newImportFromCommand(flags *clusterFlags, std streams, cmd *cobra.Command, 
 	var file string
 	cmd.Args = noArguments
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		var found []unstructured.Unstructured
-		var known migrate.Known
+		var read imported
 		var err error
 		if file != "" {
-			found, known.Workloads, err = importFromFile(file, std.in, kind)
+			read, err = importFromFile(file, std.in, importFilter{kind, flags.namespaceFlag()})
 		} else {
-			known.All = true
-			found, known.Workloads, err = importFromCluster(cmd.Context(), flags, kind)
+			read, err = importFromCluster(cmd.Context(), flags, kind)
 		}
 		if err != nil {
 			return err
 		}
-		result, err := translate(found, known)
+		result, err := translate(read.objects, read.known)
 		if err != nil {
 			return err
+		}
+		if read.others > 0 {
+			result.Source += fmt.Sprintf(", all in namespace %s; without --namespace there are %d more", flags.namespaceFlag(), read.others)
 		}
 		if len(result.Objects) == 0 && len(result.Notes) == 0 {
 			return notFoundError("there is nothing to import: read %s", result.Source)
@@ -105,11 +107,19 @@ func newImportFromCommand(flags *clusterFlags, std streams, cmd *cobra.Command, 
 	return cmd
 }
 
+// imported is what was read.
+type imported struct {
+	objects []unstructured.Unstructured
+	known   migrate.Known
+	// others is how many objects of the same kind were left out, because they are in other namespaces than the one asked for.
+	others int
+}
+
 // importFromCluster lists the objects and the workloads of the namespace that was given, or of all.
-func importFromCluster(ctx context.Context, flags *clusterFlags, kind schema.GroupVersionKind) ([]unstructured.Unstructured, []migrate.Workload, error) {
+func importFromCluster(ctx context.Context, flags *clusterFlags, kind schema.GroupVersionKind) (imported, error) {
 	c, err := newClient(flags)
 	if err != nil {
-		return nil, nil, err
+		return imported{}, err
 	}
 	list := &unstructured.UnstructuredList{}
 	list.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
@@ -123,22 +133,23 @@ func importFromCluster(ctx context.Context, flags *clusterFlags, kind schema.Gro
 	}
 	if err := c.List(ctx, list, of...); err != nil {
 		if apimeta.IsNoMatchError(err) {
-			return nil, nil, notFoundError("this cluster does not know the kind %s; --filename reads a file instead", kind.Kind)
+			return imported{}, notFoundError("this cluster does not know the kind %s; --filename reads a file instead", kind.Kind)
 		}
-		return nil, nil, fmt.Errorf("list %ss: %w", kind.Kind, err)
+		return imported{}, fmt.Errorf("list %ss: %w", kind.Kind, err)
 	}
-	var workloads []migrate.Workload
+	operator := findInstalled(ctx, c, config.Default().Namespace) // Without a Loadline, or without the right to read it, the defaults.
+	read := imported{objects: list.Items, known: migrate.Known{All: true, Excluded: operator.config.Excluded}}
 	for _, k := range importable {
 		existing := &unstructured.UnstructuredList{} // With their templates, for the names of their containers.
 		existing.SetGroupVersionKind(k.GroupVersion().WithKind(k.Kind + "List"))
 		if err := c.List(ctx, existing, within...); err != nil {
-			return nil, nil, fmt.Errorf("list %ss: %w", k.Kind, err)
+			return imported{}, fmt.Errorf("list %ss: %w", k.Kind, err)
 		}
 		for _, object := range existing.Items {
-			workloads = append(workloads, workloadOf(object))
+			read.known.Workloads = append(read.known.Workloads, workloadOf(object))
 		}
 	}
-	return list.Items, workloads, nil
+	return read, nil
 }
 
 func workloadOf(object unstructured.Unstructured) migrate.Workload {
@@ -168,42 +179,76 @@ func containersOf(object unstructured.Unstructured) []string {
 	return names
 }
 
+// importFilter says which objects of a file are read: those of a kind, in one namespace unless that is empty.
+type importFilter struct {
+	kind      schema.GroupVersionKind
+	namespace string
+}
+
 // importFromFile reads every document of a file, and the items of lists.
-func importFromFile(file string, in io.Reader, kind schema.GroupVersionKind) (found []unstructured.Unstructured, workloads []migrate.Workload, err error) {
+func importFromFile(file string, in io.Reader, filter importFilter) (imported, error) {
 	if file != "-" {
 		opened, err := os.Open(file)
 		if err != nil {
-			return nil, nil, fmt.Errorf("open the objects: %w", err)
+			return imported{}, fmt.Errorf("open the objects: %w", err)
 		}
 		defer func() { _ = opened.Close() }()
 		in = opened
 	}
-	take := func(object unstructured.Unstructured) {
-		switch gvk := object.GroupVersionKind(); {
-		case gvk.GroupKind() == kind.GroupKind():
-			found = append(found, object)
-		case slices.Contains(importable, gvk):
-			workloads = append(workloads, workloadOf(object))
-		}
-	}
+	read := imported{known: migrate.Known{Excluded: config.Default().Excluded}}
 	decoder := yaml.NewYAMLOrJSONDecoder(in, 4096)
 	for {
 		var object unstructured.Unstructured
 		switch err := decoder.Decode(&object.Object); {
 		case errors.Is(err, io.EOF):
-			return found, workloads, nil
+			return read, nil
 		case err != nil:
-			return nil, nil, fmt.Errorf("read the objects: %w", err)
+			return imported{}, fmt.Errorf("read the objects: %w", err)
 		case object.IsList():
 			list, err := object.ToList()
 			if err != nil {
-				return nil, nil, fmt.Errorf("read a list: %w", err)
+				return imported{}, fmt.Errorf("read a list: %w", err)
 			}
 			for _, item := range list.Items {
-				take(item)
+				if err := read.take(item, filter); err != nil {
+					return imported{}, err
+				}
 			}
 		case len(object.Object) > 0:
-			take(object)
+			if err := read.take(object, filter); err != nil {
+				return imported{}, err
+			}
 		}
 	}
+}
+
+// take adds an object of a file, if it is asked for. What names no namespace, as files in a repository often do not, is in the one
+// that is asked for.
+func (i *imported) take(object unstructured.Unstructured, filter importFilter) error {
+	gvk := object.GroupVersionKind()
+	wanted := gvk.GroupKind() == filter.kind.GroupKind()
+	if !wanted && !slices.Contains(importable, gvk) {
+		return nil
+	}
+	in := object.GetNamespace()
+	if gvk.Kind == "Namespace" {
+		in = object.GetName()
+	}
+	switch {
+	case in == "" && filter.namespace == "":
+		return usageError("%s %s names no namespace: say with --namespace in which it is", gvk.Kind, object.GetName())
+	case in == "":
+		object.SetNamespace(filter.namespace)
+	case filter.namespace != "" && in != filter.namespace:
+		if wanted {
+			i.others++
+		}
+		return nil
+	}
+	if wanted {
+		i.objects = append(i.objects, object)
+	} else {
+		i.known.Workloads = append(i.known.Workloads, workloadOf(object))
+	}
+	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -41,6 +42,43 @@ items:
 	}
 	if strings.Contains(out, "kind: ConfigMap") || strings.Contains(out, "kind: Deployment") {
 		t.Errorf("more than what is needed is written:\n%s", out)
+	}
+}
+
+func TestImportFromAFileReadsTheNamespaceThatIsAskedFor(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "objects.yaml")
+	const autoscaler = "{apiVersion: autoscaling.k8s.io/v1, kind: VerticalPodAutoscaler, metadata: {%s}, " +
+		"spec: {targetRef: {apiVersion: apps/v1, kind: Deployment, name: web}, updatePolicy: {updateMode: Initial}}}\n---\n"
+	write := func(metadata ...string) {
+		t.Helper()
+		var text strings.Builder
+		for _, m := range metadata {
+			fmt.Fprintf(&text, autoscaler, m)
+		}
+		if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("name: web, namespace: shop", "name: web, namespace: bank", "name: coredns, namespace: kube-system")
+	out, said, code := call(t, "import", "vpa", "-f", file, "--namespace", "shop")
+	if code != exitOK || !strings.Contains(out, "# Read from 1 VerticalPodAutoscalers, all in namespace shop; without --namespace there are 2 more. ") || strings.Contains(out, "bank") {
+		t.Errorf("exit code %d, error %q:\n%s", code, said, out)
+	}
+	if _, said, code := call(t, "import", "vpa", "-f", file, "--namespace", "empty"); code != exitNotFound || !strings.Contains(said, "without --namespace there are 3 more") {
+		t.Errorf("exit code %d, error %q", code, said)
+	}
+	out, said, code = call(t, "import", "vpa", "-f", file)
+	if code != exitOK || !strings.Contains(out, "kube-system deployment/web: Loadline never touches namespace kube-system") || strings.Contains(out, "name: kube-system") || strings.Contains(out, "--namespace kube-system") {
+		t.Errorf("exit code %d, error %q:\n%s", code, said, out)
+	}
+
+	write("name: web")
+	if _, said, code := call(t, "import", "vpa", "-f", file); code != exitUsage || !strings.Contains(said, "VerticalPodAutoscaler web names no namespace: say with --namespace in which it is") {
+		t.Errorf("exit code %d, error %q", code, said)
+	}
+	out, said, code = call(t, "import", "vpa", "-f", file, "--namespace", "shop")
+	if code != exitOK || !strings.Contains(out, "kubectl --namespace shop patch verticalpodautoscaler web ") || !strings.Contains(out, "    loadline.dev/policy: imported\n  name: shop\n") {
+		t.Errorf("exit code %d, error %q:\n%s", code, said, out)
 	}
 }
 

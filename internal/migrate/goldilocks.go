@@ -33,6 +33,10 @@ func Goldilocks(namespaces []corev1.Namespace, known Known) (Result, error) {
 			continue
 		}
 		enabled++
+		if known.excludes(ns.Name) {
+			r.Notes = append(r.Notes, fmt.Sprintf("namespace %s: Loadline never touches it; Goldilocks goes on looking after it", ns.Name))
+			continue
+		}
 		mine := slices.DeleteFunc(slices.Clone(known.Workloads), func(w Workload) bool { return w.Namespace != ns.Name })
 		if len(mine) == 0 {
 			mine = []Workload{{Namespace: ns.Name}} // Its workloads are not known: what holds for all of them.

@@ -28,6 +28,8 @@ type Known struct {
 	Workloads []Workload
 	// All says that there are no others in the namespaces that were read.
 	All bool
+	// Excluded reports the namespaces that Loadline never touches; nil is none.
+	Excluded func(namespace string) bool
 }
 
 // find returns a workload as it was read, and whether it was.
@@ -43,6 +45,16 @@ func (k Known) find(w Workload) (Workload, bool) {
 func (k Known) gone(w Workload) bool {
 	_, found := k.find(w)
 	return !found && (k.All || slices.ContainsFunc(k.Workloads, func(other Workload) bool { return other.Namespace == w.Namespace && other.Kind == w.Kind }))
+}
+
+func (k Known) excludes(namespace string) bool { return k.Excluded != nil && k.Excluded(namespace) }
+
+// absent says what is the matter with a workload that is gone. A file may have been written with a selector.
+func (k Known) absent(w Workload) string {
+	if k.All {
+		return "there is none"
+	}
+	return fmt.Sprintf("it is not among the %ss of its namespace that were read: read all of them, or none", w.Kind)
 }
 
 func (w Workload) key() string { return w.Namespace + "/" + w.Kind + "/" + w.Name }

@@ -228,19 +228,30 @@ resourcePolicy: {containerPolicies: [{containerName: "*", mode: "Off"}, {contain
 }
 
 func TestATargetThatIsGoneIsLeftOut(t *testing.T) {
-	for name, known := range map[string]migrate.Known{
-		"the cluster has no workload":             all(),
-		"the file has others of its kind":         {Workloads: []migrate.Workload{deployment("cart")}},
-		"the cluster has others, of another kind": all(migrate.Workload{Namespace: "shop", Kind: "CronJob", Name: "checkout"}),
+	const gone = "there is none; VerticalPodAutoscaler checkout is left out"
+	for name, c := range map[string]struct {
+		known migrate.Known
+		note  string
+	}{
+		"the cluster has no workload":             {all(), gone},
+		"the cluster has others, of another kind": {all(migrate.Workload{Namespace: "shop", Kind: "CronJob", Name: "checkout"}), gone},
+		"the file has others of its kind": {
+			migrate.Known{Workloads: []migrate.Workload{deployment("cart")}},
+			"it is not among the Deployments of its namespace that were read: read all of them, or none; VerticalPodAutoscaler checkout is left out",
+		},
+		"Loadline never touches the namespace": {
+			migrate.Known{Workloads: []migrate.Workload{deployment("checkout")}, Excluded: func(namespace string) bool { return namespace == "shop" }},
+			"Loadline never touches namespace shop; VerticalPodAutoscaler checkout goes on as it is",
+		},
 	} {
-		r, err := migrate.VPA([]unstructured.Unstructured{vpa(t, "checkout", "updatePolicy: {updateMode: Recreate}")}, known)
+		r, err := migrate.VPA([]unstructured.Unstructured{vpa(t, "checkout", "updatePolicy: {updateMode: Recreate}")}, c.known)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if objects := written(t, r); len(objects) > 0 || len(r.Before) > 0 {
 			t.Errorf("%s: %v, before %v, want nothing to apply", name, objects, r.Before)
 		}
-		if diff := cmp.Diff([]string{"shop deployment/checkout: there is none; VerticalPodAutoscaler checkout is left out"}, r.Notes); diff != "" {
+		if diff := cmp.Diff([]string{"shop deployment/checkout: " + c.note}, r.Notes); diff != "" {
 			t.Errorf("%s, notes (-want +got):\n%s", name, diff)
 		}
 	}

@@ -66,8 +66,12 @@ func VPA(vpas []unstructured.Unstructured, known Known) (Result, error) {
 			r.Notes = append(r.Notes, fmt.Sprintf("%s: Loadline sizes %v; see scaling.kinds for others with a scale subresource", w, sized))
 			continue
 		}
+		if known.excludes(w.Namespace) {
+			r.Notes = append(r.Notes, fmt.Sprintf("%s: Loadline never touches namespace %s; VerticalPodAutoscaler %s goes on as it is", w, w.Namespace, vpa.GetName()))
+			continue
+		}
 		if known.gone(w) {
-			r.Notes = append(r.Notes, fmt.Sprintf("%s: there is none; VerticalPodAutoscaler %s is left out", w, vpa.GetName()))
+			r.Notes = append(r.Notes, fmt.Sprintf("%s: %s; VerticalPodAutoscaler %s is left out", w, known.absent(w), vpa.GetName()))
 			continue
 		}
 		if found, ok := known.find(w); ok {
