@@ -9,6 +9,8 @@ import (
 	"os"
 	"time"
 
+	promv1 "github.com/prometheus/client_golang/api/prometheus/v1"
+	"github.com/prometheus/common/model"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -96,26 +98,41 @@ func (f doctorFlags) examine(ctx context.Context, flags *clusterFlags, program s
 	if o.Discovery, err = discovery.NewDiscoveryClientForConfig(restConfig); err != nil {
 		return doctor.Report{}, fmt.Errorf("reach the cluster: %w", err)
 	}
-	querier, err := newHistoryClient(cfg.Prometheus)
-	if err != nil {
-		return doctor.Report{}, err
-	}
-	reader, err := newHistoryReader(cfg.Prometheus, nil)
-	if err != nil {
-		return doctor.Report{}, err
-	}
-	o.Prometheus, _ = querier.(doctor.Prometheus)
-	o.Queries = reader.Queries
-	if cfg.Advisor.URL != "" {
-		model, err := newModelClient(cfg.Advisor)
-		if err != nil {
-			return doctor.Report{}, err
-		}
-		o.Model = func(ctx context.Context) error { _, err := model.Digest(ctx); return err }
-	}
+	addServers(&o, cfg)
 	report := doctor.Examine(ctx, o)
 	report.Findings = append([]doctor.Finding{first}, report.Findings...)
 	return report, nil
+}
+
+// addServers prepares to ask Prometheus and the model. What keeps that from working, such as a file of the recommender's pod, is
+// found when they are asked: all else is looked at nevertheless.
+func addServers(o *doctor.Options, cfg config.Config) {
+	querier, err := newHistoryClient(cfg.Prometheus)
+	reader, errReader := newHistoryReader(cfg.Prometheus, nil)
+	if err = cmp.Or(err, errReader); err != nil {
+		o.Prometheus = unprepared{err}
+	} else {
+		o.Prometheus, _ = querier.(doctor.Prometheus)
+		o.Queries = reader.Queries
+	}
+	if cfg.Advisor.URL == "" {
+		return
+	}
+	asked, err := newModelClient(cfg.Advisor)
+	o.Model = func(ctx context.Context) error {
+		if err != nil {
+			return err
+		}
+		_, err := asked.Digest(ctx)
+		return err
+	}
+}
+
+// unprepared is a Prometheus that cannot be asked.
+type unprepared struct{ error }
+
+func (u unprepared) Query(context.Context, string, time.Time, ...promv1.Option) (model.Value, promv1.Warnings, promv1.Infos, error) {
+	return nil, nil, nil, u.error
 }
 
 // config is the configuration to look by, and what there is to say about it.

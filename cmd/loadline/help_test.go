@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +16,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/tools/clientcmd"
 )
 
 // walk visits every command that people see.
@@ -129,6 +132,7 @@ func TestErrorsComeWithAHint(t *testing.T) {
 		want string
 	}{
 		"no rights":     {apierrors.NewForbidden(schema.GroupResource{Resource: "recommendations"}, "", errors.New("no")), "kubectl auth can-i"},
+		"no cluster":    {clientcmd.ErrEmptyConfig, "name one with --kubeconfig or KUBECONFIG"},
 		"not signed in": {apierrors.NewUnauthorized("no"), "sign in again"},
 		"a plain error": {errors.New("no"), ""},
 	} {
@@ -212,5 +216,31 @@ func TestColourIsForTerminalsOnly(t *testing.T) {
 	t.Setenv("NO_COLOR", "1")
 	if inColour(terminal) {
 		t.Error("NO_COLOR is not heeded")
+	}
+}
+
+// Files of the configuration are in the recommender's pod. What needs them is not seen from here, and all else is looked at.
+func TestTheDoctorGoesOnWithoutTheFilesOfThePod(t *testing.T) {
+	kubeconfig := fakeAPI(t)
+	file := filepath.Join(t.TempDir(), "config.yaml")
+	const header = "apiVersion: config.loadline.dev/v1alpha1\nkind: Configuration\n"
+	for name, text := range map[string]string{
+		"an authority": "prometheus: {url: 'https://127.0.0.1:1', tls: {caFile: /nowhere/ca.crt}}\nadvisor: {url: 'https://127.0.0.1:1', tls: {caFile: /nowhere/ca.crt}}\n",
+		"a token":      "prometheus: {url: 'http://127.0.0.1:1', auth: {bearerTokenFile: /nowhere/token}}\nadvisor: {url: 'http://127.0.0.1:1', bearerTokenFile: /nowhere/token}\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := os.WriteFile(file, []byte(header+text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			out, said, _ := call(t, "doctor", "--kubeconfig", kubeconfig, "--config", file)
+			for _, check := range []string{"prometheus", "model"} {
+				if !regexp.MustCompile(`(?m)^unseen   ` + check + ` .*files of the recommender's pod: .*/nowhere/.*\n.*try: kubectl --namespace loadline-system exec deployment/loadline-recommender -- /loadline doctor `).MatchString(out) {
+					t.Errorf("%s: error %q:\n%s", check, said, out)
+				}
+			}
+			if !strings.Contains(out, " opt-in ") {
+				t.Errorf("it did not go on:\n%s", out)
+			}
+		})
 	}
 }

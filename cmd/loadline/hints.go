@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -16,7 +17,7 @@ import (
 // hint is what a person can do about an error, or empty where the error itself says it.
 func hint(err error) string {
 	switch {
-	case clientcmd.IsEmptyConfig(err):
+	case emptyConfig(err):
 		return "there is no kubeconfig: name one with --kubeconfig or KUBECONFIG"
 	case apierrors.IsForbidden(err):
 		return "your account has no right to this; the cluster roles view and edit of a namespace hold Loadline's objects: kubectl auth can-i get recommendations.loadline.dev"
@@ -25,6 +26,16 @@ func hint(err error) string {
 	default:
 		return ""
 	}
+}
+
+// emptyConfig looks for the error that clientcmd knows only where nothing is wrapped around it.
+func emptyConfig(err error) bool {
+	for ; err != nil; err = errors.Unwrap(err) {
+		if clientcmd.IsEmptyConfig(err) {
+			return true
+		}
+	}
+	return false
 }
 
 // asked is a workload as a person named it: kind/name, in a namespace, to a program that is called so.

@@ -34,6 +34,17 @@ func (e examiner) forward(ctx context.Context, address, flag string, port int) (
 		namespace, name, port, there, insecure, here, e.again(), flag, here+u.Path), true
 }
 
+// elsewhere says that a server cannot be asked because a file of its credentials is not on this machine.
+func elsewhere(err error) string {
+	return "it cannot be asked from here, because its credentials are files of the recommender's pod: " + err.Error()
+}
+
+// inside is the command that looks from within the recommender's pod, with its files and its network.
+func (e examiner) inside() string {
+	return fmt.Sprintf("kubectl --namespace %s exec deployment/%s -- /loadline doctor --config /etc/loadline/%s",
+		e.Config.Namespace, cmp.Or(e.deployments["recommender"], "loadline-recommender"), configKey)
+}
+
 // again is the command that looks once more at the same installation.
 func (e examiner) again() string {
 	command := e.Program + " doctor"

@@ -2,7 +2,10 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"strings"
 
 	"github.com/loadline-dev/loadline/config"
 	"github.com/loadline-dev/loadline/recommender/llm"
@@ -22,9 +25,11 @@ func (e examiner) model(ctx context.Context) []Finding {
 	f := Finding{Check: check, Severity: Warning, What: fmt.Sprintf("%s cannot be asked: %v", a.Model, err), Where: a.URL}
 	f.Fix = "curl --fail --show-error " + a.URL + "/api/tags"
 	if a.API == config.AdvisorOpenAI {
-		f.Fix = "curl --fail --show-error " + a.URL + "/v1/models"
+		f.Fix = "curl --fail --show-error " + strings.TrimSuffix(a.URL, "/") + "/models"
 	}
 	switch outcome := llm.OutcomeOf(err); {
+	case errors.Is(err, fs.ErrNotExist):
+		f.Severity, f.What, f.Fix = Unseen, elsewhere(err), e.inside()
 	case outcome == llm.NotFound && a.API == config.AdvisorOllama:
 		f.Fix = fmt.Sprintf(`curl --fail %s/api/pull --data '{"model": %q}'`, a.URL, a.Model)
 	case outcome == llm.Unreachable:

@@ -2,7 +2,9 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"regexp"
 	"slices"
@@ -49,7 +51,11 @@ func (e examiner) prometheus(ctx context.Context) []Finding {
 	if e.Prometheus == nil {
 		return nil
 	}
-	if _, err := prometheusTime(ctx, e.Prometheus); err != nil {
+	_, err := prometheusTime(ctx, e.Prometheus)
+	if errors.Is(err, fs.ErrNotExist) {
+		return []Finding{{Check: check, Severity: Unseen, What: elsewhere(err), Where: address, Fix: e.inside()}}
+	}
+	if err != nil {
 		f := Finding{Check: check, Severity: Error, What: "it does not answer: " + err.Error(), Where: address}
 		f.Fix = fmt.Sprintf("curl --fail --show-error '%s/api/v1/query?query=time()'", address)
 		if forward, inCluster := e.forward(ctx, address, "--prometheus", 9090); inCluster {

@@ -77,9 +77,13 @@ func (c *Client) Ask(ctx context.Context, q advice.Question, seed int, temperatu
 		return Answer{}, fromContext(ctx)
 	}
 	begin := c.config.Clock.Now()
-	digest, err := c.Digest(ctx)
-	if err != nil {
-		return Answer{}, err
+	digest := ""
+	if c.dialect.digests { // For others, the answer is all that they have to give.
+		found, err := c.Digest(ctx)
+		if err != nil {
+			return Answer{}, err
+		}
+		digest = found
 	}
 	answer, bad := c.generate(ctx, q, seed, temperature)
 	if bad != nil {
@@ -89,12 +93,9 @@ func (c *Client) Ask(ctx context.Context, q advice.Question, seed int, temperatu
 	return answer, nil
 }
 
-// Digest returns the digest of the model as the server has it now. It is empty where servers of this API tell none, and
-// an *Error where the server or the model is not there.
+// Digest asks the server for the model, and returns its digest as the server has it now: empty where servers of this API tell none,
+// and an *Error where the server or the model is not there.
 func (c *Client) Digest(ctx context.Context) (string, error) {
-	if c.dialect.listPath == "" {
-		return "", nil
-	}
 	x := &exchange{}
 	list, err := c.get(ctx, x)
 	switch {

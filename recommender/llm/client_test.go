@@ -182,6 +182,25 @@ func TestAMissingModelIsNamedTogetherWithThoseThatAreThere(t *testing.T) {
 	}
 }
 
+// A gateway that answers questions need not list its models, and doctors have to notice when there is no server at all.
+func TestAServerOfOpenAIsKindIsAskedForItsModelsOnlyWhereSomebodyWantsToKnow(t *testing.T) {
+	s := serve(t, llm.OpenAI, says(llm.OpenAI, "{}"))
+	if _, err := client(t, llm.Config{URL: s.URL, API: llm.OpenAI, Model: model}).Digest(t.Context()); err != nil {
+		t.Errorf("a model that is there: %v", err)
+	}
+	_, err := client(t, llm.Config{URL: s.URL, API: llm.OpenAI, Model: "gone"}).Digest(t.Context())
+	if llm.OutcomeOf(err) != llm.NotFound || !strings.Contains(err.Error(), `no model "gone"; it has: other, tiny`) {
+		t.Errorf("a model that is not there: %v", err)
+	}
+	if _, err := client(t, llm.Config{URL: s.URL, API: llm.OpenAI, Model: "gone"}).Ask(t.Context(), sale(), 1, 0); err != nil {
+		t.Errorf("a question was refused because of the list: %v", err)
+	}
+	s.Close()
+	if _, err := client(t, llm.Config{URL: s.URL, API: llm.OpenAI, Model: model}).Digest(t.Context()); llm.OutcomeOf(err) != llm.Unreachable {
+		t.Errorf("without a server: %v", err)
+	}
+}
+
 func TestAQuestionSaysEverythingThatKeepsTheServerHonest(t *testing.T) {
 	ollama := serve(t, llm.Ollama, says(llm.Ollama, "{}"))
 	c := client(t, llm.Config{URL: ollama.URL, Model: model, ContextTokens: 4096, Threads: 2, KeepAlive: time.Hour})

@@ -20,15 +20,16 @@ type dialect struct {
 	prepare func(question map[string]json.RawMessage, schema json.RawMessage)
 	// finished returns nil for an answer that the model ended by itself.
 	finished func(answer []byte) *Error
-	// listPath is where the server lists its models with their digests, relative to the URL; empty where it does not.
+	// listPath is where the server lists its models, relative to the URL, and digests whether it tells them there.
 	listPath string
+	digests  bool
 }
 
 func dialectOf(api API) dialect {
 	if api == OpenAI {
-		return dialect{newModel: newOpenAI, prepare: prepareOpenAI, finished: finishedOpenAI}
+		return dialect{newModel: newOpenAI, prepare: prepareOpenAI, finished: finishedOpenAI, listPath: "models"}
 	}
-	return dialect{newModel: newOllama, prepare: prepareOllama, finished: finishedOllama, listPath: "api/tags"}
+	return dialect{newModel: newOllama, prepare: prepareOllama, finished: finishedOllama, listPath: "api/tags", digests: true}
 }
 
 func newOllama(c Config, client *http.Client) (llms.Model, error) {
@@ -111,15 +112,22 @@ func finishedOpenAI(body []byte) *Error {
 	}
 }
 
-// digestIn finds the model in Ollama's list. A name without a tag means latest.
+// digestIn finds the model in a server's list, and its digest if it is told there. A name without a tag means Ollama's latest.
 func digestIn(list []byte, model string) (string, *Error) {
 	var answer struct {
-		Models []struct{ Name, Digest string }
+		Models []struct{ Name, Digest string } // Ollama's
+		Data   []struct{ ID string }           // OpenAI's
 	}
 	if err := json.Unmarshal(list, &answer); err != nil {
 		return "", &Error{Outcome: BadAnswer, Err: fmt.Errorf("read the server's list of models: %w", err)}
 	}
-	names := make([]string, 0, len(answer.Models))
+	names := make([]string, 0, len(answer.Models)+len(answer.Data))
+	for _, m := range answer.Data {
+		if m.ID == model {
+			return "", nil
+		}
+		names = append(names, m.ID)
+	}
 	for _, m := range answer.Models {
 		if m.Name == model || m.Name == model+":latest" {
 			return m.Digest, nil

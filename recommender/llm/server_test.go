@@ -48,6 +48,8 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case "/api/tags":
 		fmt.Fprintf(w, `{"models": [{"name": "other:8b", "digest": "00"}, {"name": "%s:latest", "digest": %q}]}`, model, digest)
+	case "/models":
+		fmt.Fprintf(w, `{"object": "list", "data": [{"id": "other"}, {"id": %q}]}`, model)
 	case "/api/chat", "/chat/completions":
 		s.note(r)(w, r)
 		s.mu.Lock()
