@@ -45,7 +45,7 @@ func (h *histogram) find(value float64) int {
 	if !(value >= h.first) {
 		return 0
 	}
-	return min(int(bucketOf(h.first, value)), len(h.weights)-1)
+	return int(min(bucketOf(h.first, value), float64(len(h.weights)-1)))
 }
 
 // start returns the lower end of a bucket.

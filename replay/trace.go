@@ -105,5 +105,26 @@ func (w *Workload) check(steps int) error {
 	case len(w.Memory) != 0 && len(w.Memory) != steps:
 		return fmt.Errorf("workload %s has %d samples of memory and %d of CPU", w.Name, len(w.Memory), steps)
 	}
+	if err := within(w.CPU, maxCores, "cores"); err != nil {
+		return fmt.Errorf("workload %s: CPU: %w", w.Name, err)
+	}
+	if err := within(w.Memory, maxBytes, "bytes"); err != nil {
+		return fmt.Errorf("workload %s: memory: %w", w.Name, err)
+	}
+	return nil
+}
+
+// The most that a sample may be: no machine has as much, and the recommender believes no more either.
+const (
+	maxCores = 100_000
+	maxBytes = 1 << 50
+)
+
+func within(values []float32, most float64, unit string) error {
+	for i, v := range values {
+		if v < 0 || float64(v) > most {
+			return fmt.Errorf("%g %s %s after the beginning: legal are 0 to %.0f; is the unit right?", v, unit, time.Duration(i)*Step, most)
+		}
+	}
 	return nil
 }
