@@ -104,15 +104,16 @@ func (p pass) forecastAll() []ContainerForecast {
 func (p pass) sizingInput() sizing.Input {
 	percent, why := advice.DemandPercent(p.counsel, p.now, p.in.Policy.EventLeadTime.Duration)
 	input := sizing.Input{
-		Now:             p.now,
-		Policy:          p.policy,
-		Pods:            p.in.History.Pods,
-		CurrentReplicas: p.in.Replicas,
-		DemandPercent:   percent,
-		DemandReason:    why,
-		Ignored:         p.ignored(),
-		Autoscaled:      p.in.HPA.Owner != "",
-		ReplicasFixed:   p.mem.Autoscaler.hpa(p.in.HPA).Owner != "" || p.in.Target.Kind == kindDaemonSet || p.in.batch() || p.in.Settings.Approval == v1alpha1.ApprovalManual || p.in.held(p.now) || p.yields != "",
+		Now:              p.now,
+		Policy:           p.policy,
+		Pods:             p.in.History.Pods,
+		CurrentReplicas:  p.in.Replicas,
+		DeclaredReplicas: cmp.Or(p.in.Declared, p.mem.DeclaredReplicas),
+		DemandPercent:    percent,
+		DemandReason:     why,
+		Ignored:          p.ignored(),
+		Autoscaled:       p.in.HPA.Owner != "",
+		ReplicasFixed:    p.mem.Autoscaler.hpa(p.in.HPA).Owner != "" || p.in.Target.Kind == kindDaemonSet || p.in.batch() || p.in.Settings.Approval == v1alpha1.ApprovalManual || p.in.held(p.now) || p.yields != "",
 	}
 	for i, container := range p.in.Containers {
 		past := p.in.History.Containers[container.Name]

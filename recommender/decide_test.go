@@ -309,6 +309,14 @@ func TestARecommendedNumberOfPodsIsShownEvenWhereNobodyWritesIt(t *testing.T) {
 	}
 }
 
+func TestTheMostPodsAreFourTimesWhatTheManifestAsksForHoweverManyRun(t *testing.T) {
+	l := checkout(t, 14*day).uses(14*day, testkit.Flat(20), testkit.Flat(400*mebibyte)).look()
+	l.in.Replicas, l.in.Declared = 6, 0 // The workload itself does not tell any more, because Loadline scaled it.
+	if r := l.after(time.Hour).look().rec.Status.Replicas; r == nil || r.Max == nil || *r.Max != 12 {
+		t.Errorf("replicas %+v, want a maximum of 12", r)
+	}
+}
+
 func TestThePolicyDecidesOnReplicasWhereNoAnnotationDoes(t *testing.T) {
 	for _, c := range []struct {
 		policy, annotation, want v1alpha1.ReplicaMode

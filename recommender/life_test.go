@@ -53,7 +53,7 @@ func checkout(tb testing.TB, span time.Duration) *life {
 		Target: Target{Namespace: "shop", Kind: kindDeployment, Name: "checkout"}, TargetUID: "uid",
 		Settings: v1alpha1.Resolve(v1alpha1.Settings{Mode: v1alpha1.ModeAuto}, v1alpha1.Settings{}, nil, nil, false),
 		Policy:   config.Default().Policy, Containers: []corev1.Container{testkit.Container("app", "2", "2Gi")},
-		Replicas: 3, Cadence: Cadence{Horizon: 48 * time.Hour, Confirm: 6 * time.Hour, StaleAfter: day},
+		Replicas: 3, Declared: 3, Cadence: Cadence{Horizon: 48 * time.Hour, Confirm: 6 * time.Hour, StaleAfter: day},
 	}
 	l.uses(span, testkit.Daily(0.2, 0.6), testkit.Flat(400*mebibyte))
 	return l

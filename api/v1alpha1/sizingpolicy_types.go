@@ -206,7 +206,8 @@ type ReplicaPolicy struct {
 	// +kubebuilder:validation:Maximum=10000
 	Min *int32 `json:"min,omitempty"`
 
-	// max number of pods. Default: four times the present number.
+	// max number of pods. Default: four times the number that the workload's manifest asks for; where that is not known or more
+	// pods run already, the present number, which is then not lowered either.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=10000

@@ -54,7 +54,7 @@ func container() ContainerInput {
 // input is a workload of two pods of that container under the default policy.
 func input(containers ...ContainerInput) Input {
 	return Input{
-		Now: now, Containers: containers, Pods: usage(2), CurrentReplicas: 2, DemandPercent: 100,
+		Now: now, Containers: containers, Pods: usage(2), CurrentReplicas: 2, DeclaredReplicas: 2, DemandPercent: 100,
 		Policy: Policy{
 			CPU:         ResourcePolicy{Quantile: 0.95, Margin: 0.15},
 			Memory:      ResourcePolicy{Quantile: 1, Margin: 0.15},

@@ -76,12 +76,17 @@ func forecastPeak(f forecast.Forecast) (peak float64, at time.Time) {
 }
 
 // podFindings is about the number of pods, which concerns the whole workload.
-func podFindings(corrupt int) []Finding {
-	if corrupt == 0 {
-		return nil
+func podFindings(in Input, proposal ReplicaProposal, corrupt int) []Finding {
+	var found []Finding
+	if corrupt > 0 {
+		message := fmt.Sprintf("%d measurements of the number of pods were negative, infinite or absurdly large and were ignored.", corrupt)
+		found = append(found, Finding{Type: FindingCorruptInput, Severity: severityWarning, Message: message})
 	}
-	message := fmt.Sprintf("%d measurements of the number of pods were negative, infinite or absurdly large and were ignored.", corrupt)
-	return []Finding{{Type: FindingCorruptInput, Severity: severityWarning, Message: message}}
+	if proposal.Unbounded != "" && joint(in) {
+		message := fmt.Sprintf("The number of pods is left alone: %s, and the policy names no replicas.max.", proposal.Unbounded)
+		found = append(found, Finding{Type: FindingNoMaximum, Severity: severityWarning, Message: message})
+	}
+	return found
 }
 
 // throttled returns the mean share of throttled periods in the last 24 hours, at most 1, and false if too little of it was

@@ -18,8 +18,10 @@ const (
 	// holdAhead is how much of the forecast the number is not lowered under: a day, so that a quiet night does not take away
 	// what the next noon needs.
 	holdAhead = 24 * time.Hour
-	// defaultMaxFactor times the present number is the most where the policy names none.
+	// defaultMaxFactor times the number that the manifest asks for is the most where the policy names none.
 	defaultMaxFactor = 4
+	// countedShare of the largest CPU request in the pod is what a container asks for at least whose demand adds pods.
+	countedShare = 0.5
 )
 
 // podGroup is what is needed to count pods for one container.
@@ -52,7 +54,7 @@ func sizeReplicas(in Input, sizes []cpuSize) ReplicaProposal {
 	}
 	groups := podGroups(in, sizes)
 	if len(groups) == 0 {
-		return ReplicaProposal{Trail: []string{"Replicas: no container has both a CPU request and a forecast, so no number is proposed."}}
+		return ReplicaProposal{Trail: []string{"Replicas: no container whose CPU request counts has a forecast, so no number is proposed."}}
 	}
 	until := in.Now.Add(max(policy.LeadTime, time.Minute))
 	ahead, busiest, ok := needed(groups, in.Now, until)
@@ -60,7 +62,7 @@ func sizeReplicas(in Input, sizes []cpuSize) ReplicaProposal {
 		return ReplicaProposal{Trail: []string{"Replicas: the forecast does not reach the present, so no number is proposed."}}
 	}
 	var p ReplicaProposal
-	p.Min, p.Max = replicaBounds(policy, in.CurrentReplicas)
+	fixed := p.bound(in)
 	held := min(stillNeeded(groups, in.Now, policy.LowerAfter), float64(in.CurrentReplicas))
 	p.Target = p.clamp(max(ahead, held))
 	p.say("within %s, all pods together need up to %.3f cores for %s (p%.4g of the forecast); a pod should use %.3f cores at the peak, "+
@@ -72,6 +74,7 @@ func sizeReplicas(in Input, sizes []cpuSize) ReplicaProposal {
 	}
 	if float64(p.Target) != max(ahead, held) {
 		p.say("bounded to %d to %d: %d.", p.Min, p.Max, p.Target)
+		p.fix(fixed)
 	}
 	p.Schedule = p.schedule(groups, in.Now)
 	p.raiseAutoscaler(in, groups, until)
@@ -102,15 +105,20 @@ func (p *ReplicaProposal) say(format string, args ...any) {
 	p.Trail = append(p.Trail, "Replicas: "+fmt.Sprintf(format, args...))
 }
 
-// podGroups returns the containers that count.
+// podGroups returns the containers that count. A small one beside a large one does not: a log shipper, a proxy or whatever else uses
+// as much in each pod however many there are would ask for more pods with each one that is added. It is made larger instead.
 func podGroups(in Input, sizes []cpuSize) []podGroup {
 	var groups []podGroup
 	usable := in.Policy.Replicas.TargetUtilization / 1000
+	var largest int64
+	for _, s := range sizes {
+		largest = max(largest, s.container.Current.Requests.CPUMillis)
+	}
 	for i := range sizes {
 		s := &sizes[i]
 		request := s.container.Current.Requests.CPUMillis
 		plain := s.container.plainForecast()
-		if request <= 0 || s.plainMillis == 0 || plain.Empty() || !(usable > 0) {
+		if request <= 0 || float64(request) < countedShare*float64(largest) || s.plainMillis == 0 || plain.Empty() || !(usable > 0) {
 			continue
 		}
 		g := podGroup{
@@ -137,14 +145,45 @@ func (g podGroup) shared(in Input, request int64) podGroup {
 	return g
 }
 
-func replicaBounds(policy ReplicaPolicy, current int32) (least, most int32) {
-	least = max(policy.Min, 1, min(current, keptReplicas))
-	most = policy.Max
-	if most <= 0 {
-		most = int32(min(int64(current)*defaultMaxFactor, math.MaxInt32))
-		return least, max(least, most)
+// bound sets the least and the most pods, and says why both are the present number where they are. Where the policy names no most, it is a multiple of the number that the manifest asks for, which
+// stays where it is: a multiple of the present number would move along with every pod that is added, and bound nothing.
+//
+// Somebody may run more pods than that already, and what the manifest asks for may not be known. Then the present number is the most and,
+// because what is lowered could not be raised again, the least. An autoscaler has a maximum of its own.
+//
+// Example: the manifest asks for 3, 5 run → 2 to 12; 20 run → 20.
+func (p *ReplicaProposal) bound(in Input) (why string) {
+	policy, current := in.Policy.Replicas, in.CurrentReplicas
+	p.Min, p.Max = max(policy.Min, 1, min(current, keptReplicas)), policy.Max
+	if p.Max > 0 {
+		p.Min = min(p.Min, p.Max)
+		return ""
 	}
-	return min(least, most), most
+	base := in.DeclaredReplicas
+	if in.Autoscaled {
+		base = current
+	}
+	most := int32(min(int64(max(base, 0))*defaultMaxFactor, math.MaxInt32))
+	if current > most {
+		why, most, p.Min = unbounded(in), current, max(p.Min, current)
+	}
+	p.Max = max(p.Min, most)
+	return why
+}
+
+// fix tells why the number stays as it is, if it does for lack of a most.
+func (p *ReplicaProposal) fix(why string) {
+	if p.Unbounded = why; why != "" {
+		p.say("%s, and the policy names no replicas.max, so the number is left alone.", why)
+	}
+}
+
+// unbounded says why there is no most by default.
+func unbounded(in Input) string {
+	if in.DeclaredReplicas <= 0 {
+		return fmt.Sprintf("%d pods run, and it is not known how many the manifest asks for", in.CurrentReplicas)
+	}
+	return fmt.Sprintf("%d pods run, more than %d times the %d that the manifest asks for", in.CurrentReplicas, defaultMaxFactor, in.DeclaredReplicas)
 }
 
 func (p *ReplicaProposal) clamp(n float64) int32 {

@@ -42,7 +42,20 @@ func TestReplicasCarryTheExpectedDemandAtTheWantedUtilisation(t *testing.T) {
 			in.Containers[0].Current.Requests.CPUMillis = 10
 		}, 3},
 		{"the maximum bounds it", func(in *Input) { in.Containers[0].BaseForecast = flat(100); in.Policy.Replicas.Max = 7 }, 7},
-		{"without a maximum four times the present number bounds it", func(in *Input) { in.Containers[0].BaseForecast = flat(100) }, 8},
+		{"without a maximum four times the manifest's number bounds it", func(in *Input) { in.Containers[0].BaseForecast = flat(100) }, 8},
+		{"that bound does not move with the pods that were added", func(in *Input) {
+			in.Containers[0].BaseForecast, in.CurrentReplicas = flat(100), 8
+		}, 8},
+		{"who runs more than that by hand keeps them all", func(in *Input) { in.CurrentReplicas = 9 }, 9},
+		{"without a maximum and a manifest's number it stays", func(in *Input) {
+			in.Containers[0].BaseForecast, in.CurrentReplicas, in.DeclaredReplicas = flat(100), 3, 0
+		}, 3},
+		{"a minimum is a wish of its own", func(in *Input) { in.DeclaredReplicas, in.Policy.Replicas.Min = 0, 5 }, 5},
+		{"a small container beside a large one adds no pods", func(in *Input) {
+			small := container()
+			small.Name, small.BaseForecast, small.Current.Requests.CPUMillis = "proxy", flat(1.7), 100
+			in.Containers = append(in.Containers, small)
+		}, 3},
 		{"the minimum bounds it", func(in *Input) { in.Policy.Replicas.Min = 5 }, 5},
 		{"what was needed within the last hour holds it up", func(in *Input) {
 			in.CurrentReplicas = 3
@@ -189,6 +202,67 @@ func TestJointSizingComesToRest(t *testing.T) {
 			t.Fatalf("%d pods get %.0fm together, want %.0fm", replicas, total, want)
 		}
 	})
+}
+
+// TestWhatEachPodUsesByItselfAddsNoPodsWithoutEnd follows its own advice: one container has a load to share, another uses as much in
+// every pod.
+func TestWhatEachPodUsesByItselfAddsNoPodsWithoutEnd(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		declared := rapid.Int32Range(1, 30).Draw(t, "declared")
+		load, own := rapid.Float32Range(0.05, 20).Draw(t, "load"), rapid.Float32Range(0, 0.5).Draw(t, "own")
+		each := rapid.Float32Range(0.001, 0.5).Draw(t, "side-car")
+		side := container()
+		side.Name, side.CPUHottest = "side-car", usage(each)
+		in := auto(func(in *Input) {
+			in.DeclaredReplicas, in.Containers = declared, append(in.Containers, side)
+			in.Containers[0].Current.Requests.CPUMillis = rapid.Int64Range(50, 4000).Draw(t, "template")
+			in.Containers[1].Current.Requests.CPUMillis = rapid.Int64Range(1, 1000).Draw(t, "side-car's template")
+		})
+		in.CurrentReplicas = declared
+		for range 40 {
+			pods := float32(in.CurrentReplicas)
+			for i, total := range []float32{load + own*pods, each * pods} {
+				c := &in.Containers[i]
+				c.CPUTotal, c.CPUHottest, c.BaseForecast = usage(total), usage(total/pods), flat(float64(total))
+				c.CPUForecast = c.BaseForecast
+			}
+			in.Pods = usage(pods)
+			if in.CurrentReplicas = Propose(in).Replicas.Target; in.CurrentReplicas > 4*declared {
+				t.Fatalf("%d pods, where the manifest asks for %d", in.CurrentReplicas, declared)
+			}
+		}
+	})
+}
+
+func TestASmallSideCarThatUsesTheSameInEveryPodAddsNone(t *testing.T) {
+	shipper := container()
+	shipper.Name, shipper.Current.Requests.CPUMillis = "shipper", 10
+	in := auto(func(in *Input) { in.Containers = append(in.Containers, shipper) })
+	for range 40 {
+		total := 0.0085 * float32(in.CurrentReplicas)
+		c := &in.Containers[1]
+		c.CPUTotal, c.CPUHottest, c.BaseForecast, c.CPUForecast = usage(total), usage(0.0085), flat(float64(total)), flat(float64(total))
+		in.Containers[0].CPUHottest, in.Pods = usage(0.8/float32(in.CurrentReplicas)), usage(float32(in.CurrentReplicas))
+		in.CurrentReplicas = Propose(in).Replicas.Target
+	}
+	if in.CurrentReplicas != 3 {
+		t.Errorf("%d pods; the load of 0.8 cores needs three", in.CurrentReplicas)
+	}
+}
+
+func TestANumberThatCannotGrowForLackOfABoundIsAFinding(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		change func(*Input)
+		want   []string
+	}{
+		{"the manifest's number is not known", func(in *Input) { in.DeclaredReplicas = 0 }, []string{FindingNoMaximum}},
+		{"more pods run than four times that number", func(in *Input) { in.CurrentReplicas = 9 }, []string{FindingNoMaximum}},
+		{"the policy names a maximum", func(in *Input) { in.DeclaredReplicas, in.Policy.Replicas.Max = 0, 9 }, nil},
+		{"the number is not Loadline's to change", func(in *Input) { in.DeclaredReplicas, in.ReplicasFixed = 0, true }, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) { checkFindings(t, auto(test.change), test.want...) })
+	}
 }
 
 func TestTheScheduleTellsTheWindowsToCome(t *testing.T) {

@@ -52,7 +52,7 @@ func Propose(in Input) Proposal {
 		})
 		p.Findings = append(p.Findings, findings(in, corrupt[i], *cpu, memory, podsNow(in, pods))...)
 	}
-	p.Findings = append(p.Findings, podFindings(corruptPods)...)
+	p.Findings = append(p.Findings, podFindings(in, p.Replicas, corruptPods)...)
 	return p
 }
 

@@ -18,6 +18,8 @@ type Input struct {
 	Pods forecast.Usage
 	// CurrentReplicas is what the workload's spec asks for.
 	CurrentReplicas int32
+	// DeclaredReplicas is what the workload's manifest asks for; 0 if that is not known.
+	DeclaredReplicas int32
 	// DemandPercent is what accepted advice expects within the lead time; 100 is the plain forecast.
 	DemandPercent int32
 	// DemandReason says why DemandPercent is not 100.
@@ -99,7 +101,7 @@ type ResourcePolicy struct {
 type ReplicaPolicy struct {
 	// Mode is off, recommend or auto.
 	Mode string
-	// Min and Max bound the number; Max 0 means four times the present number.
+	// Min and Max bound the number; Max 0 means four times DeclaredReplicas.
 	Min, Max int32
 	// TargetUtilization is the share of its CPU request that a pod should use at the peak, 0 to 1.
 	TargetUtilization float64
@@ -159,6 +161,8 @@ type ReplicaProposal struct {
 	Target int32
 	Min    int32
 	Max    int32
+	// Unbounded says why the number stays as it is for lack of a most; empty if it does not.
+	Unbounded string
 	// AutoscalerMin is the number of pods that advice asks of an autoscaler within the lead time; 0 if it asks for none.
 	AutoscalerMin int32
 	// Schedule of the windows to come.
@@ -191,4 +195,5 @@ const (
 	FindingNoRequests   = "NoRequests"
 	FindingPeakAhead    = "PeakAheadOverRequest"
 	FindingCorruptInput = "CorruptHistory"
+	FindingNoMaximum    = "ReplicasWithoutMaximum"
 )

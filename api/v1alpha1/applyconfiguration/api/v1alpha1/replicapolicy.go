@@ -17,7 +17,8 @@ type ReplicaPolicyApplyConfiguration struct {
 	Mode *apiv1alpha1.ReplicaMode `json:"mode,omitempty"`
 	// min number of pods. Default 1.
 	Min *int32 `json:"min,omitempty"`
-	// max number of pods. Default: four times the present number.
+	// max number of pods. Default: four times the number that the workload's manifest asks for; where that is not known or more
+	// pods run already, the present number, which is then not lowered either.
 	Max *int32 `json:"max,omitempty"`
 	// targetUtilizationPercent is the share of its CPU request, in percent, that a pod should use at the peak. Default 70.
 	TargetUtilizationPercent *int32 `json:"targetUtilizationPercent,omitempty"`
