@@ -34,11 +34,15 @@ type Layout struct {
 	CertSecret string
 	// InjectCAFrom is the Certificate of cert-manager whose CA is written into the webhook configurations by its injector; empty for none.
 	InjectCAFrom string
+	// ScaleKinds are those of the configuration: the webhook is asked about them as well, and the accounts get rights to them. Only their
+	// group, version and resource count.
+	ScaleKinds []ScaleKind
 }
 
 var (
 	partAccounts = regexp.MustCompile(`(kind: ServiceAccount, name: |system:serviceaccount:[^:]+:|selector: \{app\.kubernetes\.io/name: )loadline-(?:recommender|webhook|updater)\b`)
 	certSecret   = regexp.MustCompile(`\bloadline-webhook-cert\b`)
+	scaledRule   = regexp.MustCompile(`(?m)^        resources: \[deployments, statefulsets\]\n        scope: Namespaced\n`)
 	hookNames    = regexp.MustCompile(`(?m)^  name: loadline-(?:mutating|validating)$`)
 )
 
@@ -83,7 +87,30 @@ func Manifests(name string, layout Layout) ([]string, error) {
 	if layout.AllInOne && name == "rbac" {
 		documents = append(documents, layout.apply(account))
 	}
+	if name == "rbac" {
+		documents = append(documents, layout.scaleKindRoles()...)
+	}
 	return documents, nil
+}
+
+// scaleKindRoles are what the accounts may do with the kinds of the configuration. Their own roles collect it by the labels.
+func (l Layout) scaleKindRoles() []string {
+	if len(l.ScaleKinds) == 0 {
+		return nil
+	}
+	const head = `apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata:
+  name: %s
+  labels: {app.kubernetes.io/part-of: loadline, %s}
+rules:`
+	read := fmt.Sprintf(head, "loadline-scale-kinds", `loadline.dev/aggregate-to-recommender: "true", loadline.dev/aggregate-to-updater: "true"`)
+	scale := fmt.Sprintf(head, "loadline-scale-kinds-scale", `loadline.dev/aggregate-to-updater: "true"`)
+	for _, k := range l.ScaleKinds {
+		read += fmt.Sprintf("\n  - {apiGroups: [%s], resources: [%s], verbs: [get, list, watch]}", k.Group, k.Resource)
+		scale += fmt.Sprintf("\n  - {apiGroups: [%s], resources: [%s/scale], verbs: [get, update]}", k.Group, k.Resource)
+	}
+	return []string{read, scale}
 }
 
 // leavesOut reports whether a file has only what a webhook needs that makes its certificate itself.
@@ -103,6 +130,10 @@ func (l Layout) apply(document string) string {
 		document = hookNames.ReplaceAllStringFunc(document, func(name string) string {
 			return fmt.Sprintf("%s\n  annotations: {cert-manager.io/inject-ca-from: %s/%s}", name, Default().Namespace, l.InjectCAFrom)
 		})
+	}
+	for _, k := range slices.Backward(l.ScaleKinds) {
+		document = scaledRule.ReplaceAllString(document, "$0"+fmt.Sprintf("      - {apiGroups: [%s], apiVersions: [%s], operations: [CREATE, UPDATE], resources: [%s], scope: Namespaced}\n",
+			k.Group, k.Version, k.Resource))
 	}
 	if l.Namespace != "" {
 		document = strings.ReplaceAll(document, Default().Namespace, l.Namespace)

@@ -66,3 +66,23 @@ func TestManifestsOfALayoutGiveAndTakeNoRights(t *testing.T) {
 		t.Errorf("the default layout has no Secret, or asks for cert-manager:\n%s", got)
 	}
 }
+
+func TestTheKindsOfALayoutComeWithTheirRuleAndTheirRights(t *testing.T) {
+	layout := config.Layout{ScaleKinds: []config.ScaleKind{{Group: "argoproj.io", Version: "v1alpha1", Resource: "rollouts"}, {Group: "example.com", Version: "v1", Resource: "fleets"}}}
+	for name, want := range map[string]string{
+		"webhook": "        resources: [deployments, statefulsets]\n        scope: Namespaced\n" +
+			"      - {apiGroups: [argoproj.io], apiVersions: [v1alpha1], operations: [CREATE, UPDATE], resources: [rollouts], scope: Namespaced}\n" +
+			"      - {apiGroups: [example.com], apiVersions: [v1], operations: [CREATE, UPDATE], resources: [fleets], scope: Namespaced}\n",
+		"rbac": "  name: loadline-scale-kinds-scale\n" +
+			"  labels: {app.kubernetes.io/part-of: loadline, loadline.dev/aggregate-to-updater: \"true\"}\nrules:\n" +
+			"  - {apiGroups: [argoproj.io], resources: [rollouts/scale], verbs: [get, update]}\n",
+	} {
+		documents, err := config.Manifests(name, layout)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text := strings.Join(documents, "\n---\n"); strings.Count(text, want) != 1 {
+			t.Errorf("%s: want once\n%s", name, want)
+		}
+	}
+}

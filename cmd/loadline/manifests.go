@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -49,6 +50,7 @@ func newManifestsCommand(std streams) *cobra.Command {
 			return nil
 		},
 	}
+	cmd.Flags().Var(scaleKinds{&layout.ScaleKinds}, "scale-kind", "a kind of the configuration's scaling.kinds, for webhook and rbac; repeat it for others")
 	defaults := config.Default()
 	cmd.Flags().StringVar(&layout.Namespace, operatorNamespaceFlag, defaults.Namespace, "where Loadline runs")
 	cmd.Flags().BoolVar(&layout.AllInOne, "all-in-one", false, "for one Deployment with one account, instead of one for each part")
@@ -56,4 +58,26 @@ func newManifestsCommand(std streams) *cobra.Command {
 	cmd.Flags().StringVar(&layout.CertSecret, "cert-secret", defaults.Webhook.CertSecret, "webhook.certSecret of the configuration")
 	cmd.Flags().StringVar(&layout.InjectCAFrom, "inject-ca-from", "", "cert-manager's Certificate in that namespace whose CA goes into the webhook configurations")
 	return cmd
+}
+
+// scaleKinds is a flag that names kinds as group/version/resource.
+type scaleKinds struct{ kinds *[]config.ScaleKind }
+
+func (s scaleKinds) Set(text string) error {
+	parts := strings.Split(text, "/")
+	if len(parts) != 3 || slices.Contains(parts, "") || strings.ContainsAny(text, " ,:[]{}#'\"\n") {
+		return errors.New("legal is group/version/resource, such as argoproj.io/v1alpha1/rollouts")
+	}
+	*s.kinds = append(*s.kinds, config.ScaleKind{Group: parts[0], Version: parts[1], Resource: parts[2]})
+	return nil
+}
+
+func (s scaleKinds) Type() string { return "group/version/resource" }
+
+func (s scaleKinds) String() string {
+	var names []string
+	for _, k := range *s.kinds {
+		names = append(names, k.Group+"/"+k.Version+"/"+k.Resource)
+	}
+	return strings.Join(names, ",")
 }

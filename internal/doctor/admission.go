@@ -14,6 +14,9 @@ import (
 // admission sends a trial pod through the API server, as the updater does, and looks at what comes back.
 func (e examiner) admission(ctx context.Context) []Finding {
 	const check = "admission"
+	if !e.runs("webhook") || !e.runs("updater") {
+		return nil // There is nobody to answer, or no namespace to try it in.
+	}
 	u := e.Config.Updater
 	f := Finding{Check: check, Where: "namespace/" + u.ProbeNamespace}
 	got, err := updater.TryAdmission(ctx, e.client, u.ProbeNamespace, e.Clock)
@@ -38,6 +41,9 @@ func (e examiner) admission(ctx context.Context) []Finding {
 // halts tells what stops the updater.
 func (e examiner) halts(ctx context.Context) []Finding {
 	const check = "updater"
+	if !e.runs("updater") {
+		return []Finding{{Check: check, Severity: OK, What: "none is deployed: running pods are never changed"}}
+	}
 	halts, err := updater.Halts(ctx, e.client, e.Config)
 	if err != nil {
 		return []Finding{unseen(check, "what stops the updater", err)}

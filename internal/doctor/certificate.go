@@ -27,6 +27,9 @@ const expiring = 7 * 24 * time.Hour
 // certificate looks at the webhook's certificate in its Secret, and whether the API server trusts it.
 func (e examiner) certificate(ctx context.Context) []Finding {
 	const check = "certificate"
+	if !e.runs("webhook") {
+		return nil // Nobody serves one.
+	}
 	w := e.Config.Webhook
 	where := "secret/" + w.CertSecret
 	secret := &corev1.Secret{}
@@ -61,6 +64,8 @@ func (e examiner) provide(selfSigned string) string {
 	switch {
 	case w.CertMode == config.CertSelfSigned:
 		return selfSigned
+	case e.unknownIssuer():
+		return CanI(e.unseenCertificates)
 	case e.issued() != "":
 		return fmt.Sprintf("kubectl --namespace %s describe certificate %s", e.Config.Namespace, e.issued())
 	default:
@@ -77,6 +82,8 @@ func (e examiner) renew(expired bool) string {
 	case w.CertMode == config.CertSelfSigned:
 		return fmt.Sprintf(`kubectl --namespace %s patch secret %s --type=json --patch '[{"op":"add","path":"/data","value":{}}]' && %s`,
 			namespace, w.CertSecret, e.restart("webhook"))
+	case e.unknownIssuer():
+		return e.provide("")
 	case e.issued() != "" && expired:
 		return fmt.Sprintf("kubectl --namespace %s delete secret %s", namespace, w.CertSecret)
 	case e.issued() != "":

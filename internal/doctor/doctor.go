@@ -92,7 +92,9 @@ func Examine(ctx context.Context, o Options) Report {
 	e := examiner{Options: o, client: o.Client}
 	parts := e.parts(ctx)
 	e.installation = parts.installation
-	e.certificates, e.unseenCertificates = e.listCertificates(ctx)
+	if e.certificates, e.unseenCertificates = e.listCertificates(ctx); e.unseenCertificates != nil {
+		e.injected = e.injectedFrom(ctx)
+	}
 	parts.examiner = e
 	checks := []func(context.Context) []Finding{
 		e.cluster, e.clocks, e.kinds, parts.findings, e.rights, e.policies,

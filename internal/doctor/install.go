@@ -32,8 +32,9 @@ type installation struct {
 	webhookLabels map[string]string
 	// certificates are cert-manager's in Loadline's namespace, if it is there.
 	certificates []unstructured.Unstructured
-	// unseenCertificates is why they could not be listed.
+	// unseenCertificates is why they could not be listed, and injected the one of them whose CA the webhook configurations ask for.
 	unseenCertificates error
+	injected           string
 }
 
 // listCertificates lists those of cert-manager. Without cert-manager there are none.
@@ -47,10 +48,13 @@ func (e examiner) listCertificates(ctx context.Context) ([]unstructured.Unstruct
 	return list.Items, err
 }
 
-// issued is the name of cert-manager's Certificate that keeps the webhook's Secret; empty where nobody of cert-manager does.
+// issued is the name of cert-manager's Certificate that keeps the webhook's Secret; empty where none does, or where that is unknown.
 func (e examiner) issued() string {
 	if e.Config.Webhook.CertMode != config.CertFromSecret {
 		return ""
+	}
+	if e.unseenCertificates != nil {
+		return e.injected
 	}
 	for _, c := range e.certificates {
 		if name, _, _ := unstructured.NestedString(c.Object, "spec", "secretName"); name == e.Config.Webhook.CertSecret {
@@ -60,10 +64,26 @@ func (e examiner) issued() string {
 	return ""
 }
 
+// unknownIssuer reports whether cert-manager may keep the webhook's Secret, and nothing that can be seen tells. A command that takes it
+// for granted that it does not would take the webhook's certificate away.
+func (e examiner) unknownIssuer() bool {
+	return e.Config.Webhook.CertMode == config.CertFromSecret && e.unseenCertificates != nil && e.injected == ""
+}
+
+// injectedFrom is the Certificate in Loadline's namespace whose CA a webhook configuration asks for.
+func (e examiner) injectedFrom(ctx context.Context) string {
+	for _, live := range e.liveHooks(ctx) {
+		if name, here := strings.CutPrefix(live.annotations[injectAnnotation], e.Config.Namespace+"/"); here && live.err == nil {
+			return name
+		}
+	}
+	return ""
+}
+
 func (e examiner) layout() config.Layout {
 	return config.Layout{
 		Namespace: e.Config.Namespace, AllInOne: e.allInOne, CertMode: e.Config.Webhook.CertMode, CertSecret: e.Config.Webhook.CertSecret,
-		InjectCAFrom: e.issued(),
+		InjectCAFrom: e.issued(), ScaleKinds: e.Config.Scaling.Kinds,
 	}
 }
 
@@ -92,7 +112,7 @@ func (e examiner) install(name string) string {
 	switch {
 	case e.release != "":
 		return fmt.Sprintf("helm get manifest %s --namespace %s | %s--field-manager=helm -f -", e.release, e.Config.Namespace, apply)
-	case e.foreign() && name != "crd":
+	case e.foreign() && name != "crd", e.unknownIssuer() && name == "webhook":
 		return e.manifests(name) + " | kubectl diff --server-side --force-conflicts -f -"
 	default:
 		return e.manifests(name) + " | " + apply + "-f -"
@@ -114,6 +134,9 @@ func (e examiner) manifests(name string) string {
 		add(w.CertMode != d.Webhook.CertMode, "--cert-mode "+string(w.CertMode))
 		add(w.CertSecret != d.Webhook.CertSecret && w.CertSecret != "", "--cert-secret "+w.CertSecret)
 		add(e.issued() != "", "--inject-ca-from "+e.issued())
+		for _, k := range e.Config.Scaling.Kinds {
+			add(true, "--scale-kind "+k.Group+"/"+k.Version+"/"+k.Resource)
+		}
 	}
 	return strings.Join(command, " ")
 }

@@ -77,11 +77,20 @@ func (p *parts) add(d *appsv1.Deployment) {
 	case d.Spec.Replicas != nil && *d.Spec.Replicas == 0:
 		f.Severity, f.What = Warning, "it is scaled to zero"
 		f.Fix = fmt.Sprintf("kubectl --namespace %s scale deployment/%s --replicas=1", d.Namespace, d.Name)
+		if p.release != "" {
+			f.Fix = p.install("") // Its own number, which the next upgrade does not take for a conflict.
+		}
 	case d.Status.AvailableReplicas == 0:
 		f.Severity, f.What = Error, "none of its replicas is available"
 		f.Fix = fmt.Sprintf("kubectl --namespace %s describe pods --selector app.kubernetes.io/name=%s", d.Namespace, d.Name)
 	}
 	p.found = append(p.found, f)
+}
+
+// runs reports whether a part is deployed. Where no Deployment can be seen, all are taken to be.
+func (i installation) runs(part string) bool {
+	_, deployed := i.accounts[part]
+	return deployed
 }
 
 // findings are those about Deployments, and whether the parts of which one has to lead have a leader.

@@ -34,7 +34,7 @@ func (e examiner) rights(ctx context.Context) []Finding {
 		if _, deployed := e.accounts[part]; !deployed {
 			continue
 		}
-		f := e.mayDo(ctx, part, "all that it has to", e.needed(roles["loadline-"+part]), e.install("rbac"))
+		f := e.mayDo(ctx, part, "all that it has to", append(e.needed(roles["loadline-"+part]), e.scaling(part)...), e.install("rbac"))
 		if found = append(found, f); f.Severity == Unseen {
 			return found // So are all others.
 		}
@@ -53,6 +53,21 @@ func (e examiner) needed(rights []authorizationv1.ResourceAttributes) []authoriz
 	return slices.DeleteFunc(rights, func(r authorizationv1.ResourceAttributes) bool {
 		return r.Resource == "secrets" && e.Config.Webhook.CertMode == config.CertFiles
 	})
+}
+
+// scaling are a part's rights to the kinds of the configuration, which it has by roles that it collects.
+func (e examiner) scaling(part string) []authorizationv1.ResourceAttributes {
+	var all []authorizationv1.ResourceAttributes
+	for _, k := range e.Config.Scaling.Kinds {
+		rules := []rbacv1.PolicyRule{{APIGroups: []string{k.Group}, Resources: []string{k.Resource}, Verbs: []string{"get", "list", "watch"}}}
+		if part == "updater" {
+			rules = append(rules, rbacv1.PolicyRule{APIGroups: rules[0].APIGroups, Resources: []string{k.Resource + "/scale"}, Verbs: []string{"get", "update"}})
+		}
+		if part != "webhook" {
+			all = append(all, expand(rules, "")...)
+		}
+	}
+	return all
 }
 
 // mayDo is the finding about whether a part may do everything of a list.

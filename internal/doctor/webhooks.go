@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
+	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/config"
 )
 
@@ -55,6 +56,9 @@ func validating(c *admissionv1.ValidatingWebhookConfiguration) hooks {
 // webhooks looks whether the API server asks Loadline about everything that it should, and whether it goes on without an answer.
 func (e examiner) webhooks(ctx context.Context) []Finding {
 	const check = "webhooks"
+	if !e.runs("webhook") {
+		return e.unanswered(ctx)
+	}
 	shipped, err := shippedHooks(e.layout())
 	if err != nil {
 		return []Finding{unseen(check, "the webhook configurations in this program", err)}
@@ -77,6 +81,46 @@ func (e examiner) webhooks(ctx context.Context) []Finding {
 	return found
 }
 
+// unanswered looks whether anything needs a webhook where none is deployed, as the chart's webhook.enabled=false leaves it.
+func (e examiner) unanswered(ctx context.Context) []Finding {
+	const check = "webhooks"
+	var found []Finding
+	for _, live := range e.liveHooks(ctx) {
+		f := Finding{Check: check, Severity: Error, Where: live.String(), What: "it has the API server ask a webhook, and none is deployed"}
+		switch {
+		case apierrors.IsNotFound(live.err):
+			continue
+		case live.err != nil:
+			f = unseen(check, live.String(), live.err)
+		case e.release != "":
+			f.Fix = e.install("webhook")
+		default:
+			f.Fix = fmt.Sprintf("kubectl delete %s %s", live.resource, live.name)
+		}
+		found = append(found, f)
+	}
+	namespaces, err := e.namespaces(ctx)
+	if err != nil {
+		return found // told by the check of the namespaces
+	}
+	var admitting []string
+	for _, n := range namespaces {
+		if n.mode.Admits() && !e.Config.Excluded(n.name) && n.name != e.Config.Updater.ProbeNamespace {
+			admitting = append(admitting, n.name)
+		}
+	}
+	if len(admitting) > 0 {
+		found = append(found, Finding{
+			Check: check, Severity: Warning, Where: "namespace/" + few(admitting), What: "no webhook is deployed: the modes initial and auto do no more than dry-run",
+			Fix: fmt.Sprintf("kubectl annotate namespace %s %s=%s --overwrite", strings.Join(admitting, " "), v1alpha1.AnnotationMode, v1alpha1.ModeDryRun),
+		})
+	}
+	if len(found) == 0 {
+		found = append(found, Finding{Check: check, Severity: OK, What: "none is deployed, and nobody asks for one: sizes are reported, and none is injected"})
+	}
+	return found
+}
+
 // live is what the cluster has of a configuration, or why that cannot be told.
 type live struct {
 	hooks
@@ -95,7 +139,7 @@ func (e examiner) liveHooks(ctx context.Context) []live {
 func (e examiner) service(ctx context.Context) []Finding {
 	const check = "webhooks"
 	name := e.Config.Webhook.ServiceName
-	if name == "" || e.webhookLabels == nil {
+	if name == "" || e.webhookLabels == nil || !e.runs("webhook") {
 		return nil // It is reached otherwise, or nobody runs here whom it could lead to.
 	}
 	f := Finding{Check: check, Severity: OK, Where: "service/" + name, What: "it leads to the pods of the webhook"}

@@ -67,7 +67,7 @@ func (e examiner) optIn(ctx context.Context) []Finding {
 		if n.in() {
 			modes[n.mode]++
 		}
-		if n.mode.Admits() && !n.labelled {
+		if n.mode.Admits() && !n.labelled && e.runs("webhook") {
 			found = append(found, Finding{
 				Check: check, Severity: Error, Where: where, What: "its mode is " + string(n.mode) + ", and the label that makes the API server ask is missing",
 				Fix: fmt.Sprintf("kubectl label namespace %s %s=%s --overwrite", n.name, v1alpha1.LabelAdmission, v1alpha1.LabelAdmissionEnabled),
