@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/util/retry"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -28,6 +29,7 @@ import (
 func newCleanupCommand(flags *clusterFlags, std streams) *cobra.Command {
 	c := cleanup{out: std.out, clock: clock.RealClock{}, config: config.Default()}
 	var dryRun, force bool
+	var configFile string
 	cmd := &cobra.Command{
 		Use:   "cleanup",
 		Short: "Take back what Loadline left on other objects, before it is uninstalled",
@@ -35,7 +37,8 @@ func newCleanupCommand(flags *clusterFlags, std streams) *cobra.Command {
 			"label on namespaces, and its annotations on Deployments, StatefulSets and the kinds that its configuration adds.\n\n" +
 			"Workloads keep running with what they have: no pod is changed, and no number of pods. What people wrote stays, and so\n" +
 			"do Recommendations and SizingPolicies. Run it when the parts of Loadline are stopped, or they do it all again.",
-		Example: "  loadline cleanup --dry-run\n  loadline cleanup",
+		Example: "  loadline cleanup --dry-run\n  loadline cleanup\n\n" +
+			"  # Where nothing of Loadline is left in the cluster\n  loadline cleanup --config config.yaml",
 		GroupID: "run",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -43,6 +46,7 @@ func newCleanupCommand(flags *clusterFlags, std streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			restConfig.QPS = -1 // One request at a time.
 			scheme := runtime.NewScheme()
 			if err := clientgoscheme.AddToScheme(scheme); err != nil {
 				return fmt.Errorf("know Kubernetes' kinds: %w", err)
@@ -50,10 +54,8 @@ func newCleanupCommand(flags *clusterFlags, std streams) *cobra.Command {
 			if c.client, err = client.New(restConfig, client.Options{Scheme: scheme}); err != nil {
 				return fmt.Errorf("reach the cluster: %w", err)
 			}
-			if found := findInstalled(cmd.Context(), c.client, c.config.Namespace); found.doubt == nil {
-				found.config.Namespace, c.config = c.config.Namespace, found.config
-			} else {
-				fmt.Fprintf(std.err, "the kinds and leases are those of the defaults: %v\n", found.doubt)
+			if err := c.configure(cmd.Context(), configFile, std.err); err != nil {
+				return err
 			}
 			if dryRun {
 				c.prefix, c.client = "would ", client.NewDryRunClient(c.client)
@@ -66,6 +68,7 @@ func newCleanupCommand(flags *clusterFlags, std streams) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say what would be done, and do nothing")
+	cmd.Flags().StringVar(&configFile, "config", "", "what Loadline was configured with; without it, what its Deployments use")
 	cmd.Flags().BoolVar(&force, "force", false, "do not ask whether Loadline still runs")
 	cmd.Flags().StringVar(&c.config.Namespace, operatorNamespaceFlag, c.config.Namespace, "where Loadline runs")
 	return cmd
@@ -80,6 +83,22 @@ type cleanup struct {
 	config config.Config
 	// prefix of every line, for a dry run.
 	prefix string
+}
+
+// configure reads from a file, or else from the cluster, which kinds and leases there are. The namespace is the one that was asked for.
+func (c *cleanup) configure(ctx context.Context, file string, warnings io.Writer) error {
+	found := installed{}
+	if file != "" {
+		var err error
+		if found.config, err = loadConfig(file); err != nil {
+			return err
+		}
+	} else if found = findInstalled(ctx, c.client, c.config.Namespace); found.doubt != nil {
+		_, err := fmt.Fprintf(warnings, "the kinds and leases are those of the defaults: %v\n", found.doubt)
+		return err
+	}
+	found.config.Namespace, c.config = c.config.Namespace, found.config
+	return nil
 }
 
 // stopped fails while a recommender or updater holds its lease.
@@ -115,7 +134,8 @@ func (c cleanup) run(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// autoscalers puts back every minimum that nobody else has changed since.
+// autoscalers puts back every minimum that nobody else has changed since, and gives up the field, the last owner of which is the one that
+// has put it back.
 func (c cleanup) autoscalers(ctx context.Context) error {
 	var list autoscalingv2.HorizontalPodAutoscalerList
 	if err := c.client.List(ctx, &list); err != nil {
@@ -124,19 +144,40 @@ func (c cleanup) autoscalers(ctx context.Context) error {
 	var errs []error
 	for i := range list.Items {
 		hpa := &list.Items[i]
-		if _, noted := hpa.Annotations[v1alpha1.AnnotationRaisedMinimum]; !noted {
-			continue
-		}
-		before := hpa.DeepCopy()
-		what := "forget what minReplicas was: somebody else has changed it"
-		if raised, ok := apply.Raised(hpa); ok && hpa.Spec.MinReplicas != nil && *hpa.Spec.MinReplicas == raised.Raised {
-			hpa.Spec.MinReplicas = &raised.Original
-			what = fmt.Sprintf("put minReplicas back from %d to %d", raised.Raised, raised.Original)
-		}
-		delete(hpa.Annotations, v1alpha1.AnnotationRaisedMinimum)
-		errs = append(errs, c.change(ctx, hpa, before, "HorizontalPodAutoscaler", what), c.disown(ctx, hpa))
+		errs = append(errs,
+			c.settled(ctx, hpa, func() error { return c.putBack(ctx, hpa) }),
+			c.settled(ctx, hpa, func() error { return c.disown(ctx, hpa) }))
 	}
 	return errors.Join(errs...)
+}
+
+// settled does again what met a conflict, on the object as it is by then: controllers write the status of what is cleaned up all the time.
+func (c cleanup) settled(ctx context.Context, object client.Object, change func() error) error {
+	var stale bool
+	return retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		if stale {
+			if err := c.client.Get(ctx, client.ObjectKeyFromObject(object), object); err != nil {
+				return client.IgnoreNotFound(err)
+			}
+		}
+		stale = true
+		return change()
+	})
+}
+
+// putBack puts the minimum of one autoscaler back, if it was raised.
+func (c cleanup) putBack(ctx context.Context, hpa *autoscalingv2.HorizontalPodAutoscaler) error {
+	if _, noted := hpa.Annotations[v1alpha1.AnnotationRaisedMinimum]; !noted {
+		return nil
+	}
+	before := hpa.DeepCopy()
+	what := "forget what minReplicas was: somebody else has changed it"
+	if raised, ok := apply.Raised(hpa); ok && hpa.Spec.MinReplicas != nil && *hpa.Spec.MinReplicas == raised.Raised {
+		hpa.Spec.MinReplicas = &raised.Original
+		what = fmt.Sprintf("put minReplicas back from %d to %d", raised.Raised, raised.Original)
+	}
+	delete(hpa.Annotations, v1alpha1.AnnotationRaisedMinimum)
+	return c.change(ctx, hpa, before, "HorizontalPodAutoscaler", what)
 }
 
 // namespaces removes the label by which the API server selects namespaces for the webhook.
@@ -148,9 +189,11 @@ func (c cleanup) namespaces(ctx context.Context) error {
 	var errs []error
 	for i := range list.Items {
 		ns := &list.Items[i]
-		before := ns.DeepCopy()
-		delete(ns.Labels, v1alpha1.LabelAdmission)
-		errs = append(errs, c.change(ctx, ns, before, "Namespace", "remove the label "+v1alpha1.LabelAdmission))
+		errs = append(errs, c.settled(ctx, ns, func() error {
+			before := ns.DeepCopy()
+			delete(ns.Labels, v1alpha1.LabelAdmission)
+			return c.change(ctx, ns, before, "Namespace", "remove the label "+v1alpha1.LabelAdmission)
+		}))
 		if c.prefix == "" && ns.Labels[v1alpha1.LabelAdmission] != "" {
 			errs = append(errs, fmt.Errorf("label %s of namespace %s was set again at once: stop Loadline's webhook first", v1alpha1.LabelAdmission, ns.Name))
 		}
@@ -172,27 +215,36 @@ func (c cleanup) workloads(ctx context.Context, of schema.GroupVersionKind) erro
 	for i := range list.Items {
 		object := &list.Items[i]
 		object.SetGroupVersionKind(of)
-		before := object.DeepCopy()
-		delete(object.Annotations, v1alpha1.AnnotationOriginalReplicas)
-		delete(object.Annotations, v1alpha1.AnnotationScaled)
-		object.SetManagedFields(apply.Disown(object, v1alpha1.FieldManagerUpdater))
-		switch {
-		case len(object.Annotations) != len(before.Annotations):
-			errs = append(errs, c.change(ctx, object, before, kind, "remove the annotations about the number of pods"))
-		case len(object.GetManagedFields()) != len(before.GetManagedFields()):
-			errs = append(errs, c.change(ctx, object, before, kind, "give up the number of pods, which stays as it is"))
-		}
+		errs = append(errs, c.settled(ctx, object, func() error { return c.workload(ctx, object) }))
 	}
 	return errors.Join(errs...)
 }
 
-// disown gives up the fields of an autoscaler that Loadline wrote, the last of them when it was put back.
+func (c cleanup) workload(ctx context.Context, object *metav1.PartialObjectMetadata) error {
+	before := object.DeepCopy()
+	delete(object.Annotations, v1alpha1.AnnotationOriginalReplicas)
+	delete(object.Annotations, v1alpha1.AnnotationScaled)
+	object.SetManagedFields(apply.Disown(object, v1alpha1.FieldManagerUpdater))
+	switch {
+	case len(object.Annotations) != len(before.Annotations):
+		return c.change(ctx, object, before, object.Kind, "remove the annotations about the number of pods")
+	case len(object.GetManagedFields()) != len(before.GetManagedFields()):
+		return c.change(ctx, object, before, object.Kind, "give up the number of pods, which stays as it is")
+	default:
+		return nil
+	}
+}
+
+// disown gives up the fields of an autoscaler that Loadline wrote.
 func (c cleanup) disown(ctx context.Context, hpa *autoscalingv2.HorizontalPodAutoscaler) error {
 	if c.prefix != "" {
 		return nil // A dry run did not write any.
 	}
 	before := hpa.DeepCopy()
 	hpa.SetManagedFields(apply.Disown(hpa, v1alpha1.FieldManagerUpdater, v1alpha1.FieldManagerCLI))
+	if len(hpa.ManagedFields) == len(before.ManagedFields) {
+		return nil
+	}
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
 	if err := c.client.Patch(ctx, hpa, patch, client.FieldOwner(v1alpha1.FieldManagerCLI)); client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("HorizontalPodAutoscaler %s: give up its minReplicas: %w", client.ObjectKeyFromObject(hpa), err)

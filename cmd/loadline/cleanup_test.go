@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +19,7 @@ import (
 	clocktesting "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/config"
@@ -85,6 +87,34 @@ func TestCleanupTakesBackWhatLoadlineLeftAndNothingElse(t *testing.T) {
 	out.Reset()
 	if err := c.run(t.Context()); err != nil || out.Len() > 0 {
 		t.Errorf("a second time: %v, %q; want nothing to do", err, out)
+	}
+}
+
+// Controllers write the status of autoscalers and workloads all the time.
+func TestCleanupDoesAgainWhatMetAConflict(t *testing.T) {
+	c, out := newCleanup(raised("ours", 6, "2 raised to 6"))
+	conflicts := 1
+	c.client = interceptor.NewClient(c.client.(client.WithWatch), interceptor.Funcs{
+		Patch: func(ctx context.Context, inner client.WithWatch, object client.Object, patch client.Patch, options ...client.PatchOption) error {
+			if conflicts > 0 {
+				conflicts--
+				hpa := &autoscalingv2.HorizontalPodAutoscaler{}
+				c.get(t, object.GetNamespace(), object.GetName(), hpa)
+				hpa.Annotations["team"] = "billing"
+				if err := inner.Update(ctx, hpa); err != nil {
+					t.Error(err)
+				}
+			}
+			return inner.Patch(ctx, object, patch, options...)
+		},
+	})
+	if err := c.run(t.Context()); err != nil {
+		t.Fatalf("after a conflict: %v\n%s", err, out)
+	}
+	hpa := &autoscalingv2.HorizontalPodAutoscaler{}
+	c.get(t, "shop", "ours", hpa)
+	if *hpa.Spec.MinReplicas != 2 || !cmp.Equal(hpa.Annotations, map[string]string{"team": "billing"}) {
+		t.Errorf("minReplicas %d, annotations %v; want 2, and what somebody else wrote meanwhile", *hpa.Spec.MinReplicas, hpa.Annotations)
 	}
 }
 

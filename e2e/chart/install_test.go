@@ -280,11 +280,7 @@ func leftOvers(t *testing.T) []string {
 // returns what ends it.
 func allInOne(t *testing.T) (stop func()) {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), "loadline")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "github.com/loadline-dev/loadline/cmd/loadline")
-	if output, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build loadline: %v: %s", err, output)
-	}
+	binary := built(t)
 	cfg, err := config.Load(strings.NewReader(get(t, &corev1.ConfigMap{}, namespace, "loadline-config").Data["config.yaml"]))
 	if err != nil {
 		t.Fatal(err)
@@ -324,6 +320,17 @@ func allInOne(t *testing.T) (stop func()) {
 			}
 		}
 	}
+}
+
+// built is the command.
+func built(t *testing.T) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "loadline")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "github.com/loadline-dev/loadline/cmd/loadline")
+	if output, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build loadline: %v: %s", err, output)
+	}
+	return binary
 }
 
 func loopback(t *testing.T) string {
@@ -442,6 +449,7 @@ func TestInstallUpgradeRollBackUninstall(t *testing.T) {
 	if got := running(); !slices.Equal(got, pods) {
 		t.Errorf("the pods of others changed: %v, before %v", got, pods)
 	}
+	cleansUp(t)
 
 	installed(t, charted(t), "{allInOne: true, crds: {keep: false}}")
 	stop := allInOne(t)

@@ -8,6 +8,8 @@ import (
 
 	"helm.sh/helm/v4/pkg/chart/v2/lint"
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/pod-security-admission/api"
 	"k8s.io/pod-security-admission/policy"
 	"sigs.k8s.io/yaml"
@@ -39,20 +41,26 @@ func TestEveryPodIsRestricted(t *testing.T) {
 	restricted := api.LevelVersion{Level: api.LevelRestricted, Version: api.LatestVersion()}
 	for name, values := range variants {
 		t.Run(name, func(t *testing.T) {
-			objects := rendered(t, values)
+			objects := withHooks(t, values)
+			pods := map[string]corev1.PodTemplateSpec{}
+			for _, job := range names(objects, "Job") {
+				pods[job] = as[batchv1.Job](t, objects, "Job "+job).Spec.Template
+			}
 			for _, deployment := range names(objects, "Deployment") {
-				template := as[appsv1.Deployment](t, objects, "Deployment "+deployment).Spec.Template
+				pods[deployment] = as[appsv1.Deployment](t, objects, "Deployment "+deployment).Spec.Template
+			}
+			for name, template := range pods {
 				for _, result := range evaluator.EvaluatePod(restricted, &template.ObjectMeta, &template.Spec) {
 					if !result.Allowed {
-						t.Errorf("%s: %s: %s", deployment, result.ForbiddenReason, result.ForbiddenDetail)
+						t.Errorf("%s: %s: %s", name, result.ForbiddenReason, result.ForbiddenDetail)
 					}
 				}
 				for _, container := range template.Spec.Containers {
-					if container.LivenessProbe == nil || container.ReadinessProbe == nil {
-						t.Errorf("%s has no probes", deployment)
+					if template.Spec.RestartPolicy != corev1.RestartPolicyNever && (container.LivenessProbe == nil || container.ReadinessProbe == nil) {
+						t.Errorf("%s has no probes", name)
 					}
 					if !*container.SecurityContext.ReadOnlyRootFilesystem {
-						t.Errorf("%s writes to its own file system", deployment)
+						t.Errorf("%s writes to its own file system", name)
 					}
 				}
 			}
@@ -69,7 +77,7 @@ func TestEveryConfigurationIsOneThatThePartsAccept(t *testing.T) {
 func TestEveryObjectSaysWhereItComesFrom(t *testing.T) {
 	for name, values := range variants {
 		t.Run(name, func(t *testing.T) {
-			for key, object := range rendered(t, values) {
+			for key, object := range withHooks(t, values) {
 				if labels := object.GetLabels(); labels["app.kubernetes.io/part-of"] != "loadline" || labels["app.kubernetes.io/managed-by"] != "Helm" {
 					t.Errorf("%s has the labels %v", key, labels)
 				}

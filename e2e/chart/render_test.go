@@ -18,8 +18,27 @@ const (
 	namespace = "loadline-system"
 )
 
-// rendered renders the chart, and fails the test if that is refused.
+// rendered is what the chart installs. The test fails if it cannot be rendered.
 func rendered(t *testing.T, values string) set {
+	t.Helper()
+	objects := withHooks(t, values)
+	maps.DeleteFunc(objects, isHook)
+	return objects
+}
+
+// hooks is what the chart has created when it is uninstalled.
+func hooks(t *testing.T, values string) set {
+	t.Helper()
+	objects := withHooks(t, values)
+	maps.DeleteFunc(objects, func(key string, object *unstructured.Unstructured) bool { return !isHook(key, object) })
+	return objects
+}
+
+func isHook(_ string, object *unstructured.Unstructured) bool {
+	return object.GetAnnotations()[template.HookAnnotation] != ""
+}
+
+func withHooks(t *testing.T, values string) set {
 	t.Helper()
 	objects, err := template.Render(chartDir, namespace, values)
 	if err != nil {

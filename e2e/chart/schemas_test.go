@@ -24,7 +24,7 @@ import (
 func TestEveryObjectFitsTheSchemasOfSeveralVersions(t *testing.T) {
 	manifests := map[string][]byte{}
 	for name, values := range variants {
-		manifests[name] = stream(t, rendered(t, values))
+		manifests[name] = stream(t, withHooks(t, values))
 	}
 	others := foreign(t)
 	for _, version := range modules.KubernetesVersions() {

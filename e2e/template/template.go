@@ -20,6 +20,9 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
+// HookAnnotation is on objects that Helm does not install, but creates at a time that it names.
+const HookAnnotation = "helm.sh/hook"
+
 // Render returns what `helm template loadline CHART --namespace NAMESPACE` prints with values that are written as YAML, ordered by
 // file.
 func Render(chart, namespace, values string) ([]*unstructured.Unstructured, error) {

@@ -58,6 +58,24 @@ annotations:
 {{- mergeOverwrite (deepCopy .Values.config) $ours | toYaml }}
 {{- end }}
 
+{{/* What makes an object one that Helm creates for the cleanup after the uninstallation, in the order of weights, and deletes afterwards. */}}
+{{- define "loadline.cleanupHook" -}}
+helm.sh/hook: post-delete
+helm.sh/hook-weight: {{ . | quote }}
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+{{- end }}
+
+{{/* Egress rules for name look-ups and for the API server, whose address nobody can write down for every cluster. */}}
+{{- define "loadline.apiServerEgress" -}}
+- ports: [{port: 53, protocol: UDP}, {port: 53, protocol: TCP}]
+{{- with .Values.networkPolicy.apiServerPorts }}
+- ports:
+    {{- range . }}
+    - port: {{ . }}
+    {{- end }}
+{{- end }}
+{{- end }}
+
 {{/* Rules of a webhook for the kinds of workloads in config.scaling.kinds. */}}
 {{- define "loadline.scaleKindRules" -}}
 {{- range dig "scaling" "kinds" list .Values.config }}

@@ -1,4 +1,4 @@
-// Command template prints what the chart makes of some values, as `helm template` does, for those who cannot link Helm's library:
+// Command template prints what the chart installs with some values, as `helm template --no-hooks` does, for those who cannot link Helm's library:
 //
 //	go run ./cmd/template ../charts/loadline loadline-system '{certManager: {enabled: true}}'
 package main
@@ -31,6 +31,9 @@ func run(out io.Writer, chart, namespace, values string) error {
 	}
 	encoder := json.NewEncoder(out)
 	for _, object := range objects {
+		if object.GetAnnotations()[template.HookAnnotation] != "" {
+			continue
+		}
 		if err := encoder.Encode(object); err != nil {
 			return fmt.Errorf("write %s %s: %w", object.GetKind(), object.GetName(), err)
 		}
