@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -133,7 +134,13 @@ func TestAfterHarmNoOtherPodIsChangedUntilTheSizesAreTakenBack(t *testing.T) {
 	if c := w.condition(v1alpha1.ConditionHealthy); c.Reason != v1alpha1.ReasonRolledBack || !strings.Contains(c.Message, "OOMKilled") {
 		t.Errorf("Healthy = %+v, want what was taken back and why", c)
 	}
+	if n := testutil.ToFloat64(w.controller.metrics.unhealthy); n != 1 {
+		t.Errorf("%v workloads are counted that came to harm, want 1 while it holds", n)
+	}
 	w.rounds(65 * time.Minute)
+	if n := testutil.ToFloat64(w.controller.metrics.unhealthy); n != 0 {
+		t.Errorf("%v workloads are counted that came to harm, want none after the hold", n)
+	}
 	if c := w.condition(v1alpha1.ConditionHealthy); c.Status != metav1.ConditionTrue {
 		t.Errorf("Healthy = %+v after the hold", c)
 	}

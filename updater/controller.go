@@ -174,7 +174,7 @@ func (c *controller) reserve(ctx context.Context, actions []plan.Action) []plan.
 // observe notes what became of earlier changes: harm, sizes that did not stay, and what nodes said about resizes.
 func (c *controller) observe(now time.Time, v view) {
 	present := map[plan.Key]bool{}
-	stale := 0
+	stale, unhealthy := 0, 0
 	for i := range v.subjects {
 		s := &v.subjects[i]
 		present[s.Key] = true
@@ -183,9 +183,13 @@ func (c *controller) observe(now time.Time, v view) {
 		}
 		if s.Mode.Admits() && s.Revision != "" {
 			c.watch(now, s)
+			if healthyCondition(now, *s).Status == metav1.ConditionFalse {
+				unhealthy++
+			}
 		}
 	}
 	c.metrics.stale.Set(float64(stale))
+	c.metrics.unhealthy.Set(float64(unhealthy))
 	c.ledger.tidy(now, present)
 }
 

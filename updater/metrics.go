@@ -14,6 +14,7 @@ type metrics struct {
 	skips         *prometheus.GaugeVec
 	drifted       prometheus.Gauge
 	stale         prometheus.Gauge
+	unhealthy     prometheus.Gauge
 	gateOpen      prometheus.Gauge
 	killSwitch    prometheus.Gauge
 	breaker       *prometheus.GaugeVec
@@ -63,6 +64,10 @@ func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
 			Namespace: namespace, Subsystem: subsystem, Name: "stale_recommendations",
 			Help: "Recommendations of opted-in workloads whose sizes the recommender has not confirmed for too long, in the last round.",
 		}),
+		unhealthy: prometheus.NewGauge(prometheus.GaugeOpts{
+			Namespace: namespace, Subsystem: subsystem, Name: "unhealthy_workloads",
+			Help: "Workloads whose condition Healthy was False in the last round: sizes did harm, and are taken back or held back for a while.",
+		}),
 		gateOpen: prometheus.NewGauge(prometheus.GaugeOpts{
 			Namespace: namespace, Subsystem: subsystem, Name: "gate_open",
 			Help: "1 if the last round was allowed to act: probe passed, warmed up, kill switch off, circuit breaker not open.",
@@ -108,7 +113,7 @@ func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
 	}
 	var errs []error
 	for _, c := range []prometheus.Collector{
-		m.actions, m.skips, m.drifted, m.stale, m.gateOpen, m.killSwitch, m.breaker, m.signals, m.thresholds, m.probeSeconds, m.probeFailures, m.roundSeconds, m.roundErrors, m.badOriginals,
+		m.actions, m.skips, m.drifted, m.stale, m.unhealthy, m.gateOpen, m.killSwitch, m.breaker, m.signals, m.thresholds, m.probeSeconds, m.probeFailures, m.roundSeconds, m.roundErrors, m.badOriginals,
 	} {
 		errs = append(errs, registerer.Register(c))
 	}

@@ -80,6 +80,9 @@ func TestWhatMadeAWorkloadWorseIsTakenBackWithTheEvidence(t *testing.T) {
 		s.Expect(rec.Status.Rollback.Until.Sub(rec.Status.Rollback.Time.Time)).To(Equal(time.Hour))
 		s.Expect(s.marks(name)).To(HaveLen(1), "no other pod of %s was touched", name)
 	}
+	metrics, err := loadline.Metrics(t.Context(), install.Updater)
+	s.Expect(err).NotTo(HaveOccurred())
+	s.Expect(metrics.Sum("loadline_updater_unhealthy_workloads")).To(BeNumerically(">=", 3), "what the alert looks at, as long as it holds")
 }
 
 // takenBack waits until a change of a workload is taken back, and returns how.
