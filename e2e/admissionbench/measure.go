@@ -32,8 +32,9 @@ type result struct {
 	perSecond float64
 	// missed counts the pods that the webhook should have sized and that came as they were written: it was too slow.
 	missed int
-	// usage of the webhook's process while pods were created at the fixed rate.
-	usage usage
+	// cpu is the webhook's time while pods were created at the fixed rate, and peak its largest resident memory so far in bytes.
+	cpu  time.Duration
+	peak int64
 }
 
 // measure does all rounds and returns the results of each system.
@@ -98,7 +99,7 @@ func (b *bed) atAPace(ctx context.Context, s *system, r *result, missed *atomic.
 	if err != nil {
 		return err
 	}
-	r.usage = used.since(usedBefore)
+	r.cpu, r.peak = used.CPU-usedBefore.CPU, used.Peak
 	for _, other := range b.systems {
 		want := 0 // Who is not measured must not be asked either.
 		if other == s && s.webhook != "" {

@@ -24,8 +24,8 @@ func write(w io.Writer, o options, results map[string][]result) error {
 			shown(rounds, func(r result) time.Duration { return quantile(r.paced, 0.99) }),
 			median(rounds, func(r result) float64 { return r.perSecond }),
 			median(rounds, func(r result) float64 { return float64(r.missed) }),
-			shown(rounds, func(r result) time.Duration { return r.usage.cpu / time.Duration(o.pods) }),
-			mebibytes(median(rounds, func(r result) float64 { return float64(r.usage.peak) })))
+			shown(rounds, func(r result) time.Duration { return r.cpu / time.Duration(o.pods) }),
+			mebibytes(median(rounds, func(r result) float64 { return float64(r.peak) })))
 	}
 	if err := table.Flush(); err != nil {
 		return err
@@ -46,7 +46,7 @@ constant:  a webhook that gives every pod the same sizes without looking at it; 
 		{"call, mean", func(r result) time.Duration { return r.webhook }},
 		{"create p50", func(r result) time.Duration { return quantile(r.paced, 0.5) }},
 		{"create p99", func(r result) time.Duration { return quantile(r.paced, 0.99) }},
-		{"CPU of the webhook, per pod", func(r result) time.Duration { return r.usage.cpu / time.Duration(o.pods) }},
+		{"CPU of the webhook, per pod", func(r result) time.Duration { return r.cpu / time.Duration(o.pods) }},
 	} {
 		over := func(name, base string) time.Duration {
 			difference := func(r result) float64 { return float64(added.of(r)) }

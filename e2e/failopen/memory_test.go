@@ -5,10 +5,7 @@ package failopen_test
 import (
 	"context"
 	"fmt"
-	"os"
 	"os/exec"
-	"regexp"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +17,7 @@ import (
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/e2e/install"
+	"github.com/loadline-dev/loadline/e2e/process"
 	"github.com/loadline-dev/loadline/e2e/traffic"
 )
 
@@ -58,9 +56,10 @@ func (f fixture) largeCluster(t *testing.T) {
 		f.healthy(t)
 		got := f.create(t, traffic.Wave{Deployment: "web", Pods: 200, AtOnce: atOnce})
 		g.Expect(got.Injected).To(Equal(200))
-		now, peak := f.resident(t)
-		t.Logf("%d Recommendations, streamed %s: the webhook holds %d MiB, and held %d MiB at most since its start", workloads, streamed, now>>20, peak>>20)
-		g.Expect(peak).To(BeNumerically("<", shippedLimit), "the limit that it ships with")
+		used, err := process.UsageOf(f.loadline.Process(install.Webhook).PID())
+		g.Expect(err).NotTo(HaveOccurred())
+		t.Logf("%d Recommendations, streamed %s: the webhook holds %d MiB, and held %d MiB at most since its start", workloads, streamed, used.Resident>>20, used.Peak>>20)
+		g.Expect(used.Peak).To(BeNumerically("<", shippedLimit), "the limit that it ships with")
 	}
 	f.restart(t, nil)
 }
@@ -90,21 +89,3 @@ func (f fixture) tellLongStory(ctx context.Context, namespace, workload string) 
 
 // recommendedLimit of a container's memory.
 const recommendedLimit = "1Gi"
-
-// resident memory of the webhook in bytes, now and at most since its start.
-func (f fixture) resident(t *testing.T) (now, peak int64) {
-	t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", f.loadline.Process(install.Webhook).PID()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	read := func(key string) int64 {
-		found := regexp.MustCompile(key + `:\s+(\d+) kB`).FindSubmatch(status)
-		if found == nil {
-			t.Fatalf("no %s in %s", key, status)
-		}
-		kib, _ := strconv.ParseInt(string(found[1]), 10, 64)
-		return kib << 10
-	}
-	return read("VmRSS"), read("VmHWM")
-}
