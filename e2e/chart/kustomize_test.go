@@ -72,9 +72,10 @@ var folded = cmpopts.AcyclicTransformer("EmptyLines", func(text string) string {
 
 func TestTheChartAndKustomizeGiveTheSame(t *testing.T) {
 	for folder, values := range map[string]string{
-		configDir:             "",
-		configDir + "/all":    "{allInOne: true}",
-		"testdata/components": "{certManager: {enabled: true}, networkPolicy: {enabled: true}, serviceMonitor: {enabled: true}}",
+		configDir:                 "",
+		configDir + "/all":        "{allInOne: true}",
+		"testdata/components":     "{certManager: {enabled: true}, networkPolicy: {enabled: true}, serviceMonitor: {enabled: true}}",
+		"testdata/components-all": "{allInOne: true, certManager: {enabled: true}, networkPolicy: {enabled: true}, serviceMonitor: {enabled: true}}",
 	} {
 		t.Run(values, func(t *testing.T) {
 			ours, theirs := rendered(t, values), kustomized(t, folder)
