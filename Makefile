@@ -190,6 +190,12 @@ bench-admission: ## Create 2,000 pods with no webhook, a constant one, Loadline'
 	@cd e2e && $(compile) "the comparison" ./admissionbench
 	@cd e2e && go build -o ../bin/admissionbench ./admissionbench && $(phase) "admission compared" ../bin/admissionbench
 
+.PHONY: bench-footprint
+bench-footprint: ## Have 5,000 workloads sized, and say what each part used
+	@cd e2e && $(phase) "control plane and Prometheus" go run ./cmd/binaries
+	@cd e2e && $(compile) "the crowd" ./footprint
+	@cd e2e && go build -o ../bin/footprint ./footprint && $(phase) "5,000 workloads" ../bin/footprint
+
 ##@ Ship
 .PHONY: build
 build: ## Build bin/loadline, and link it as the kubectl plugin bin/kubectl-loadline, and as what completes that
