@@ -36,7 +36,7 @@ type ContainerForecast struct {
 // It is pure: history, settings, clock and everything else come in as arguments, so that whoever computes
 // sizes calls it and comes to the same result; report and explain show what was stored. It follows the straight path: forecast, advice, sizing, guard.
 func Decide(now time.Time, in Input, mem Memory) (Decision, Memory) {
-	mem.OOM = rememberOOM(mem.OOM, in.OOMKills)
+	mem.OOM = rememberOOM(mem.OOM, in.OOMKills, in.Containers)
 	mem.Rollback = judge(now, in, mem)
 	mem.Autoscaler = mem.Autoscaler.seen(now, in.HPA)
 	var evidence advice.Evidence
@@ -116,6 +116,7 @@ func (p pass) sizingInput() sizing.Input {
 		ReplicasFixed:    p.mem.Autoscaler.hpa(p.in.HPA).Owner != "" || p.in.Target.Kind == kindDaemonSet || p.in.batch() || p.in.Settings.Approval == v1alpha1.ApprovalManual || p.in.held(p.now) || p.yields != "",
 	}
 	for i, container := range p.in.Containers {
+		floor := oomFloorOf(p.mem.OOM, container.Name)
 		past := p.in.History.Containers[container.Name]
 		memory := past.WorkingSet
 		if *p.in.Policy.Memory.Metric == v1alpha1.MemoryRSS {
@@ -132,7 +133,8 @@ func (p pass) sizingInput() sizing.Input {
 			BaseForecast:  p.forecasts[i].Base,
 			NextHour:      p.in.Forecasts[container.Name].NextHour,
 			Current:       resourcesOf(container),
-			OOMFloorBytes: oomFloorOf(p.mem.OOM, container.Name),
+			OOMFloorBytes: floor.FloorBytes,
+			OOMEndless:    floor.endless(p.now),
 			Runs:          p.in.runsOf(container.Name),
 		})
 	}
@@ -180,7 +182,8 @@ func (p pass) guardInput(proposal sizing.Proposal) guard.Input {
 	for i, container := range p.in.Containers {
 		c := guardContainer(container)
 		c.PeakMemoryBytes = proposal.Containers[i].SizedPeakBytes
-		c.OOMFloorBytes = oomFloorOf(p.mem.OOM, container.Name)
+		floor := oomFloorOf(p.mem.OOM, container.Name)
+		c.OOMFloorBytes, c.OOMEndless = floor.FloorBytes, floor.endless(p.now)
 		c.RaisePendingSince = p.in.PendingRaises[container.Name]
 		input.Containers = append(input.Containers, c)
 	}

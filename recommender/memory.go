@@ -32,9 +32,11 @@ func MemoryOf(status v1alpha1.RecommendationStatus) Memory {
 	mem.Candidate = revisionedOf(status.Candidate)
 	mem.Applicable = revisionedOf(status.Applicable)
 	for _, f := range status.OOMFloor {
-		mem.OOM = append(mem.OOM, OOMFloor{
-			Container: f.Container, HitBytes: f.Hit.Value(), FloorBytes: f.Floor.Value(), Time: f.Time.Time, Kills: f.Kills,
-		})
+		floor := OOMFloor{Container: f.Container, HitBytes: f.Hit.Value(), FloorBytes: f.Floor.Value(), Time: f.Time.Time, Kills: f.Kills}
+		if f.From != nil {
+			floor.FromBytes = f.From.Value()
+		}
+		mem.OOM = append(mem.OOM, floor)
 	}
 	return mem
 }

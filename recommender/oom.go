@@ -67,12 +67,39 @@ func memoryLimit(pod *corev1.Pod, status corev1.ContainerStatus) int64 {
 	return 0
 }
 
+// What kills alone may raise. Whoever needs more than four times what the first kill asked for is more likely to leak than to grow, and
+// each further raise would be taken from everybody else on the node.
+const (
+	maxOOMFactor = 4
+	// oomQuiet without a kill ends a row of kills: as long as history is kept.
+	oomQuiet = 28 * 24 * time.Hour
+)
+
+// endless reports whether the last raise was cut, so that more memory does not seem to end the kills. After quiet weeks it is forgotten.
+func (f OOMFloor) endless(now time.Time) bool {
+	return f.FromBytes > 0 && f.FloorBytes < oomFloorBytes(f.HitBytes) && now.Sub(f.Time) <= oomQuiet
+}
+
+// learn adds a kill. The container's template asks for that much memory, as its limit or, without one, its request.
+//
+// Example: the first kill at 1 GiB → a floor of 1.2 GiB; further ones raise it to 4.8 GiB at most.
+func (f *OOMFloor) learn(kill OOMKill, template int64) {
+	if f.FromBytes == 0 || kill.Time.Sub(f.Time) > oomQuiet {
+		f.FromBytes = max(f.HitBytes, kill.LimitBytes)
+	}
+	f.FromBytes = min(max(f.FromBytes, template), maxOOMBytes)
+	f.Time = kill.Time
+	f.Kills++
+	f.HitBytes = max(f.HitBytes, kill.LimitBytes)
+	f.FloorBytes = max(f.FloorBytes, min(oomFloorBytes(f.HitBytes), maxOOMFactor*oomFloorBytes(f.FromBytes)))
+}
+
 // rememberOOM adds kills that are newer than what is known. A floor never goes down: several pods killed at a lower limit
 // do not undo what one at a higher limit taught.
 //
 // A kill that is not newer teaches nothing: its pod still tells of it after a resize, and would then blame the limit that
 // the resize gave. At most maxContainers floors are kept, those of the latest kills.
-func rememberOOM(known []OOMFloor, kills []OOMKill) []OOMFloor {
+func rememberOOM(known []OOMFloor, kills []OOMKill, template []corev1.Container) []OOMFloor {
 	floors := slices.Clone(known)
 	for _, kill := range slices.SortedFunc(slices.Values(kills), compareKills) {
 		i := slices.IndexFunc(floors, func(f OOMFloor) bool { return f.Container == kill.Container })
@@ -85,12 +112,7 @@ func rememberOOM(known []OOMFloor, kills []OOMKill) []OOMFloor {
 		case !kill.Time.After(floors[i].Time):
 			continue
 		}
-		floors[i].Time = kill.Time
-		floors[i].Kills++
-		if kill.LimitBytes > floors[i].HitBytes {
-			floors[i].HitBytes = kill.LimitBytes
-			floors[i].FloorBytes = oomFloorBytes(kill.LimitBytes)
-		}
+		floors[i].learn(kill, templateMemory(template, kill.Container))
 	}
 	if len(floors) > maxContainers {
 		slices.SortStableFunc(floors, func(a, b OOMFloor) int { return b.Time.Compare(a.Time) })
@@ -100,22 +122,22 @@ func rememberOOM(known []OOMFloor, kills []OOMKill) []OOMFloor {
 	return floors
 }
 
-// lastKill returns the time of a container's last kill, zero if there was none.
-func lastKill(floors []OOMFloor, container string) time.Time {
-	for _, f := range floors {
-		if f.Container == container {
-			return f.Time
-		}
+// templateMemory is what the template asks for: the limit, else the request; 0 if neither.
+func templateMemory(template []corev1.Container, container string) int64 {
+	i := slices.IndexFunc(template, func(c corev1.Container) bool { return c.Name == container })
+	if i < 0 {
+		return 0
 	}
-	return time.Time{}
+	r := resourcesOf(template[i])
+	return cmp.Or(r.Limits.MemoryBytes, r.Requests.MemoryBytes)
 }
 
-// oomFloorOf returns the floor of a container, 0 if it was never killed.
-func oomFloorOf(floors []OOMFloor, container string) int64 {
+// oomFloorOf returns what the kills of a container taught; the zero value if it was never killed.
+func oomFloorOf(floors []OOMFloor, container string) OOMFloor {
 	for _, f := range floors {
 		if f.Container == container {
-			return f.FloorBytes
+			return f
 		}
 	}
-	return 0
+	return OOMFloor{}
 }

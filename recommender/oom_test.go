@@ -19,9 +19,9 @@ func kill(limit int64, after time.Duration) OOMKill {
 }
 
 func TestWhatAKillTeaches(t *testing.T) {
-	known := []OOMFloor{{Container: "app", HitBytes: gibibyte, FloorBytes: gibibyte + gibibyte/5, Time: noon, Kills: 1}}
+	known := []OOMFloor{{Container: "app", HitBytes: gibibyte, FloorBytes: gibibyte + gibibyte/5, FromBytes: gibibyte, Time: noon, Kills: 1}}
 	floor := func(hit, floor int64, after time.Duration, kills int32) []OOMFloor {
-		return []OOMFloor{{Container: "app", HitBytes: hit, FloorBytes: floor, Time: noon.Add(after), Kills: kills}}
+		return []OOMFloor{{Container: "app", HitBytes: hit, FloorBytes: floor, FromBytes: hit, Time: noon.Add(after), Kills: kills}}
 	}
 	for name, c := range map[string]struct {
 		known []OOMFloor
@@ -38,7 +38,7 @@ func TestWhatAKillTeaches(t *testing.T) {
 		"a kill without a time teaches nothing":               {nil, []OOMKill{{Container: "app", LimitBytes: gibibyte}}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := rememberOOM(c.known, c.kills)
+			got := rememberOOM(c.known, c.kills, nil)
 			if diff := cmp.Diff(c.want, got); diff != "" && len(c.want)+len(got) > 0 {
 				t.Errorf("floors (-want +got):\n%s", diff)
 			}

@@ -46,10 +46,14 @@ func amountsOf(list corev1.ResourceList) v1alpha1.ResourceAmounts {
 func oomFloorStatus(floors []OOMFloor) []v1alpha1.OOMFloor {
 	var out []v1alpha1.OOMFloor
 	for _, f := range floors {
-		out = append(out, v1alpha1.OOMFloor{
+		floor := v1alpha1.OOMFloor{
 			Container: f.Container, Hit: byteQuantity(f.HitBytes), Floor: byteQuantity(f.FloorBytes),
 			Time: metav1.Time{Time: f.Time}, Kills: f.Kills,
-		})
+		}
+		if f.FromBytes > 0 {
+			floor.From = new(byteQuantity(f.FromBytes))
+		}
+		out = append(out, floor)
 	}
 	return out
 }

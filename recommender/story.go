@@ -56,7 +56,7 @@ func sentenceOf(r guard.Reason) string {
 func findings(now time.Time, in Input, mem Memory, d Decision) []v1alpha1.Finding {
 	found := slices.Concat(settingsFindings(in), rollbackFinding(now, mem.Rollback), pass{in: in}.crowded())
 	for _, f := range slices.Concat(d.Proposal.Findings, d.Guard.Findings) {
-		if f.Type == sizing.FindingOOMKilled && now.Sub(lastKill(mem.OOM, f.Container)) > oomNews {
+		if f.Type == sizing.FindingOOMKilled && now.Sub(oomFloorOf(mem.OOM, f.Container).Time) > oomNews {
 			f.Severity = string(v1alpha1.SeverityInfo)
 		}
 		found = append(found, v1alpha1.Finding{Type: f.Type, Severity: severity(f.Severity), Container: f.Container, Message: f.Message})

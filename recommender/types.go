@@ -199,8 +199,9 @@ type Revisioned struct {
 // OOMFloor is what an out-of-memory kill taught.
 type OOMFloor struct {
 	Container string
-	// HitBytes is the limit that the container ran into, FloorBytes the request that follows.
-	HitBytes, FloorBytes int64
+	// HitBytes is the limit that the container ran into, FloorBytes the request that follows. FromBytes is where the kills began, or
+	// what the template asks for if that is more; 0 if that was not noted.
+	HitBytes, FloorBytes, FromBytes int64
 	// Time of the last kill. Kills is how many were seen; of those in one second one is counted.
 	Time  time.Time
 	Kills int32

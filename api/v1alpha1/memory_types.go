@@ -14,8 +14,14 @@ type OOMFloor struct {
 	// hit is the memory limit that the container ran into, in bytes.
 	Hit resource.Quantity `json:"hit"`
 
-	// floor is the memory request that follows, in bytes: the larger of 1.2 × hit and hit + 100 MiB.
+	// floor is the memory request that follows, in bytes: the larger of 1.2 × hit and hit + 100 MiB, though at most four times what
+	// the same makes of from.
 	Floor resource.Quantity `json:"floor"`
+
+	// from is the memory limit at which the kills began, or what the template asks for if that is more. It begins anew after
+	// four weeks without a kill.
+	// +optional
+	From *resource.Quantity `json:"from,omitempty"`
 
 	// time of the last kill.
 	Time metav1.Time `json:"time"`

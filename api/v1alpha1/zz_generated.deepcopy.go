@@ -704,6 +704,11 @@ func (in *OOMFloor) DeepCopyInto(out *OOMFloor) {
 	*out = *in
 	out.Hit = in.Hit.DeepCopy()
 	out.Floor = in.Floor.DeepCopy()
+	if in.From != nil {
+		in, out := &in.From, &out.From
+		x := (*in).DeepCopy()
+		*out = &x
+	}
 	in.Time.DeepCopyInto(&out.Time)
 }
 

@@ -66,6 +66,8 @@ type Container struct {
 	// PeakMemoryBytes is the peak of one pod that memory is sized from; the memory target never falls under it.
 	PeakMemoryBytes int64
 	OOMFloorBytes   int64
+	// OOMEndless says that kills went on after they had raised the floor as far as kills alone may.
+	OOMEndless bool
 	// Excluded says that the container is left alone. It is here because it has a part in the pod's QoS class, and in its size.
 	Excluded bool
 	// Init says that it runs to its end before the others start, Sidecar that it starts before them and goes on beside them.

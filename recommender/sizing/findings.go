@@ -41,7 +41,11 @@ func findings(in Input, corrupt corruption, cpu cpuSize, memory memorySize, pods
 		add(FindingOOMKilled, severityCritical, "The container was killed for lack of memory; it gets at least %s now.",
 			bytesText(c.OOMFloorBytes))
 	}
-	if memory.leak.suspected {
+	switch {
+	case c.OOMEndless:
+		add(FindingMemoryLeak, severityCritical, "Out-of-memory kills have raised the container as far as kills alone may, and it was killed "+
+			"again: look for a leak. If it needs more than %s, say so in its template, or in the policy's memory.min.", bytesText(c.OOMFloorBytes))
+	case memory.leak.suspected:
 		add(FindingMemoryLeak, severityWarning, "The least memory of each day has been rising for %d days, by %s on a typical day. "+
 			"More memory only delays the end: look for a leak.", memory.leak.days, bytesText(int64(memory.leak.bytesPerDay)))
 	}

@@ -32,10 +32,14 @@ func sizeMemory(in Input, c ContainerInput, corrupt int) memorySize {
 	} else {
 		size.say("no usable history.")
 	}
-	if size.leak = findLeak(c.MemoryHottest); size.leak.suspected {
+	if size.leak = findLeak(c.MemoryHottest); size.leak.suspected || c.OOMEndless {
 		size.targetBytes = max(1, size.peakBytes, current)
-		size.say("it rises like a leak, so no margin is added: the larger of the peak and the present request (%s), %s.",
-			bytesText(current), bytesText(size.targetBytes))
+		sign := "it rises like a leak"
+		if c.OOMEndless {
+			sign = "it was raised by kills again and again, and is killed still"
+		}
+		size.say("%s, so no margin is added: the larger of the peak and the present request (%s), %s.",
+			sign, bytesText(current), bytesText(size.targetBytes))
 	}
 	if ok && corrupt > 0 && size.targetBytes < current {
 		size.targetBytes = current

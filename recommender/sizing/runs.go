@@ -65,11 +65,15 @@ func proposeRuns(policy Policy, c ContainerInput) (ContainerProposal, corruption
 // runMemory covers the largest run.
 func (p *ContainerProposal) runMemory(policy ResourcePolicy, c ContainerInput, highest float64) {
 	if highest > 0 {
+		margin := policy.Margin
+		if c.OOMEndless {
+			margin = 0
+		}
 		p.Peak.MemoryBytes = int64(math.Ceil(highest))
 		p.SizedPeakBytes = p.Peak.MemoryBytes
-		p.Target.MemoryBytes = max(1, p.Peak.MemoryBytes, atLeast(highest*(1+policy.Margin)))
+		p.Target.MemoryBytes = max(1, p.Peak.MemoryBytes, atLeast(highest*(1+margin)))
 		p.Trail = append(p.Trail, fmt.Sprintf("Memory: the largest of the last %d runs had %s; plus %s margin: %s.",
-			len(p.Runs), bytesText(p.Peak.MemoryBytes), percent(policy.Margin), bytesText(p.Target.MemoryBytes)))
+			len(p.Runs), bytesText(p.Peak.MemoryBytes), percent(margin), bytesText(p.Target.MemoryBytes)))
 	}
 	if c.OOMFloorBytes > p.Target.MemoryBytes {
 		p.Target.MemoryBytes, p.OOMRaised = c.OOMFloorBytes, true

@@ -60,6 +60,8 @@ type ContainerInput struct {
 	Current Resources
 	// OOMFloorBytes is the least memory after an out-of-memory kill; 0 if there was none.
 	OOMFloorBytes int64
+	// OOMEndless says that kills went on after they had raised the floor as far as kills alone may, so that a leak is likely.
+	OOMEndless bool
 	// Runs are what the last runs of a batch workload used at most, for ProposeRuns.
 	Runs []Run
 }

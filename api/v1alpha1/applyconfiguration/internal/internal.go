@@ -487,6 +487,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: floor
       type:
         namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
+    - name: from
+      type:
+        namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
     - name: hit
       type:
         namedType: io.k8s.apimachinery.pkg.api.resource.Quantity

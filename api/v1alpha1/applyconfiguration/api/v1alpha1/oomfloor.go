@@ -16,8 +16,12 @@ type OOMFloorApplyConfiguration struct {
 	Container *string `json:"container,omitempty"`
 	// hit is the memory limit that the container ran into, in bytes.
 	Hit *resource.Quantity `json:"hit,omitempty"`
-	// floor is the memory request that follows, in bytes: the larger of 1.2 × hit and hit + 100 MiB.
+	// floor is the memory request that follows, in bytes: the larger of 1.2 × hit and hit + 100 MiB, though at most four times what
+	// the same makes of from.
 	Floor *resource.Quantity `json:"floor,omitempty"`
+	// from is the memory limit at which the kills began, or what the template asks for if that is more. It begins anew after
+	// four weeks without a kill.
+	From *resource.Quantity `json:"from,omitempty"`
 	// time of the last kill.
 	Time *v1.Time `json:"time,omitempty"`
 	// kills counts the kills that were seen.
@@ -51,6 +55,14 @@ func (b *OOMFloorApplyConfiguration) WithHit(value resource.Quantity) *OOMFloorA
 // If called multiple times, the Floor field is set to the value of the last call.
 func (b *OOMFloorApplyConfiguration) WithFloor(value resource.Quantity) *OOMFloorApplyConfiguration {
 	b.Floor = &value
+	return b
+}
+
+// WithFrom sets the From field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the From field is set to the value of the last call.
+func (b *OOMFloorApplyConfiguration) WithFrom(value resource.Quantity) *OOMFloorApplyConfiguration {
+	b.From = &value
 	return b
 }
 
