@@ -33,7 +33,7 @@ func (e *Engine) Gather(ctx context.Context, target Target, now time.Time) (Inpu
 	if found == nil || in.Settings.Mode == v1alpha1.ModeOff {
 		return in, nil
 	}
-	in.TargetUID, in.Replicas = found.uid, found.replicas
+	in.TargetUID, in.Replicas, in.Refused = found.uid, found.replicas, found.refused
 	in.Template = templateID(found.template)
 	in.PodLevel = apply.HasPodLevelResources(&corev1.Pod{Spec: found.template})
 	in.Declared = apply.DeclaredReplicas(found.object, found.replicas)

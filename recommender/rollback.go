@@ -2,6 +2,7 @@ package recommender
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -60,8 +61,27 @@ func harm(now time.Time, in Input, mem Memory) (done v1alpha1.Outcome, found boo
 			return o, true
 		}
 	}
+	if denied(now, in, mem) {
+		return v1alpha1.Outcome{Time: metav1.NewTime(now), Revision: mem.Applicable.Revision, Message: "new pods are refused: " + in.Refused}, true
+	}
 	worse := v1alpha1.Outcome{Time: metav1.NewTime(now), Revision: in.Health.Revision, Message: in.Health.Worse}
 	return worse, in.Health.Worse != ""
+}
+
+// retried is more than a controller waits before it tries again to create a pod that was refused.
+const retried = 20 * time.Minute
+
+// denied reports whether a policy of the cluster refuses new pods for their sizes while they get less than the template asks for: as
+// they are written, they would come. What it says in the first minutes after a rollback may be about the sizes before.
+func denied(now time.Time, in Input, mem Memory) bool {
+	if !in.Settings.Mode.Admits() || !apply.DeniedForSizes(in.Refused) || mem.Rollback != nil && now.Sub(mem.Rollback.Time.Time) < retried {
+		return false
+	}
+	original := map[string]apply.Resources{}
+	for _, c := range slices.Concat(in.Containers, in.LeftAlone) {
+		original[c.Name] = apply.ResourcesOf(c.Resources)
+	}
+	return apply.Lowers(original, apply.Desired(mem.Applicable.Values, original, apply.ForNewPod))
 }
 
 // rollback is what the guard has to know while one holds.

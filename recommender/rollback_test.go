@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/apply"
 	"github.com/loadline-dev/loadline/forecast"
 	"github.com/loadline-dev/loadline/internal/testkit"
 )
@@ -85,6 +86,42 @@ func TestEachRollbackInARowHoldsLongerAndAPersonMayEndIt(t *testing.T) {
 			t.Fatalf("rollback %d still holds after a person released it", i+1)
 		}
 		l.reports(l.rec.Status.Applicable.Revision)
+	}
+}
+
+func TestSizesForWhichAPolicyOfTheClusterRefusesNewPodsAreTakenBack(t *testing.T) {
+	const ratio = `pods "checkout-1" is forbidden: ValidatingAdmissionPolicy 'ratio' with binding 'ratio' denied request: the CPU limit is more than twice the request`
+	l := checkout(t, 28*day)
+	asked := apply.ResourcesOf(l.in.Containers[0].Resources).Requests
+	for message, want := range map[string]bool{
+		ratio:                   true,
+		"exceeded quota: small": false,
+		`admission webhook "images.example.com" denied the request: the image is not signed`: false,
+	} {
+		l := checkout(t, 28*day)
+		bad := l.look().rec.Status.Applicable
+		if apply.FromAPI(bad).Containers[0].Target.CPUMillis >= asked.CPUMillis {
+			t.Fatal("nothing was lowered")
+		}
+		l.in.Refused = message
+		s := l.after(time.Minute).look().rec.Status
+		if (s.Rollback != nil) != want {
+			t.Errorf("rollback = %+v after %q", s.Rollback, message)
+		}
+		if !want {
+			continue
+		}
+		if got := apply.FromAPI(s.Applicable).Containers[0].Target; got.CPUMillis < asked.CPUMillis || s.Rollback.Revision != bad.Revision || !strings.Contains(s.Rollback.Evidence, "twice the request") {
+			t.Errorf("target %+v after %+v, want what the template asks for, %+v, and the policy's words", got, s.Rollback, asked)
+		}
+		if again := l.after(time.Hour / 2).look().rec.Status.Rollback; *again != *s.Rollback {
+			t.Errorf("pods that come as they are written are blamed on sizes: %+v", again)
+		}
+	}
+	l.in.Settings.Mode, l.in.Refused = v1alpha1.ModeDryRun, ratio
+	l.look()
+	if s := l.after(time.Minute).look().rec.Status; s.Rollback != nil {
+		t.Errorf("a dry run is blamed: %+v", s.Rollback)
 	}
 }
 

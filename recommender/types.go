@@ -67,6 +67,8 @@ type Input struct {
 	PodLevel bool
 	// Init names the ordinary init containers among LeftAlone.
 	Init []string
+	// Refused is what the API server says to the workload's new pods, where it refuses them. Only Deployments tell.
+	Refused string
 	// Replicas that the workload's spec asks for.
 	Replicas int32
 	// Declared is the number of pods that the workload's manifest asks for; 0 if the workload does not tell.

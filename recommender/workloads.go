@@ -36,6 +36,8 @@ type workload struct {
 	surge int32
 	// object itself, for its metadata.
 	object metav1.Object
+	// refused is what the API server says to the workload's new pods, where it refuses them; empty if it does not.
+	refused string
 	// broken says why a workload of a configured kind cannot be read; nil if it can.
 	broken error
 }
@@ -80,7 +82,7 @@ func workloadOf(object client.Object) *workload {
 	switch o := object.(type) {
 	case *appsv1.Deployment:
 		w.template, w.replicas = o.Spec.Template.Spec, replicasOr1(o.Spec.Replicas)
-		w.surge = surgeOf(o.Spec.Strategy, w.replicas)
+		w.surge, w.refused = surgeOf(o.Spec.Strategy, w.replicas), refusedPods(o)
 	case *appsv1.StatefulSet:
 		w.template, w.replicas = o.Spec.Template.Spec, replicasOr1(o.Spec.Replicas)
 	case *batchv1.CronJob:
@@ -92,6 +94,16 @@ func workloadOf(object client.Object) *workload {
 		w.broken = readCustom(o, w)
 	}
 	return w
+}
+
+// refusedPods is why the API server refuses the Deployment's new pods; empty if it does not.
+func refusedPods(d *appsv1.Deployment) string {
+	for _, c := range d.Status.Conditions {
+		if c.Type == appsv1.DeploymentReplicaFailure && c.Status == corev1.ConditionTrue {
+			return c.Message
+		}
+	}
+	return ""
 }
 
 // surgeOf is how many pods a rollout may have above the number of replicas: a quarter, rounded up, unless it says otherwise.

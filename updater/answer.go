@@ -8,6 +8,8 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/loadline-dev/loadline/apply"
 )
 
 // answer names what the API server said to a change. Every answer has a name, and the name decides what follows.
@@ -45,9 +47,10 @@ const (
 // namespaceTexts are parts of what a ResourceQuota and a LimitRange say.
 var namespaceTexts = []string{"exceeded quota", "failed quota", "usage per Container", "usage per Pod", "limit to request ratio per"}
 
-// refusedByNamespace reports whether a refusal came from a ResourceQuota or a LimitRange, which bind new pods as well.
+// refusedByNamespace reports whether a refusal came from a ResourceQuota, a LimitRange or a policy of the cluster, which bind new
+// pods as well.
 func refusedByNamespace(message string) bool {
-	return slices.ContainsFunc(namespaceTexts, func(text string) bool { return strings.Contains(message, text) })
+	return apply.DeniedByPolicy(message) || slices.ContainsFunc(namespaceTexts, func(text string) bool { return strings.Contains(message, text) })
 }
 
 // resizeAnswer names the answer to a resize.

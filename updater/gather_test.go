@@ -165,6 +165,11 @@ func TestSurroundingsOfAPod(t *testing.T) {
 	}
 }
 
+// evictedAt makes it known that a pod was evicted.
+func evictedAt(objects []client.Object, at time.Time) {
+	stored(objects).Status.Outcomes = []v1alpha1.Outcome{{Time: metav1.NewTime(at), Pod: "checkout-gone", PodUID: "uid-gone", Revision: "before", Result: v1alpha1.OutcomeEvicted}}
+}
+
 func TestWhatSpeaksAgainstEvictingAnyPod(t *testing.T) {
 	cases := map[string]struct {
 		change func(objects []client.Object)
@@ -182,6 +187,19 @@ func TestWhatSpeaksAgainstEvictingAnyPod(t *testing.T) {
 		"new pods could be created again": {func(o []client.Object) {
 			deployment(o).Status.Conditions = []appsv1.DeploymentCondition{{Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionFalse}}
 		}, ""},
+		"the pod that was evicted last has no successor": {func(o []client.Object) {
+			deployment(o).Spec.Replicas = new(int32(2))
+			evictedAt(o, start.Add(-2*time.Minute))
+		}, "pod checkout-gone was evicted at"},
+		"its successor may still come": {func(o []client.Object) {
+			deployment(o).Spec.Replicas = new(int32(2))
+			evictedAt(o, start.Add(-time.Second))
+		}, ""},
+		"it has a successor, and another pod is missing": {func(o []client.Object) { // Pods are an hour old.
+			deployment(o).Spec.Replicas = new(int32(2))
+			evictedAt(o, start.Add(-61*time.Minute))
+		}, ""},
+		"no pod is missing": {func(o []client.Object) { evictedAt(o, start.Add(-2*time.Minute)) }, ""},
 		"the policy that was named is missing": {
 			func(o []client.Object) { namespaceOf(o)[v1alpha1.AnnotationPolicy] = "careful" }, "SizingPolicy careful",
 		},

@@ -45,6 +45,22 @@ func TestEachOfManyPodsIsAskedOnceAndNotInEveryRound(t *testing.T) {
 	}
 }
 
+func TestAPolicyThatRefusesAResizeWouldRefuseANewPodAsWell(t *testing.T) {
+	for _, message := range []string{
+		`admission webhook "validation.gatekeeper.sh" denied the request: memory limit <8Gi> is higher than the maximum`,
+		`pods "checkout-0" is forbidden: ValidatingAdmissionPolicy 'limits' with binding 'limits' denied request: at most 4Gi`,
+	} {
+		w := newWorld(t, shop(asking(3, 100)...)...)
+		w.resizeError = func(string) error { return forbidden(message) }
+		for range 8 {
+			w.round()
+		}
+		if len(w.evicted) != 0 {
+			t.Errorf("evicted %v after %s", w.evicted, message)
+		}
+	}
+}
+
 func TestManyDeferredPodsAreToldOnceAndNotInEveryRound(t *testing.T) {
 	objects := shop(asking(30, 500)...)
 	for _, o := range objects {

@@ -1,6 +1,7 @@
 package updater
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -61,6 +62,7 @@ func (g *gatherer) subject(now time.Time, ns *namespace, rec *v1alpha1.Recommend
 	past.notes = templateNotes(object)
 	w.OOMFloorBytes = oomFloors(rec.Status.OOMFloor)
 	w.Pods = g.pods(now, ns, ns.pods[ref], past)
+	w.NoEviction = cmp.Or(w.NoEviction, notReplaced(now, w, past.outcomes))
 	w.Harm = knownHarm(now, w.Revision, past.outcomes, rec.Status.Rollback)
 	if rollback := rec.Status.Rollback; rollback != nil {
 		w.Answered = rollback.HarmTime.Time
@@ -111,6 +113,24 @@ func notReplaceable(object client.Object) string {
 		}
 	}
 	return ""
+}
+
+// replacedWithin is how long the successor of an evicted pod may take to be created.
+const replacedWithin = time.Minute
+
+// notReplaced says that the pod that was evicted last has had no successor; empty if it has one, or if none is missing. Of kinds that say
+// nothing themselves it is the only sign that something refuses new pods.
+func notReplaced(now time.Time, w plan.Workload, outcomes []v1alpha1.Outcome) string {
+	last := slices.IndexFunc(outcomes, func(o v1alpha1.Outcome) bool { return o.Result == v1alpha1.OutcomeEvicted }) // newest first
+	if last < 0 || len(w.Pods) >= int(w.Replicas) {
+		return ""
+	}
+	evicted := outcomes[last]
+	came := func(p plan.Pod) bool { return !p.Created.Before(evicted.Time.Time) }
+	if now.Sub(evicted.Time.Time) < replacedWithin || slices.ContainsFunc(w.Pods, came) {
+		return ""
+	}
+	return fmt.Sprintf("pod %s was evicted at %s, and no new pod has been created since", evicted.Pod, evicted.Time.UTC().Format(time.RFC3339))
 }
 
 // narrower returns the mode that allows less. A mode that is not known, such as that of a Recommendation that was never
