@@ -204,7 +204,7 @@ type Updater struct {
 	EvictionsPerMinute int `json:"evictionsPerMinute"`
 	// NamespaceEvictionsPerHour is how many may go in an hour in one namespace.
 	NamespaceEvictionsPerHour int `json:"namespaceEvictionsPerHour"`
-	// ResizesPerMinute, in place, in the whole cluster.
+	// ResizesPerMinute, in place, in the whole cluster. Ten times as many may only give back what Loadline took from running pods.
 	ResizesPerMinute int `json:"resizesPerMinute"`
 	// ResizeRetryInterval is when a resize that the API server refused is asked for again for the first time; from then on after
 	// twice as long each time, at most an hour.

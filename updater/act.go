@@ -45,7 +45,7 @@ func (a actor) do(ctx context.Context, action plan.Action) (answer, string) {
 		named, err = a.scale(ctx, action)
 	case plan.Minimum:
 		named, err = a.setMinimum(ctx, action)
-	case plan.Lower: // No plan asks for it.
+	case plan.Lower, plan.GiveBack: // No plan asks for it.
 	}
 	if err != nil {
 		return named, err.Error()

@@ -97,7 +97,7 @@ func (c *controller) report(ctx context.Context, now time.Time, v view, result p
 // snapshot is what the plan rests on.
 func (c *controller) snapshot(gate plan.Gate, v view) plan.Snapshot {
 	state := c.record.breaker
-	snapshot := plan.Snapshot{Gate: gate, KillSwitch: v.killSwitch, Cures: state.OnlyOOMKills(), Autoscalers: v.autoscalers, Free: v.free}
+	snapshot := plan.Snapshot{Gate: gate, KillSwitch: v.killSwitch, Cures: state.OnlyOOMKills(), GivesBack: !state.HasCause(breaker.APITrouble), Autoscalers: v.autoscalers, Free: v.free}
 	if state.Phase == breaker.Open {
 		snapshot.Breaker = state.Reason()
 	}
@@ -143,9 +143,11 @@ func (c *controller) gate(ctx context.Context, now time.Time) plan.Gate {
 	}
 	gate := c.probe.gate(ctx, now)
 	c.ledger.admits = c.probe.works()
-	if until := c.started.Add(c.warmUp); gate.Open && now.Before(until) {
+	until := c.started.Add(c.warmUp)
+	if gate.Open && now.Before(until) {
 		return plan.Gate{Reason: "warming up until " + until.UTC().Format(time.RFC3339)}
 	}
+	gate.Ready = !now.Before(until)
 	return gate
 }
 

@@ -241,6 +241,11 @@ func (s State) OnlyOOMKills() bool {
 	return s.Phase == Open && len(s.Causes) > 0 && !slices.ContainsFunc(s.Causes, func(c Cause) bool { return c.Signal != OOMKills })
 }
 
+// HasCause reports whether the signal is among those for which the breaker opened last, or stayed open.
+func (s State) HasCause(signal Signal) bool {
+	return slices.ContainsFunc(s.Causes, func(c Cause) bool { return c.Signal == signal })
+}
+
 // Validate says what is wrong with a state that was stored.
 func (s State) Validate() error {
 	if phase := cmp.Or(s.Phase, Closed); phase != Closed && phase != Open && phase != Trial {

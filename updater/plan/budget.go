@@ -13,13 +13,20 @@ import (
 // nothing.
 type Budget struct {
 	// EvictionsPerMinute and ResizesPerMinute in the cluster, NamespaceEvictionsPerHour in any one namespace. A pod that goes because
-	// the number of pods is lowered counts as one that is evicted.
+	// the number of pods is lowered counts as one that is evicted. Resizes that only give back what was taken have a bound of their own.
 	EvictionsPerMinute, NamespaceEvictionsPerHour, ResizesPerMinute int
 	// Trial is true while the circuit breaker tries whether the cluster bears changes: no number of pods is lowered.
 	Trial bool
 	// Spent is what was done in the last hour, in any order; what is older does not count.
 	Spent []Spent
 }
+
+// giveBackFactor is how many times as many resizes per minute may give back as may do anything else. A night is long enough to lower
+// every pod of a cluster, and a morning is not: 15,000 pods would take four hours at 60 a minute, and take 25 minutes at 600.
+const giveBackFactor = 10
+
+// GiveBacksPerMinute is how many resizes may only give back what was taken.
+func (b Budget) GiveBacksPerMinute() int { return giveBackFactor * b.ResizesPerMinute }
 
 // Tenth is what a trial of the circuit breaker may spend: a tenth of what may happen in a minute, but at least one of what may happen
 // at all, and no number of pods is lowered.
@@ -41,7 +48,7 @@ type Spent struct {
 
 // Counts is how long an action counts: against a budget, or for its workload's cooldown.
 func (k Kind) Counts() time.Duration {
-	if k == Resize {
+	if k == Resize || k == GiveBack {
 		return time.Minute
 	}
 	return time.Hour
@@ -50,6 +57,9 @@ func (k Kind) Counts() time.Duration {
 // Costs is what is spent when the action is carried out at the given time: one, or one for each pod that a lower number takes away.
 func (a Action) Costs(at time.Time) []Spent {
 	cost := Spent{At: at, Kind: a.Kind, Workload: a.Workload, PodUID: a.UID}
+	if a.GivesBack {
+		cost.Kind = GiveBack
+	}
 	if a.Kind != Scale || a.To >= a.From {
 		return []Spent{cost}
 	}
@@ -63,6 +73,7 @@ type account struct {
 	budget    Budget
 	evictions int            // in the last minute, with pods that went for a lower number
 	resizes   int            // in the last minute
+	giveBacks int            // in the last minute
 	namespace map[string]int // the same in the last hour
 	hour      map[Key]int32  // evictions in the last hour
 	// disruptionBudgets counts what this plan takes out of each PodDisruptionBudget.
@@ -101,6 +112,10 @@ func newAccount(now time.Time, budget Budget) *account {
 			if inLastMinute {
 				a.resizes++
 			}
+		case GiveBack:
+			if inLastMinute {
+				a.giveBacks++
+			}
 		case Scale, Lower:
 			if spent.Kind == Lower {
 				a.namespace[spent.Workload.Namespace]++
@@ -129,6 +144,15 @@ func (a *account) resize() *Refused {
 		return refuse(SkipBudget, "the cluster's budget of %d resizes per minute is spent", a.budget.ResizesPerMinute)
 	}
 	a.resizes++
+	return nil
+}
+
+// giveBack spends one resize that only gives back what was taken, or says why it may not.
+func (a *account) giveBack() *Refused {
+	if a.giveBacks >= a.budget.GiveBacksPerMinute() {
+		return refuse(SkipBudget, "the cluster's budget of %d resizes per minute that give back is spent", a.budget.GiveBacksPerMinute())
+	}
+	a.giveBacks++
 	return nil
 }
 

@@ -122,7 +122,7 @@ func (p *planner) mark(w Workload, pod Pod, changed map[string]apply.Resources) 
 	return &Mark{
 		UID: pod.UID, Revision: w.Revision, At: p.now, Asked: Digest(asked), Restarts: pod.Restarts, InVain: pod.InVain(w.Revision),
 		Troubled: !pod.Ready || slices.ContainsFunc(pod.Troubles, recent), Lowers: apply.Lowers(pod.Present, changed),
-		Before: p.stillWatched(w, pod.Mark),
+		Before: p.stillWatched(w, pod.Mark), Had: pod.hadBefore(changed),
 	}
 }
 
@@ -138,7 +138,7 @@ func (p *planner) stillWatched(w Workload, last *Mark) *Mark {
 		return nil
 	}
 	kept := *last
-	kept.Before = nil
+	kept.Before, kept.Had = nil, nil
 	return &kept
 }
 

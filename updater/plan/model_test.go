@@ -35,10 +35,10 @@ func TestNoHistoryOfFailuresMakesTheUpdaterExceedABudgetOrGoOnForEver(t *testing
 			},
 			"the updater restarts": func(*rapid.T) { s.restart() },
 			"the gate": func(t *rapid.T) {
-				s.truth.Gate.Open = rapid.Bool().Draw(t, "open")
+				s.truth.Gate.Open, s.truth.Gate.Ready = rapid.Bool().Draw(t, "open"), rapid.Bool().Draw(t, "ready")
 				s.truth.KillSwitch = rapid.SampledFrom([]string{"", "", "incident"}).Draw(t, "killSwitch")
 				s.truth.Breaker = rapid.SampledFrom([]string{"", "", "open"}).Draw(t, "breaker")
-				s.truth.Cures = rapid.Bool().Draw(t, "cures")
+				s.truth.Cures, s.truth.GivesBack = rapid.Bool().Draw(t, "cures"), rapid.Bool().Draw(t, "givesBack")
 			},
 			"a pod loses its readiness": func(t *rapid.T) {
 				if w, p := s.anyPod(t); p != nil && p.Ready {
@@ -114,12 +114,14 @@ func (s *simulation) remembers(d plan.Spent) bool {
 
 // checkHistory counts what really happened in the minute and in the hour that end now.
 func (s *simulation) checkHistory(t *rapid.T) {
-	gone, resizes, namespaces, workloads := 0, 0, map[string]int{}, map[plan.Key]int{}
+	gone, resizes, givenBack, namespaces, workloads := 0, 0, 0, map[string]int{}, map[plan.Key]int{}
 	for _, d := range s.done {
 		age := s.now.Sub(d.At)
 		switch {
 		case d.Kind == plan.Resize && age < time.Minute:
 			resizes++
+		case d.Kind == plan.GiveBack && age < time.Minute:
+			givenBack++
 		case (d.Kind == plan.Evict || d.Kind == plan.Lower) && age < time.Hour:
 			namespaces[d.Workload.Namespace]++
 			if d.Kind == plan.Evict {
@@ -135,6 +137,9 @@ func (s *simulation) checkHistory(t *rapid.T) {
 	}
 	if resizes > s.budget.ResizesPerMinute {
 		t.Fatalf("%d resizes in a minute, at most %d", resizes, s.budget.ResizesPerMinute)
+	}
+	if most := 10 * s.budget.ResizesPerMinute; givenBack > most {
+		t.Fatalf("%d resizes gave back in a minute, at most %d", givenBack, most)
 	}
 	for namespace, n := range namespaces {
 		if n > s.budget.NamespaceEvictionsPerHour {

@@ -38,6 +38,8 @@ const (
 	Minimum Kind = "minimum"
 	// Lower is what each pod counts as, among what was spent, that a Scale took away. It is no action.
 	Lower Kind = "lower"
+	// GiveBack is what a Resize counts as, among what was spent, that only gave back what Loadline took. It is no action.
+	GiveBack Kind = "giveBack"
 )
 
 // Action is one change to make. The UID says which pod is meant: a pod that replaced it under the same name is another one.
@@ -63,6 +65,8 @@ type Action struct {
 	Before     int32
 	// Raise is true where something grows, Lowers where a pod loses something.
 	Raise, Lowers bool
+	// GivesBack is true for a resize that gives a pod no more than what it had before Loadline lowered it, and takes nothing.
+	GivesBack bool
 	// Reason in words.
 	Reason string
 	// shortage is how many times the present amount is needed, at least 1 for a raise; the largest goes first.
@@ -104,7 +108,7 @@ func Plan(now time.Time, snapshot Snapshot, budget Budget) Result {
 		now: now, account: newAccount(now, budget), trials: map[Key]trial{}, windows: openings{},
 		result: Result{Closed: closed(snapshot), Drifted: map[Key]int{}},
 	}
-	p.onlyCures = snapshot.Cures && p.result.Closed == snapshot.Breaker
+	p.exempt = exemptions(snapshot)
 	var candidates []candidate
 	for _, w := range slices.SortedFunc(slices.Values(snapshot.Workloads), byKey) {
 		candidates = append(candidates, p.consider(w)...)
@@ -144,9 +148,9 @@ type planner struct {
 	account *account
 	trials  map[Key]trial
 	windows openings
-	// onlyCures: nothing else is allowed while the breaker is open.
-	onlyCures bool
-	result    Result
+	// exempt is what is done although nothing else may be.
+	exempt exempt
+	result Result
 	// waiting are the workloads that get no more pods because others need the room more.
 	waiting map[Key]*Refused
 }
@@ -164,10 +168,10 @@ func (p *planner) skip(w Workload, pod string, refused *Refused) {
 
 // consider lists what should happen to a workload, budgets aside.
 func (p *planner) consider(w Workload) []candidate {
-	w.Stale = w.Stale || p.onlyCures // which lowers nothing
-	stopped := p.stopped(w)
+	stopped := firstRefusal(workloadRules(), func(rule workloadRule) *Refused { return rule(p.now, w) })
 	p.trials[w.Key] = p.trialOf(w)
 	var candidates []candidate
+	var closed []string
 	for _, pod := range slices.SortedFunc(slices.Values(w.Pods), byName) {
 		if pod.Terminating || p.account.evicted[pod.UID] {
 			continue
@@ -181,46 +185,47 @@ func (p *planner) consider(w Workload) []candidate {
 			continue
 		}
 		action, refused := p.allowed(w, pod, drifts)
-		if refused != nil {
+		switch {
+		case refused == nil:
+			candidates = append(candidates, candidate{Action: action, workload: w, pod: pod})
+		case refused.Reason == SkipClosed:
+			closed = append(closed, pod.Name)
+		default:
 			p.skip(w, pod.Name, refused)
-			continue
 		}
-		candidates = append(candidates, candidate{Action: action, workload: w, pod: pod})
 	}
 	if stopped != nil {
 		p.skip(w, "", stopped)
 		return nil
 	}
-	if action, ok := p.scale(w); ok && p.result.Closed == "" {
+	if p.result.Closed != "" {
+		p.skipClosed(w, candidates, closed)
+		return candidates
+	}
+	if action, ok := p.scale(w); ok {
 		candidates = append(candidates, candidate{Action: action, workload: w})
 	}
 	return candidates
 }
 
-// stopped is why nothing is done to any pod of a workload, or nil.
-func (p *planner) stopped(w Workload) *Refused {
-	refused := firstRefusal(workloadRules(), func(rule workloadRule) *Refused { return rule(p.now, w) })
-	if refused == nil && p.result.Closed != "" && !p.onlyCures {
-		return refuse(SkipClosed, "%s", p.result.Closed)
+// skipClosed says of a workload that nothing may be done, or of its pods where something is done to others.
+func (p *planner) skipClosed(w Workload, candidates []candidate, pods []string) {
+	refused := refuse(SkipClosed, "%s", p.result.Closed)
+	if len(candidates) == 0 {
+		p.skip(w, "", refused)
+		return
 	}
-	return refused
+	for _, pod := range pods {
+		p.skip(w, pod, refused)
+	}
 }
 
-// allowed is what to do about one pod that has drifted, or why to do nothing, also while only cures are allowed.
+// allowed is what to do about one pod that has drifted, or why to do nothing.
 func (p *planner) allowed(w Workload, pod Pod, drifts []apply.Drift) (Action, *Refused) {
-	action, refused := p.choose(w, pod, drifts)
-	if refused == nil && p.onlyCures && !cures(pod, action) {
-		return Action{}, refuse(SkipClosed, "%s", p.result.Closed)
+	if p.result.Closed != "" {
+		return p.exempted(w, pod)
 	}
-	return action, refused
-}
-
-// cures reports whether the action raises, in place, the memory limit of a container that was killed for lack of memory.
-func cures(p Pod, a Action) bool {
-	return a.Kind == Resize && slices.ContainsFunc(p.Troubles, func(t Trouble) bool {
-		to, resized := a.Containers[t.Container]
-		return t.What == TroubleOOM && resized && to.Limits.MemoryBytes > p.Present[t.Container].Limits.MemoryBytes
-	})
+	return p.choose(w, pod, drifts)
 }
 
 // spend takes an action out of the trial's room and the budgets, or says what is in its way. Where the trial has no room, it
@@ -231,37 +236,38 @@ func (p *planner) spend(c candidate) (Action, *Refused) {
 	}
 	trial := p.trials[c.Workload]
 	if trial.passed || trial.enoughFor(c.Action) || !needsTrial(c.workload, c.pod, c.Action) {
-		return c.Action, p.spendBudget(c)
+		return p.spendBudget(c)
 	}
 	if trial.room <= 0 {
 		if relief, ok := p.raiseOnly(c); ok {
-			return relief.Action, p.spendBudget(relief)
+			return p.spendBudget(relief)
 		}
 		if trial.waiting != nil {
 			return c.Action, trial.waiting
 		}
 		return c.Action, refuse(SkipWatching, "revision %s is tried on other pods first", c.Revision)
 	}
-	refused := p.spendBudget(c)
-	if refused == nil {
+	action, refused := p.spendBudget(c)
+	if refused == nil && !action.GivesBack {
 		trial.room--
 		p.trials[c.Workload] = trial
 	}
-	return c.Action, refused
+	return action, refused
 }
 
-// spendBudget takes an action out of the budgets, or says which one is empty.
-func (p *planner) spendBudget(c candidate) *Refused {
+// spendBudget takes an action out of the budgets, or says which one is empty. Of a resize that they have no room for it returns the part
+// that gives back what was taken.
+func (p *planner) spendBudget(c candidate) (Action, *Refused) {
 	switch c.Kind {
 	case Resize:
-		return p.account.resize()
+		return p.spendResize(c)
 	case Evict:
-		return p.account.evict(c)
+		return c.Action, p.account.evict(c)
 	case Scale: // More pods have their cooldown; fewer are spent before.
-		return p.waiting[c.Workload]
-	case Minimum, Lower: // The first has its event, the other is no action.
+		return c.Action, p.waiting[c.Workload]
+	case Minimum, Lower, GiveBack: // The first has its event, the others are no actions.
 	}
-	return nil
+	return c.Action, nil
 }
 
 func byKey(a, b Workload) int { return compareKeys(a.Key, b.Key) }

@@ -342,7 +342,7 @@ func TestABreakerLetsNothingPassButTheCureForKillsForLackOfMemory(t *testing.T) 
 	cluster := open(w)
 	cluster.Breaker, cluster.Cures = "the circuit breaker is open", true
 	result := plan.Plan(now, cluster, plenty)
-	want := []string{"resize a-killed", "skip b-small Closed", "skip d-killed-and-cannot-be-resized Closed"}
+	want := []string{"resize a-killed", "skip b-small Closed", "skip c-killed-and-large Closed", "skip d-killed-and-cannot-be-resized Closed"}
 	if diff := cmp.Diff(want, summary(result)); diff != "" {
 		t.Fatalf("plan (-want +got):\n%s", diff)
 	}

@@ -127,14 +127,19 @@ func checkStops(t *rapid.T, s plan.Snapshot, result plan.Result) {
 		if a.Kind == plan.Minimum && !a.Raise && s.KillSwitch == "" {
 			continue // It goes back for who opted out.
 		}
-		if closed || s.Breaker != "" && !s.Cures {
-			t.Fatalf("acts while closed: %+v", a)
-		}
-		if s.Breaker == "" {
+		if !closed && s.Breaker == "" {
 			continue
 		}
 		w := s.Workloads[slices.IndexFunc(s.Workloads, func(w plan.Workload) bool { return w.Key == a.Workload })]
 		p := w.Pods[max(0, slices.IndexFunc(w.Pods, func(p plan.Pod) bool { return p.UID == a.UID }))]
+		mayGiveBack := s.KillSwitch == "" && (s.Gate.Open || s.Gate.Ready) && (s.Breaker == "" || s.GivesBack)
+		if mayGiveBack && a.GivesBack {
+			checkGivesBack(t, p, a)
+			continue
+		}
+		if closed || !s.Cures {
+			t.Fatalf("acts while closed: %+v", a)
+		}
 		if a.Kind != plan.Resize || len(p.Troubles) == 0 || a.Containers["app"].Limits.MemoryBytes <= p.Present["app"].Limits.MemoryBytes {
 			t.Fatalf("%s of %s while the breaker is open for everything but cures: %+v", a.Kind, a.Pod, p)
 		}
@@ -142,6 +147,24 @@ func checkStops(t *rapid.T, s plan.Snapshot, result plan.Result) {
 			if from := p.Present[name]; to.Requests.CPUMillis < from.Requests.CPUMillis || to.Requests.MemoryBytes < from.Requests.MemoryBytes {
 				t.Fatalf("the cure lowers %+v to %+v", from, to)
 			}
+		}
+	}
+}
+
+// checkGivesBack: a pod gets no more than what it had before it was lowered, and loses nothing.
+func checkGivesBack(t *rapid.T, p plan.Pod, a plan.Action) {
+	for name, to := range a.Containers {
+		from, most := p.Present[name], p.Original[name]
+		if p.Mark != nil {
+			if had, lowered := p.Mark.Had[name]; lowered {
+				most = apply.AtLeast(most, had)
+			}
+		}
+		if from.Lowers(to) || a.Kind != plan.Resize {
+			t.Fatalf("%s takes something away to give back: %+v → %+v", a.Kind, from, to)
+		}
+		if most = apply.AtLeast(most, from); most != apply.AtLeast(most, to) {
+			t.Fatalf("gives %+v to a pod that had %+v at most", to, most)
 		}
 	}
 }
@@ -279,6 +302,9 @@ func checkBudgets(t *rapid.T, now time.Time, s plan.Snapshot, b plan.Budget, res
 		if spent.Kind == plan.Resize && age < time.Minute {
 			count["resizes"]++
 		}
+		if spent.Kind == plan.GiveBack && age < time.Minute {
+			count["resizes that give back"]++
+		}
 		if goes && age < time.Minute {
 			count["pods that go"]++
 		}
@@ -310,14 +336,19 @@ func checkBudgets(t *rapid.T, now time.Time, s plan.Snapshot, b plan.Budget, res
 		for range a.From - a.To { // none unless the number of pods is lowered
 			add(plan.Spent{At: now, Kind: plan.Lower, Workload: a.Workload})
 		}
+		kind := a.Kind
+		if a.GivesBack {
+			kind = plan.GiveBack
+		}
 		if a.Kind != plan.Scale {
-			add(plan.Spent{At: now, Kind: a.Kind, Workload: a.Workload})
+			add(plan.Spent{At: now, Kind: kind, Workload: a.Workload})
 		}
 		if a.Kind == plan.Evict {
 			evicted[a.UID] = true
 		}
 	}
 	atMost("resizes", b.ResizesPerMinute)
+	atMost("resizes that give back", 10*b.ResizesPerMinute)
 	atMost("pods that go", b.EvictionsPerMinute)
 	disruptions, allowed := map[string]int{}, map[string]int{}
 	for _, w := range s.Workloads {
@@ -363,11 +394,11 @@ func checkBudgets(t *rapid.T, now time.Time, s plan.Snapshot, b plan.Budget, res
 
 func drawSnapshot(t *rapid.T) plan.Snapshot {
 	s := plan.Snapshot{
-		Gate:       plan.Gate{Open: !rarely(t, "gate"), Reason: "probe failed"},
+		Gate:       plan.Gate{Open: !rarely(t, "gate"), Ready: rapid.Bool().Draw(t, "ready"), Reason: "probe failed"},
 		KillSwitch: rapid.SampledFrom([]string{"", "", "", "", "", "stop"}).Draw(t, "killSwitch"),
 	}
 	if rapid.IntRange(0, 4).Draw(t, "breaker") == 3 {
-		s.Breaker, s.Cures = "the circuit breaker is open", rapid.Bool().Draw(t, "cures")
+		s.Breaker, s.Cures, s.GivesBack = "the circuit breaker is open", rapid.Bool().Draw(t, "cures"), rapid.Bool().Draw(t, "givesBack")
 	}
 	for i := range rapid.IntRange(1, 4).Draw(t, "workloads") {
 		s.Workloads = append(s.Workloads, drawWorkload(t, i))
@@ -485,6 +516,17 @@ func drawPod(t *rapid.T, name string) plan.Pod {
 		ResizeSupported: rapid.Bool().Draw(t, "resizeSupported"),
 		Original:        resources, Present: resources, Actual: resources,
 	}
+	switch rapid.IntRange(0, 3).Draw(t, "taken") {
+	case 0: // in place
+		had := apply.Resources{Requests: drawAmounts(t, "had")}
+		if p.Present["app"].Limits != (apply.Amounts{}) {
+			had.Limits = had.Requests
+		}
+		p.Mark = &plan.Mark{UID: p.UID, Revision: "older", Asked: plan.Digest(p.Present), Had: map[string]apply.Resources{"app": had}}
+	case 1: // at admission
+		p.Original = maps.Clone(resources)
+		p.Original["app"] = apply.AtLeast(have, apply.Resources{Requests: drawAmounts(t, "template")})
+	}
 	if rarely(t, "findsNoNode") {
 		p.Running, p.Ready, p.ResizeSupported, p.Unschedulable, p.InjectedRevision = false, false, false, true, "another"
 	}
@@ -517,7 +559,7 @@ func drawBudget(t *rapid.T) plan.Budget {
 	for i := range rapid.IntRange(0, 6).Draw(t, "spent") {
 		b.Spent = append(b.Spent, plan.Spent{
 			At:       now.Add(-time.Duration(rapid.IntRange(0, 4000).Draw(t, "ago")) * time.Second),
-			Kind:     rapid.SampledFrom([]plan.Kind{plan.Resize, plan.Evict, plan.Scale, plan.Lower}).Draw(t, "spentKind"),
+			Kind:     rapid.SampledFrom([]plan.Kind{plan.Resize, plan.Evict, plan.Scale, plan.Lower, plan.GiveBack}).Draw(t, "spentKind"),
 			Workload: plan.Key{Namespace: "shop", Kind: "Deployment", Name: "w0"},
 			PodUID:   types.UID(fmt.Sprintf("gone-%d", i)),
 		})

@@ -86,7 +86,8 @@ func (s *simulation) view() plan.Snapshot {
 	seen := copied(s.truth)
 	if s.cached != nil {
 		seen = copied(*s.cached)
-		seen.Gate, seen.KillSwitch, seen.Breaker, seen.Cures = s.truth.Gate, s.truth.KillSwitch, s.truth.Breaker, s.truth.Cures
+		seen.Gate, seen.KillSwitch = s.truth.Gate, s.truth.KillSwitch
+		seen.Breaker, seen.Cures, seen.GivesBack = s.truth.Breaker, s.truth.Cures, s.truth.GivesBack
 	}
 	for i := range seen.Workloads {
 		for j := range seen.Workloads[i].Pods {

@@ -27,13 +27,16 @@ type Snapshot struct {
 	// Breaker says why everything stops because the whole cluster gets worse; empty means it does not.
 	Breaker string
 	// Cures lets one kind of change pass the breaker: raising, in place, the memory limit of a container that was killed for
-	// lack of memory.
-	Cures bool
+	// lack of memory. GivesBack lets another one pass: giving back, in place, what Loadline took from a pod.
+	Cures, GivesBack bool
 }
 
 // Gate says whether anything may be changed at all.
 type Gate struct {
 	Open bool
+	// Ready is true where nothing but admission is in doubt: what was spent is known, and a new leader has looked for long enough. What
+	// Loadline took from running pods is given back then; no admission is needed for it.
+	Ready bool
 	// Reason why it is closed, in words.
 	Reason string
 }
@@ -247,6 +250,8 @@ type Mark struct {
 	Restarts int32 `json:"restarts,omitempty"`
 	// InVain counts how often in a row the revision had been asked for before, and the pod kept what it had.
 	InVain int32 `json:"inVain,omitempty"`
+	// Had is the most that the containers had before Loadline lowered them in place, by name; what was never lowered is missing.
+	Had map[string]apply.Resources `json:"had,omitempty"`
 	// Troubled is true where the pod was in trouble already, Lowers where the resize took something away.
 	Troubled bool `json:"troubled,omitempty"`
 	Lowers   bool `json:"lowers,omitempty"`

@@ -1,0 +1,52 @@
+package updater
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/updater/breaker"
+)
+
+func TestWhatTheNightTookIsGivenBackInTheMorningAlthoughAdmissionBroke(t *testing.T) {
+	w := newWorld(t, shop(1000)...)
+	w.rounds(12 * time.Minute)
+	if got := w.cpu("checkout-0"); got != 500 {
+		t.Fatalf("the pod has %dm at night, want 500m", got)
+	}
+	w.admits = false
+	w.publish(700, nil)
+	w.round()
+	if got := w.cpu("checkout-0"); got != 700 {
+		t.Errorf("the pod has %dm while admission does not work, want 700m: it had 1000m", got)
+	}
+	w.rounds(12 * time.Minute)
+	w.restart()
+	w.publish(1500, nil)
+	w.rounds(time.Minute)
+	if got := w.cpu("checkout-0"); w.controller.record.breaker.Phase != breaker.Open || got != 1000 {
+		t.Errorf("the pod has %dm with a breaker that is %s, want 1000m as it had, and no more", got, w.controller.record.breaker.Phase)
+	}
+	if c := w.condition(v1alpha1.ConditionApplied); c.Reason != v1alpha1.ReasonWaiting || !strings.Contains(c.Message, "the webhook is not called") {
+		t.Errorf("Applied = %+v, want it to say what the rest waits for", c)
+	}
+	w.admits = true
+	stop := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "loadline-system", Name: "loadline-kill-switch"}}
+	if err := w.client.Create(t.Context(), stop); err != nil {
+		t.Fatal(err)
+	}
+	resized := len(w.resized)
+	w.rounds(time.Hour)
+	if len(w.resized) != resized {
+		t.Errorf("resized %v while the kill switch is pulled", w.resized[resized:])
+	}
+}
+
+func (w *world) cpu(pod string) int64 {
+	w.t.Helper()
+	return w.pod(pod).Spec.Containers[0].Resources.Requests.Cpu().MilliValue()
+}
