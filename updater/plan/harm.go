@@ -107,15 +107,29 @@ func lowersMemory(from, to apply.Resources) bool {
 }
 
 // Passed returns the revision and the template of the newest pod that came through the watch with the present revision, and false if
-// there is none.
+// there is none. A pod that was resized counts only where new pods may use as much as their template says: it had started with more, and
+// what a container needs for its start shows on none that runs.
 func Passed(now time.Time, w Workload) (Trial, bool) {
 	var newest Pod
 	for _, p := range w.Pods {
-		if p.Template != "" && p.cameThrough(now, w) && (newest.Template == "" || p.Created.After(newest.Created)) {
+		started := p.Mark == nil || !startsWithLess(w, p)
+		if p.Template != "" && started && p.cameThrough(now, w) && (newest.Template == "" || p.Created.After(newest.Created)) {
 			newest = p
 		}
 	}
 	return Trial{Revision: w.Revision, Template: newest.Template}, newest.Template != ""
+}
+
+// startsWithLess reports whether a new pod like this one gets a lower limit than its template asks for, of CPU or of memory.
+func startsWithLess(w Workload, p Pod) bool {
+	limits := func(all map[string]apply.Resources) map[string]apply.Resources {
+		only := make(map[string]apply.Resources, len(all))
+		for name, r := range all {
+			only[name] = apply.Resources{Limits: r.Limits}
+		}
+		return only
+	}
+	return apply.Lowers(limits(p.Original), limits(apply.Desired(w.Values, p.Original, apply.ForNewPod)))
 }
 
 // cameThrough reports whether the pod was well with the present revision for as long as changes are watched.

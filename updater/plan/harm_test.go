@@ -177,3 +177,47 @@ func TestHarmThatWasAnsweredIsNotFoundAgain(t *testing.T) {
 		t.Error("not found, which came after the answer")
 	}
 }
+
+func TestAPodThatWasResizedShowsThatNewOnesStartOnlyWhereTheyMayUseAsMuch(t *testing.T) {
+	guaranteed := map[string]apply.Resources{"app": {
+		Requests: apply.Amounts{CPUMillis: 4000, MemoryBytes: 512 * apply.MiB}, Limits: apply.Amounts{CPUMillis: 4000, MemoryBytes: 512 * apply.MiB},
+	}}
+	burstable := map[string]apply.Resources{"app": {Requests: guaranteed["app"].Requests, Limits: apply.Amounts{CPUMillis: 4000, MemoryBytes: 1024 * apply.MiB}}}
+	admitted := func(p *plan.Pod) { p.Mark, p.InjectedRevision = nil, revision }
+	cases := map[string]struct {
+		original map[string]apply.Resources
+		change   func(*plan.Pod)
+		want     bool
+	}{
+		"resized, with the limit of its template for new pods":   {original: burstable, want: true},
+		"resized, without a limit":                               {original: requests(4000, 512), want: true},
+		"resized, where new pods get a lower limit":              {original: guaranteed},
+		"admitted, with a lower limit than that of its template": {original: guaranteed, change: admitted, want: true},
+		"admitted, with the limit of its template":               {original: burstable, change: admitted, want: true},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			p := lowered("canary")
+			p.Original, p.Template = c.original, "old"
+			if c.change != nil {
+				c.change(&p)
+			}
+			w := checkout(p)
+			w.Disruption.Observe = 10 * time.Minute
+			trial, passed := plan.Passed(now.Add(11*time.Minute), w)
+			if passed != c.want {
+				t.Fatalf("passed = %v, want %v", passed, c.want)
+			}
+			if passed {
+				w.Trial = trial
+			}
+			fresh := pod("fresh", fits)
+			fresh.Original, fresh.Template, fresh.Touched, fresh.TouchedBy = c.original, "new", now, revision
+			fresh.Troubles = []plan.Trouble{{Container: "app", What: plan.TroubleCrashLoop, At: now.Add(5 * time.Minute)}}
+			w.Pods = append(w.Pods, fresh)
+			if harm, found := plan.Harm(now.Add(11*time.Minute), w); found == c.want {
+				t.Errorf("harm = %v (%s) for a new pod of another template that crashes", found, harm.Evidence)
+			}
+		})
+	}
+}
