@@ -166,8 +166,9 @@ func (in *Installation) configure(change func(*config.Config)) error {
 	cfg.Policy.Disruption.Canary.Observe = &metav1.Duration{Duration: 2 * time.Second}
 	cfg.Policy.Disruption.StartupGrace = &metav1.Duration{}
 	for _, election := range []*config.LeaderElection{&cfg.Recommender.LeaderElection, &cfg.Updater.LeaderElection} {
-		election.LeaseDuration = metav1.Duration{Duration: 4 * time.Second}
-		election.RenewDeadline = metav1.Duration{Duration: 3 * time.Second}
+		// Nobody starts a part again that has lost its lease, so that it has to stand an API server that is busy for seconds.
+		election.LeaseDuration = metav1.Duration{Duration: 9 * time.Second}
+		election.RenewDeadline = metav1.Duration{Duration: 7 * time.Second}
 		election.RetryPeriod = metav1.Duration{Duration: time.Second}
 	}
 	if change != nil {

@@ -206,6 +206,9 @@ func budgets(cfg *config.Config) {
 	cfg.Updater.Interval = metav1.Duration{Duration: 4 * time.Second} // half of it goes into telling what was done to so many
 	cfg.Kubernetes.QPS, cfg.Kubernetes.Burst = 200, 400
 	cfg.Updater.ResizeRetryInterval = metav1.Duration{Duration: 5 * time.Second}
+	// So short that the lease is lost while etcd stands still.
+	cfg.Updater.LeaderElection.LeaseDuration = metav1.Duration{Duration: 4 * time.Second}
+	cfg.Updater.LeaderElection.RenewDeadline = metav1.Duration{Duration: 3 * time.Second}
 }
 
 func (s *tempest) must(err error) {
