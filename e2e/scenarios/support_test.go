@@ -20,6 +20,7 @@ import (
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/apply"
+	"github.com/loadline-dev/loadline/e2e/install"
 	"github.com/loadline-dev/loadline/e2e/shop"
 )
 
@@ -59,7 +60,28 @@ func joinScene(t *testing.T, namespace string) scene {
 	g := NewWithT(t)
 	g.SetDefaultEventuallyTimeout(patience)
 	g.SetDefaultEventuallyPollingInterval(100 * time.Millisecond)
+	t.Cleanup(func() {
+		if t.Failed() {
+			tellEnded(t)
+		}
+	})
 	return scene{WithT: g, t: t, namespace: namespace}
+}
+
+// tellEnded names the parts that have ended by themselves, of which nothing can be expected.
+func tellEnded(t *testing.T) {
+	t.Helper()
+	for _, part := range []string{install.Webhook, install.Recommender, install.Updater} {
+		p := loadline.Process(part)
+		if p == nil {
+			continue // stopped by a scenario
+		}
+		select {
+		case <-p.Done():
+			t.Logf("the %s has ended:\n%s", part, p.LogTail(5))
+		default:
+		}
+	}
 }
 
 // remove deletes the scene's namespace and waits until all of it is gone, so that the next scenario has the machine for itself.
