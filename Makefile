@@ -120,13 +120,18 @@ verify: ## Fail if generated files, go.mod or go.sum are out of date, or if go v
 test: ## Run the unit tests with the race detector, then the scenarios (set up what they need, without root)
 	@$(phase) "make test" $(MAKE) unit e2e
 
+# The race detector slows down computing most, and computing is what properties do. With it, ten inputs of each have to do; without it
+# their packages run again, with all of them.
 .PHONY: unit
 unit: ## Run the unit tests alone (some start an API server)
 	@command -v "$$(go env CC)" >/dev/null || \
 		{ echo "The race detector needs a C compiler, and $$(go env CC) is not installed: install gcc or clang, or set CC." >&2; exit 1; }
 	@cd e2e && $(phase) "control plane and Prometheus" go run ./cmd/binaries
 	@$(compile) "the unit tests" -test -race ./...
-	@KUBEBUILDER_ASSETS=$$(cd e2e && go run ./cmd/binaries) $(phase) "unit tests" $(tool) gotestsum --format pkgname-and-test-fails -- -race -shuffle=on ./...
+	@export KUBEBUILDER_ASSETS=$$(cd e2e && go run ./cmd/binaries); \
+	RAPID_CHECKS=10 $(phase) "unit tests" $(tool) gotestsum --format pkgname-and-test-fails -- -race -shuffle=on ./...; \
+	$(phase) "unit tests with properties, each for 100 inputs" $(tool) gotestsum --format pkgname-and-test-fails -- -shuffle=on \
+		$$(grep -rl --include='*_test.go' --exclude-dir=e2e '"pgregory.net/rapid"' . | xargs -n 1 dirname | sort -u)
 
 .PHONY: e2e
 e2e: ## Run the scenarios alone: real API server, scheduler and Prometheus, simulated nodes
