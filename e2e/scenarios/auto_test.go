@@ -90,6 +90,7 @@ func TestDriftedPodsAreResizedInPlaceOrEvictedWithinTheBudgetAndThenNothingMoves
 }
 
 func TestNoMorePodsAreEvictedInAnHourThanThePolicyAllows(t *testing.T) {
+	t.Parallel()
 	s := newScene(t, "budget", budgetShop)
 	s.create(&v1alpha1.SizingPolicy{
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: v1alpha1.DefaultPolicyName},

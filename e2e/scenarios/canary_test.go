@@ -187,6 +187,7 @@ func cpuOf(pods []corev1.Pod) []string {
 }
 
 func TestSizesThatSomebodyElseTakesBackTwiceAreLeftAlone(t *testing.T) {
+	t.Parallel()
 	s := newScene(t, "reverted", revertedShop)
 	s.watching(10 * time.Minute)
 	s.annotate(map[string]string{v1alpha1.AnnotationMode: "auto"})

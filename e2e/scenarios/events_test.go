@@ -19,6 +19,7 @@ var saleShop = shop.InNamespace("sale", []shop.Workload{{
 }})
 
 func TestAnAnnouncedEventRaisesTheTargetBeforeItsWindowOpensAndTheTargetComesBackAfterIt(t *testing.T) {
+	t.Parallel()
 	s := newScene(t, "sale", saleShop)
 	s.create(&v1alpha1.SizingPolicy{
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: v1alpha1.DefaultPolicyName},

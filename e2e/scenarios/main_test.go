@@ -3,10 +3,14 @@
 //
 // All scenarios share one cluster, each has a namespace of its own. Because history has to be in Prometheus before it
 // starts, a scenario declares its workloads in a variable of the package (see past) instead of inside its test.
+//
+// A scenario that takes long, and leaves alone what the others need too, is parallel. One that stops a part of Loadline or
+// Prometheus, adds a node, or counts what a part asks for is not: those come first, one after the other.
 package scenarios
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/signal"
@@ -33,10 +37,18 @@ var (
 	started time.Time
 )
 
-// nodes that hold 500 workloads with 2,000 pods.
-const nodes = 30
+const (
+	// nodes that hold 500 workloads with 2,000 pods.
+	nodes = 30
+	// atOnce is how many parallel scenarios run at the same time. They wait more than they compute.
+	atOnce = "6"
+)
 
 func TestMain(m *testing.M) {
+	if err := flag.Set("test.parallel", atOnce); err != nil { // What the command line says comes later, and counts.
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code, err := run(ctx, m)
 	stop()

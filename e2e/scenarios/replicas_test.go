@@ -29,6 +29,7 @@ var replicaShop = shop.InNamespace("replicas", []shop.Workload{
 })
 
 func TestReplicasAreInjectedWhenADeploymentIsCreatedUnlessAnAutoscalerOwnsIt(t *testing.T) {
+	t.Parallel()
 	s := newScene(t, "replicas", replicaShop)
 	autoscaler := autoscalerOf(s.namespace, "scaled")
 	autoscaler.Spec.MaxReplicas = autoscalerMax

@@ -35,6 +35,7 @@ func quietNow(t time.Time) float64 {
 }
 
 func TestRunningPodsGiveBackInQuietHoursAndKeepWhatWasHardToGet(t *testing.T) {
+	t.Parallel()
 	s := newScene(t, "tempo", tempoShop)
 	before := uids(s.pods("quiet"))
 	s.annotate(map[string]string{v1alpha1.AnnotationMode: "auto", v1alpha1.AnnotationUpdater: "in-place"})
