@@ -17,6 +17,11 @@ compile := $(TOOLS)/compile.sh
 # Every Go module with code of its own.
 MODULES := . e2e e2e/certmanager e2e/prometheus
 
+# Scenarios wait more than they compute: two packages of them run at a time, each with a cluster of its own, and those that
+# take longest come first. The others measure time, or how long somebody waits, and have the machine to themselves.
+LONGEST := ./scenarios ./storm ./realnode ./llama
+ALONE := ./dashboard ./failopen
+
 # What generate writes, and nobody edits.
 GENERATED := api/v1alpha1/zz_generated.deepcopy.go api/v1alpha1/applyconfiguration config/crd/bases \
 	$(addprefix charts/loadline/,templates/crd templates/policy templates/rbac templates/webhook prometheus values.schema.json README.md)
@@ -139,7 +144,7 @@ e2e: ## Run the scenarios alone: real API server, scheduler and Prometheus, simu
 	@cd e2e && $(phase) "control plane and Prometheus" go run ./cmd/binaries
 	@cd e2e && $(compile) "the scenarios" -test ./...
 	@cd e2e && $(phase) scenarios $(tool) gotestsum --format standard-verbose -- \
-		-p 1 -count=1 -shuffle=on -timeout=30m $(if $(RUN),-run '$(RUN)') ./...
+		-p 2 -count=1 -shuffle=on -timeout=30m $(if $(RUN),-run '$(RUN)') ./scenarios ./...
 
 .PHONY: test-full
 test-full: ## Run the scenarios behind the build tag full, such as those with a real model server or a real node
@@ -159,7 +164,10 @@ test-model: ## Run those of them alone that ask a real model server: Ollama with
 full-scenarios:
 	@cd e2e && $(compile) "the full scenarios" -tags full -test $(PACKAGES)
 	@cd e2e && $(phase) "full scenarios" $(tool) gotestsum --format standard-verbose -- \
-		-tags full -p 1 -count=1 -shuffle=on -timeout=60m $(if $(RUN),-run '$(RUN)') $(PACKAGES)
+		-tags full -p 2 -count=1 -shuffle=on -timeout=60m $(if $(RUN),-run '$(RUN)') \
+		$(filter $(PACKAGES),$(LONGEST)) $(filter-out $(LONGEST) $(ALONE),$(PACKAGES))
+	@cd e2e && $(if $(filter $(ALONE),$(PACKAGES)),$(phase) "full scenarios that measure time" $(tool) gotestsum --format standard-verbose -- \
+		-tags full -p 1 -count=1 -shuffle=on -timeout=60m $(if $(RUN),-run '$(RUN)') $(filter $(ALONE),$(PACKAGES)),true)
 
 .PHONY: fuzz
 fuzz: ## Look for inputs that break a parser, FUZZTIME for each fuzz test
