@@ -73,7 +73,8 @@ func roomsOf(nodes []corev1.Node, pods []corev1.Pod) []nodeRoom {
 		if pod.Spec.NodeName == "" || pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
 			continue
 		}
-		asks := apply.PodResources(apply.Members(pod.Spec)).Requests
+		overhead := apply.ResourcesOf(corev1.ResourceRequirements{Requests: pod.Spec.Overhead}).Requests // of its RuntimeClass
+		asks := plus(apply.PodResources(apply.Members(pod.Spec)).Requests, overhead)
 		all[pod.Spec.NodeName] = plus(all[pod.Spec.NodeName], asks)
 		// Pods of DaemonSets, and the kubelet's own, are there whatever else runs.
 		if ref := metav1.GetControllerOfNoCopy(pod); ref != nil && (ref.Kind == kindDaemonSet || ref.Kind == "Node") {

@@ -59,6 +59,19 @@ func TestTheNodesThatAPodMayRunOn(t *testing.T) {
 	}
 }
 
+func TestWhatARuntimeClassCostsIsNotFree(t *testing.T) {
+	pod := podOn("n1", "ReplicaSet", "1", "1Gi")
+	pod.Spec.Overhead = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("250m"), corev1.ResourceMemory: resource.MustParse("1Gi")}
+	kept, err := stripPod(&pod)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rooms := roomsOf([]corev1.Node{*testkit.Node("n1", "4", "8Gi")}, []corev1.Pod{*kept.(*corev1.Pod)})
+	if want := (apply.Amounts{CPUMillis: 2750, MemoryBytes: 6 * gib}); rooms[0].free != want {
+		t.Errorf("free %+v, want %+v", rooms[0].free, want)
+	}
+}
+
 // outOfPool is the affinity to nodes that are in a pool, and not in this one.
 func outOfPool(pool string) *corev1.Affinity {
 	return &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{

@@ -164,6 +164,7 @@ func stripPod(object any) (any, error) {
 	}
 	spec := corev1.PodSpec{
 		NodeName: pod.Spec.NodeName, PriorityClassName: pod.Spec.PriorityClassName, ActiveDeadlineSeconds: pod.Spec.ActiveDeadlineSeconds,
+		Overhead: pod.Spec.Overhead,
 	}
 	for _, c := range pod.Spec.Containers {
 		spec.Containers = append(spec.Containers, corev1.Container{Name: c.Name, Resources: c.Resources})
