@@ -14,7 +14,7 @@ import (
 
 // MemoryOf reads back what an earlier decision stored.
 func MemoryOf(status v1alpha1.RecommendationStatus) Memory {
-	mem := Memory{Guard: guardMemoryOf(status.Memory), Advice: modelAdviceOf(status)}
+	mem := Memory{Guard: guardMemoryOf(status.Memory, status.Current), Advice: modelAdviceOf(status)}
 	if status.Memory != nil {
 		mem.AdvisedUntil = timeOf(status.Memory.AdvisedUntil)
 		mem.Template = templateOf(status.Memory.Template)
@@ -71,6 +71,7 @@ func memoryStatus(mem Memory) *v1alpha1.DecisionMemory {
 			CPURaised: timeOrNil(c.CPURaised), CPULowered: timeOrNil(c.CPULowered), CPUInPlaceMoved: timeOrNil(c.CPUInPlaceMoved),
 			GiveBackLockedUntil: timeOrNil(c.GiveBackLockedUntil),
 			MemoryRaised:        timeOrNil(c.MemoryRaised), MemoryLowered: timeOrNil(c.MemoryLowered),
+			MemoryAsked:        timeOrNil(c.MemoryAsked),
 			MemoryHistoryHours: int32(c.MemoryHistoryHours),
 		})
 	}
@@ -79,7 +80,7 @@ func memoryStatus(mem Memory) *v1alpha1.DecisionMemory {
 	return out
 }
 
-func guardMemoryOf(m *v1alpha1.DecisionMemory) guard.Memory {
+func guardMemoryOf(m *v1alpha1.DecisionMemory, template *v1alpha1.CurrentValues) guard.Memory {
 	mem := guard.Memory{Containers: map[string]guard.ContainerMemory{}}
 	if m == nil {
 		return mem
@@ -91,7 +92,17 @@ func guardMemoryOf(m *v1alpha1.DecisionMemory) guard.Memory {
 			CPURaised: timeOf(c.CPURaised), CPULowered: timeOf(c.CPULowered), CPUInPlaceMoved: timeOf(c.CPUInPlaceMoved),
 			GiveBackLockedUntil: timeOf(c.GiveBackLockedUntil),
 			MemoryRaised:        timeOf(c.MemoryRaised), MemoryLowered: timeOf(c.MemoryLowered),
+			MemoryAsked:        timeOf(c.MemoryAsked),
 			MemoryHistoryHours: int(c.MemoryHistoryHours),
+		}
+	}
+	if template == nil {
+		return mem
+	}
+	for _, c := range template.Containers {
+		if known, sized := mem.Containers[c.Name]; sized {
+			known.TemplateMemory = guard.Asked{RequestBytes: bytes(c.Requests.Memory), LimitBytes: bytes(c.Limits.Memory)}
+			mem.Containers[c.Name] = known
 		}
 	}
 	return mem

@@ -174,6 +174,10 @@ type ContainerMemory struct {
 	// +optional
 	MemoryLowered *metav1.Time `json:"memoryLowered,omitempty"`
 
+	// memoryAsked is when the template last began to ask for more memory: what it asks for is then the least for two weeks.
+	// +optional
+	MemoryAsked *metav1.Time `json:"memoryAsked,omitempty"`
+
 	// memoryHistoryHours is the history behind the present memory target, in hours: less never lowers it.
 	// +optional
 	// +kubebuilder:validation:Minimum=0

@@ -12,6 +12,7 @@ func rules() []rule {
 		ceiling,       // policy maximum, largest node
 		floor,         // policy minimum, observed peak, out-of-memory kill
 		rollback,      // not below what was good before a change did harm
+		asked,         // not below what a person has lately raised the template to
 		hpa,           // what an autoscaler measures does not move
 		bestEffort,    // no requests for a pod that has none, unless the policy says so
 		windows,       // nothing moves, or nothing shrinks, around events

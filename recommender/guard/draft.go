@@ -57,6 +57,8 @@ type amount struct {
 	// good is what a rollback gives back, and goodLimit the limit; zero without one.
 	good      move
 	goodLimit int64
+	// askedLimit is a limit of the template that a person has lately raised; 0 without one.
+	askedLimit int64
 	// pinned means that no rule moves the amount any more.
 	pinned bool
 	// held means that no budget takes away what is in force.
@@ -152,7 +154,9 @@ func (d *draft) holdBack(a *amount, rule, why string) (held bool) {
 	if !a.sized && !killed {
 		return false
 	}
-	to := move{max(a.request.target, a.observed, a.good.target), max(a.request.inPlace, a.observed, a.good.inPlace)}
+	to := move{
+		max(a.request.target, a.observed, a.good.target, a.atLeast.target), max(a.request.inPlace, a.observed, a.good.inPlace, a.atLeast.inPlace),
+	}
 	if killed {
 		why += "; an out-of-memory kill demands it all the same"
 	}

@@ -28,7 +28,7 @@ func (d *draft) limit(s *size, a *amount) apply.Limit {
 	if wanted == 0 {
 		return d.keep(a)
 	}
-	wanted = max(wanted, a.goodLimit)
+	wanted = max(wanted, a.goodLimit, a.askedLimit)
 	// Ratio multiplies: 10m with a limit of 4 cores, raised to 1 core, would come to 400 cores.
 	wanted = min(wanted, d.mostLimit(a))
 	if a == s.memory && s.container.OOMEndless && a.limit > 0 {

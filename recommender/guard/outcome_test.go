@@ -71,12 +71,12 @@ func TestUnchangedSizesKeepTheirTimeAndRevision(t *testing.T) {
 func TestMemoryTellsTheNextDecisionWhatMoved(t *testing.T) {
 	out := workload().proposes(600, 1500).decide()
 	got := out.Memory.Containers["app"]
-	want := ContainerMemory{Image: "app:1", CPULowered: now, CPUInPlaceMoved: now, MemoryRaised: now, MemoryHistoryHours: 720}
+	want := ContainerMemory{Image: "app:1", CPULowered: now, CPUInPlaceMoved: now, MemoryRaised: now, TemplateMemory: Asked{RequestBytes: 1000 * mib}, MemoryHistoryHours: 720}
 	if got != want {
 		t.Errorf("remembered %+v, want %+v", got, want)
 	}
 	got = workload().proposes(1500, 600).decide().Memory.Containers["app"]
-	want = ContainerMemory{Image: "app:1", CPURaised: now, CPUInPlaceMoved: now, MemoryLowered: now, MemoryHistoryHours: 720}
+	want = ContainerMemory{Image: "app:1", CPURaised: now, CPUInPlaceMoved: now, MemoryLowered: now, TemplateMemory: Asked{RequestBytes: 1000 * mib}, MemoryHistoryHours: 720}
 	if got != want {
 		t.Errorf("remembered %+v, want %+v", got, want)
 	}

@@ -153,9 +153,15 @@ type ContainerMemory struct {
 	CPUInPlaceMoved time.Time
 	// GiveBackLockedUntil is how long running pods give no CPU back, because it was not to be had when it was needed again.
 	GiveBackLockedUntil time.Time
+	// MemoryAsked is when the template last began to ask for more memory, and TemplateMemory what it asked for at the last look.
+	MemoryAsked    time.Time
+	TemplateMemory Asked
 	// MemoryHistoryHours is the history behind the present memory target: less never lowers it.
 	MemoryHistoryHours int
 }
+
+// Asked is the memory that a template asks for, in bytes; 0 is none.
+type Asked struct{ RequestBytes, LimitBytes int64 }
 
 // Decision is the outcome.
 type Decision struct {

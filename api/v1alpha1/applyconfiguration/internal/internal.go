@@ -196,6 +196,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: imageSince
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: memoryAsked
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
     - name: memoryHistoryHours
       type:
         scalar: numeric

@@ -29,6 +29,8 @@ type ContainerMemoryApplyConfiguration struct {
 	MemoryRaised *v1.Time `json:"memoryRaised,omitempty"`
 	// memoryLowered is when the memory target last fell.
 	MemoryLowered *v1.Time `json:"memoryLowered,omitempty"`
+	// memoryAsked is when the template last began to ask for more memory: what it asks for is then the least for two weeks.
+	MemoryAsked *v1.Time `json:"memoryAsked,omitempty"`
 	// memoryHistoryHours is the history behind the present memory target, in hours: less never lowers it.
 	MemoryHistoryHours *int32 `json:"memoryHistoryHours,omitempty"`
 }
@@ -108,6 +110,14 @@ func (b *ContainerMemoryApplyConfiguration) WithMemoryRaised(value v1.Time) *Con
 // If called multiple times, the MemoryLowered field is set to the value of the last call.
 func (b *ContainerMemoryApplyConfiguration) WithMemoryLowered(value v1.Time) *ContainerMemoryApplyConfiguration {
 	b.MemoryLowered = &value
+	return b
+}
+
+// WithMemoryAsked sets the MemoryAsked field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the MemoryAsked field is set to the value of the last call.
+func (b *ContainerMemoryApplyConfiguration) WithMemoryAsked(value v1.Time) *ContainerMemoryApplyConfiguration {
+	b.MemoryAsked = &value
 	return b
 }
 
