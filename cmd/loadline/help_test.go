@@ -149,7 +149,7 @@ func TestErrorsOfAClusterSayWhatToDo(t *testing.T) {
 		err  error
 		want string
 	}{
-		"no kinds":  {&meta.NoKindMatchError{GroupKind: schema.GroupKind{Group: "loadline.dev", Kind: "Recommendation"}}, "to install it: helm install loadline charts/loadline"},
+		"no kinds":  {&meta.NoKindMatchError{GroupKind: schema.GroupKind{Group: "loadline.dev", Kind: "Recommendation"}}, "see README.md, Installing it in a cluster"},
 		"no answer": {&net.OpError{Op: "dial", Err: errors.New("refused")}, "does not answer; look at --kubeconfig and --context"},
 	} {
 		if got := explainReadError(c.err); !strings.Contains(got.Error(), c.want) || !errors.Is(got, c.err) {

@@ -100,7 +100,7 @@ func (a asked) findCustom(ctx context.Context, c client.Client) (*v1alpha1.Recom
 // explainReadError adds what a person can do to errors of a cluster without Loadline.
 func explainReadError(err error) error {
 	if apimeta.IsNoMatchError(err) {
-		return fmt.Errorf("this cluster has no Loadline, or --context names another one; to install it: helm install loadline charts/loadline --namespace loadline-system --create-namespace: %w", err)
+		return fmt.Errorf("this cluster has no Loadline, or --context names another one; to install it, which needs your image and the address of your Prometheus, see README.md, Installing it in a cluster: %w", err)
 	}
 	if _, network := errors.AsType[net.Error](err); network {
 		return fmt.Errorf("the cluster does not answer; look at --kubeconfig and --context: %w", err)
