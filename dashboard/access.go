@@ -51,12 +51,16 @@ func Guard(pages http.Handler, reviewer Reviewer, log logr.Logger) http.Handler 
 			log.Error(err, "a request for the dashboard is refused")
 			http.Error(w, "Who you are and what you may do could not be asked of the API server.", http.StatusServiceUnavailable)
 		case !allowed:
-			http.Error(w, fmt.Sprintf("User %q may not get %s. The ClusterRole loadline-dashboard-viewer allows it.", user.Username, Path), http.StatusForbidden)
+			http.Error(w, fmt.Sprintf(refusal, user.Username, Path), http.StatusForbidden)
 		default:
 			pages.ServeHTTP(w, r)
 		}
 	})
 }
+
+// refusal is for people who may not look: what they lack, and where they see what they may.
+const refusal = "User %q may not get %s: these pages show every namespace that opted in, and the ClusterRole loadline-dashboard-viewer lets people in.\n" +
+	"Who may list and watch the Recommendations of a namespace sees its pages with: loadline dashboard --namespace NAMESPACE"
 
 func unauthorized(w http.ResponseWriter) {
 	w.Header().Set("WWW-Authenticate", `Bearer realm="loadline"`)

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/go-logr/logr"
@@ -61,6 +62,9 @@ func TestInTheClusterOnlyThoseLookWhomTheAPIServerAllows(t *testing.T) {
 			}
 			if answer.Code != want {
 				t.Errorf("%q at %q: status %d, want %d", c.authorization, at, answer.Code, want)
+			}
+			if told := strings.Contains(answer.Body.String(), `"joe" may not get /dashboard/`) && strings.Contains(answer.Body.String(), "loadline dashboard --namespace NAMESPACE"); told != (want == http.StatusForbidden) {
+				t.Errorf("%q at %q: who may read one namespace only is to be told what shows it: %s", c.authorization, at, answer.Body)
 			}
 			if (answer.Code == http.StatusUnauthorized) != (answer.Header().Get("WWW-Authenticate") != "") {
 				t.Errorf("%q: it is not said how to sign in", c.authorization)
