@@ -12,7 +12,7 @@ import (
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 )
 
-// maxEvents is how many events of one object are read and shown.
+// maxEvents is how many events are shown.
 const maxEvents = 30
 
 // Cluster reads a real cluster.
@@ -51,7 +51,8 @@ func (c *Cluster) Events(ctx context.Context, rec *v1alpha1.Recommendation) ([]E
 		{"involvedObject.kind": "Recommendation", "involvedObject.name": rec.Name},
 	} {
 		list := &corev1.EventList{}
-		if err := c.Live.List(ctx, list, client.InNamespace(rec.Namespace), about, client.Limit(maxEvents)); err != nil {
+		// All of them: the API server answers in the order of names, in which the newest come last. It forgets them after an hour.
+		if err := c.Live.List(ctx, list, client.InNamespace(rec.Namespace), about); err != nil {
 			return nil, err
 		}
 		for i := range list.Items {

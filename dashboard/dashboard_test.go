@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/resource"
 	clocktesting "k8s.io/utils/clock/testing"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
@@ -91,6 +92,14 @@ func TestTheSummarySaysWhatIsSavedAndWhatToLookAt(t *testing.T) {
 	_, page := get(t, busy(t, 400), "")
 	wants(t, page, "CPU to spare", "Memory to spare", "Rolled back", "was killed for lack of memory 3 minutes after", "Where most can be given back",
 		"Where more is needed", `href="/dashboard/workloads?mode=dry-run"`, `href="/dashboard/workloads?namespace=team-02"`, "were not confirmed for more than 24 hours")
+}
+
+// The usual case: much CPU idles, and memory is a little short.
+func TestWhoSavesMuchAndNeedsALittleStandsInBothLists(t *testing.T) {
+	recs := testkit.Recommendations(1, now)
+	recs[0].Status.Savings = &v1alpha1.Savings{CPU: resource.MustParse("50"), Memory: resource.MustParse("-5Mi")}
+	_, page := get(t, pages(t, &cluster{recommendations: recs}), "")
+	wants(t, page, "Where most can be given back", "Where more is needed")
 }
 
 func TestWhatStopsLoadlineStandsOnTop(t *testing.T) {

@@ -210,16 +210,15 @@ func looks(risks []report.Risk) (first []look, more int) {
 	return first, len(risks) - len(first)
 }
 
-// extremes returns those that save most CPU, and those that need more CPU or memory than they request.
+// extremes returns those that save most, all in all, and those that need more CPU or memory than they request. One may be both.
 func extremes(all []item) (savers, needy []item) {
 	for _, i := range all {
 		cpu, known := i.cpuSaved()
 		memory, _ := i.memorySaved()
-		switch {
-		case !known:
-		case cpu < 0 || memory < 0:
+		if known && (cpu < 0 || memory < 0) {
 			needy = append(needy, i)
-		case cpu > 0 || memory > 0:
+		}
+		if known && i.weight() > 0 {
 			savers = append(savers, i)
 		}
 	}

@@ -142,3 +142,14 @@ func TestAReportThatCannotBeWrittenIsAnError(t *testing.T) {
 type fullDisk struct{}
 
 func (fullDisk) Write([]byte) (int, error) { return 0, io.ErrShortWrite }
+
+func TestALittleMoreIsNotWrittenAsMinusNothing(t *testing.T) {
+	r := report.New(report.Input{Now: readTime, Recommendations: []v1alpha1.Recommendation{resized(right("a"), "1001m", "1Gi")}})
+	var out strings.Builder
+	if err := report.Table(&out, r); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(out.String(), "-0") {
+		t.Errorf("there is no such number:\n%s", out.String())
+	}
+}

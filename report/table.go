@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"text/tabwriter"
 	"unicode"
@@ -135,7 +136,10 @@ func gibibytes(q *resource.Quantity) string {
 	return trimZeros(float64(bytes)/gibibyte) + "Gi"
 }
 
-// trimZeros renders a number with at most two digits after the point.
+// trimZeros renders a number with at most two digits after the point. What rounds to nothing has no sign.
 func trimZeros(v float64) string {
+	if math.Abs(v) < 0.005 {
+		return "0"
+	}
 	return strings.TrimSuffix(strings.TrimRight(fmt.Sprintf("%.2f", v), "0"), ".")
 }
