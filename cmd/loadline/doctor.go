@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"time"
 
@@ -51,6 +52,9 @@ func newDoctorCommand(flags *clusterFlags, std streams) *cobra.Command {
 			if f.output != "" && f.output != "json" && f.output != "yaml" {
 				return usageError("--output %q: legal are json and yaml", f.output)
 			}
+			if f.timeout <= 0 {
+				return usageError("--timeout %s: must be more than 0", f.timeout)
+			}
 			ctx, cancel := context.WithTimeout(cmd.Context(), f.timeout)
 			defer cancel()
 			report, err := f.examine(ctx, flags, programOf(cmd))
@@ -90,14 +94,20 @@ func (f doctorFlags) examine(ctx context.Context, flags *clusterFlags, program s
 	if err != nil {
 		return doctor.Report{}, err
 	}
+	server, err := discovery.NewDiscoveryClientForConfig(restConfig)
+	if err != nil {
+		return doctor.Report{}, fmt.Errorf("reach the cluster: %w", err)
+	}
+	if _, err := server.ServerVersion(); err != nil {
+		if _, silent := errors.AsType[net.Error](err); silent {
+			return doctor.Report{}, explainReadError(err) // Every check would say the same.
+		}
+	}
 	cfg, first, err := f.config(ctx, c)
 	if err != nil {
 		return doctor.Report{}, err
 	}
-	o := doctor.Options{REST: restConfig, Client: c, Config: cfg, ConfigFrom: first.Where, Clock: clock.RealClock{}, Program: program}
-	if o.Discovery, err = discovery.NewDiscoveryClientForConfig(restConfig); err != nil {
-		return doctor.Report{}, fmt.Errorf("reach the cluster: %w", err)
-	}
+	o := doctor.Options{REST: restConfig, Client: c, Config: cfg, ConfigFrom: first.Where, Clock: clock.RealClock{}, Program: program, Discovery: server}
 	addServers(&o, cfg)
 	report := doctor.Examine(ctx, o)
 	report.Findings = append([]doctor.Finding{first}, report.Findings...)

@@ -219,6 +219,21 @@ func TestColourIsForTerminalsOnly(t *testing.T) {
 	}
 }
 
+func TestTheDoctorOfAClusterThatDoesNotAnswerSaysThatAlone(t *testing.T) {
+	kubeconfig := filepath.Join(t.TempDir(), "config")
+	const text = "{apiVersion: v1, kind: Config, clusters: [{name: c, cluster: {server: 'http://127.0.0.1:1'}}], contexts: [{name: c, context: {cluster: c}}], current-context: c}"
+	if err := os.WriteFile(kubeconfig, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, said, code := call(t, "doctor", "--kubeconfig", kubeconfig)
+	if code != exitError || out != "" || !strings.Contains(said, "the cluster does not answer; look at --kubeconfig and --context") || strings.Count(said, "\n") != 1 {
+		t.Errorf("exit code %d, %q, error %q", code, out, said)
+	}
+	if _, said, code := call(t, "doctor", "--kubeconfig", kubeconfig, "--timeout", "0s"); code != exitUsage || !strings.Contains(said, "--timeout 0s: must be more than 0") {
+		t.Errorf("exit code %d, error %q", code, said)
+	}
+}
+
 // Files of the configuration are in the recommender's pod. What needs them is not seen from here, and all else is looked at.
 func TestTheDoctorGoesOnWithoutTheFilesOfThePod(t *testing.T) {
 	kubeconfig := fakeAPI(t)

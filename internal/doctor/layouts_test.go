@@ -164,3 +164,27 @@ func TestWhereCertManagersObjectsMayNotBeReadNothingIsClaimedAboutThem(t *testin
 		}
 	}
 }
+
+// An upgrade whose new pods do not start leaves the old ones running, with the configuration from before.
+func TestARolloutThatIsStuckIsNotWell(t *testing.T) {
+	for name, c := range map[string]struct {
+		status appsv1.DeploymentStatus
+		want   doctor.Severity
+		says   string
+	}{
+		"all there":      {appsv1.DeploymentStatus{AvailableReplicas: 2, UpdatedReplicas: 2}, doctor.OK, "2 of 2 replicas are available"},
+		"half there":     {appsv1.DeploymentStatus{AvailableReplicas: 1, UpdatedReplicas: 2}, doctor.Warning, "1 of 2 replicas are available"},
+		"the new broken": {appsv1.DeploymentStatus{AvailableReplicas: 2, UpdatedReplicas: 1}, doctor.Warning, "2 of 2 replicas are available, and 1 run what was installed last: others run what was there before"},
+		"none there":     {appsv1.DeploymentStatus{UpdatedReplicas: 2}, doctor.Error, "none of its replicas is available"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			webhook := deployed("webhook")
+			webhook.Spec.Replicas, webhook.Status = new(int32(2)), c.status
+			w := newWorld("v1.35.0")
+			w.objects = []client.Object{webhook}
+			if f := w.one(t, "parts"); f.Severity != c.want || f.What != c.says {
+				t.Errorf("%+v, want %s: %s", f, c.want, c.says)
+			}
+		})
+	}
+}

@@ -72,19 +72,36 @@ func (p *parts) add(d *appsv1.Deployment) {
 			}
 		}
 	}
-	f := Finding{Check: "parts", Severity: OK, Where: "deployment/" + d.Name, What: fmt.Sprintf("%d of its replicas are available", d.Status.AvailableReplicas)}
+	p.found = append(p.found, p.judge(d))
+}
+
+// judge tells whether a Deployment runs, and in its newest version.
+func (p *parts) judge(d *appsv1.Deployment) Finding {
+	wanted, s := int32(1), d.Status
+	if d.Spec.Replicas != nil {
+		wanted = *d.Spec.Replicas
+	}
+	f := Finding{Check: "parts", Severity: OK, Where: "deployment/" + d.Name, What: fmt.Sprintf("%d of %d replicas are available", s.AvailableReplicas, wanted)}
 	switch {
-	case d.Spec.Replicas != nil && *d.Spec.Replicas == 0:
+	case wanted == 0:
 		f.Severity, f.What = Warning, "it is scaled to zero"
 		f.Fix = fmt.Sprintf("kubectl --namespace %s scale deployment/%s --replicas=1", d.Namespace, d.Name)
 		if p.release != "" {
 			f.Fix = p.install("") // Its own number, which the next upgrade does not take for a conflict.
 		}
-	case d.Status.AvailableReplicas == 0:
+		return f
+	case s.AvailableReplicas == 0:
 		f.Severity, f.What = Error, "none of its replicas is available"
+	case s.UpdatedReplicas < wanted:
+		f.Severity = Warning
+		f.What += fmt.Sprintf(", and %d run what was installed last: others run what was there before", s.UpdatedReplicas)
+	case s.AvailableReplicas < wanted:
+		f.Severity = Warning
+	}
+	if f.Severity != OK {
 		f.Fix = fmt.Sprintf("kubectl --namespace %s describe pods --selector app.kubernetes.io/name=%s", d.Namespace, d.Name)
 	}
-	p.found = append(p.found, f)
+	return f
 }
 
 // runs reports whether a part is deployed. Where no Deployment can be seen, all are taken to be.
