@@ -460,4 +460,6 @@ func TestInstallUpgradeRollBackUninstall(t *testing.T) {
 	if got := running(); !slices.Equal(got, pods) {
 		t.Errorf("the pods of others changed: %v, before %v", got, pods)
 	}
+
+	kustomizes(t)
 }

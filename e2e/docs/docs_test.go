@@ -5,11 +5,14 @@ package docs_test
 import (
 	"context"
 	"encoding/csv"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,7 +33,9 @@ import (
 	"github.com/loadline-dev/loadline/e2e/binaries"
 	"github.com/loadline-dev/loadline/e2e/harness"
 	"github.com/loadline-dev/loadline/e2e/install"
+	"github.com/loadline-dev/loadline/e2e/metricsapi"
 	"github.com/loadline-dev/loadline/e2e/shop"
+	"github.com/loadline-dev/loadline/internal/doctor"
 )
 
 const (
@@ -64,9 +69,15 @@ func TestEveryCommandInTheDocumentationRuns(t *testing.T) {
 				r.stop(t)
 				r.release(t)
 			}
+			set := ""
 			for _, b := range found[page] {
-				r.run(t, b)
+				if strings.Contains(b.commands, "delete --ignore-not-found -k config") {
+					r.deploy(t) // Whoever has no Helm has not uninstalled anything before.
+				}
+				r.run(t, b, set)
+				set += strings.Join(variable.FindAllString(b.commands, -1), "")
 			}
+			r.diagnosed(t)
 		})
 	}
 }
@@ -82,6 +93,9 @@ func newReader(t *testing.T) *reader {
 		cfg.Recommender.SyncInterval.Duration = 3 * time.Second
 	}})
 	g.Expect(err).NotTo(HaveOccurred())
+	metrics, err := metricsapi.Start(t.Context(), cluster)
+	g.Expect(err).NotTo(HaveOccurred())
+	t.Cleanup(func() { _ = metrics.Stop() })
 	r := &reader{cluster: cluster, loadline: installed, folder: t.TempDir()}
 	r.prepareFolder(t)
 	r.deploy(t)
@@ -142,18 +156,53 @@ func tries(helm string) string {
 exec ` + helm + ` "$@"`
 }
 
-// loadline is the real one. That the doctor finds errors in this odd installation is no failure of the page.
+// loadline is the real one. What the doctor calls an error is written down, because some is wrong with this odd installation.
 func loadline(program string) string {
 	return program + ` "$@" && status=0 || status=$?
-if [[ $1 == doctor && $status == 1 ]]; then exit 0; fi
+if [[ $1 == doctor && $status == 1 ]]; then ` + program + ` "$@" --output json >>"$HOME/` + diagnoses + `" || exit 0; fi
 exit "$status"`
 }
 
-// kubectl is the real one. What asks a node is content with how a simulated node refuses: that the pods exist is shown.
+// diagnoses is a file with what the doctor found whenever it found errors.
+const diagnoses = "diagnoses.json"
+
+// odd is what is wrong with this installation: its parts are processes beside the cluster, and not in the pods that are simulated.
+var odd = []string{}
+
+// diagnosed fails for every error that the doctor found and that this installation does not have on purpose.
+func (r *reader) diagnosed(t *testing.T) {
+	t.Helper()
+	file, err := os.Open(filepath.Join(r.folder, diagnoses))
+	if errors.Is(err, os.ErrNotExist) {
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	for decoder := json.NewDecoder(file); ; {
+		var report doctor.Report
+		if err := decoder.Decode(&report); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range report.Findings {
+			if f.Severity == doctor.Error && !slices.Contains(odd, f.Check) {
+				t.Errorf("the doctor finds %s: %s (%s)", f.Check, f.What, f.Where)
+			}
+		}
+	}
+	if err := os.Remove(file.Name()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// kubectl is the real one. Who asks for logs is content with how a simulated node refuses: that the pod exists is shown.
 func kubectl(program string) string {
 	return `out=$(` + program + ` "$@" 2>&1) && status=0 || status=$?
 printf '%s\n' "$out"
-case "$out" in *"Error from server"*containerLogs* | *"Metrics API not available"*) exit 0 ;; esac
+if [[ " $* " == *" logs "* && $out == *"Error from server"*containerLogs* ]]; then exit 0; fi
 exit "$status"`
 }
 
@@ -295,8 +344,11 @@ func (r *reader) environment() []string {
 		"PATH="+filepath.Join(r.folder, "bin")+string(os.PathListSeparator)+os.Getenv("PATH"))
 }
 
-// run runs a block as one script, in which every command has to succeed.
-func (r *reader) run(t *testing.T, b block) {
+// variable is set by a command of a page, for the blocks after it.
+var variable = regexp.MustCompile(`(?m)^[A-Z]+=\S+\n`)
+
+// run runs a block as one script, in which every command has to succeed. Variables were set before on the page.
+func (r *reader) run(t *testing.T, b block, set string) {
 	t.Helper()
 	if b.notRun != "" {
 		t.Logf("%s:%d is not run: %s", b.page, b.line, b.notRun)
@@ -305,7 +357,7 @@ func (r *reader) run(t *testing.T, b block) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	commands := strings.NewReplacer("http://localhost:9090", r.cluster.PrometheusURL, "http://127.0.0.1:9090", r.cluster.PrometheusURL).Replace(b.commands)
-	shell := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", commands)
+	shell := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", set+commands)
 	shell.Dir, shell.WaitDelay = r.folder, time.Second
 	shell.Env = r.environment()
 	var stdout, stderr strings.Builder
