@@ -108,6 +108,22 @@ helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 {{- if and .Values.priorityClass.create .Values.pods.priorityClassName }}
 {{- fail "pods.priorityClassName and priorityClass.create contradict each other: set one of them" }}
 {{- end }}
+{{- range $key := list "app.kubernetes.io/name" "app.kubernetes.io/part-of" }}
+{{- if hasKey $.Values.pods.labels $key }}
+{{- fail (printf "pods.labels: %s is the chart's: its Services and Deployments select by it" $key) }}
+{{- end }}
+{{- end }}
+{{- if hasKey .Values.pods.annotations "checksum/config" }}
+{{- fail "pods.annotations: checksum/config is the chart's: it restarts the parts when their configuration changes" }}
+{{- end }}
+{{- if and .Values.certManager.issuerRef (not .Values.certManager.issuerRef.name) }}
+{{- fail "certManager.issuerRef has no name: name an Issuer or ClusterIssuer, as in {name: ca, kind: ClusterIssuer}" }}
+{{- end }}
+{{- range dig "scaling" "kinds" list .Values.config }}
+{{- if not (and .group .version .kind .resource) }}
+{{- fail (printf "config.scaling.kinds: %s needs group, version, kind and resource" (toJson .)) }}
+{{- end }}
+{{- end }}
 {{- if and .Values.ollama.enabled (dig "advisor" "url" "" .Values.config) }}
 {{- fail "ollama.enabled and config.advisor.url contradict each other: set one of them" }}
 {{- end }}
