@@ -34,7 +34,7 @@ const (
 )
 
 // goLimits are what the chart's memory limits make of GOMEMLIMIT.
-var goLimits = map[string]string{install.Recommender: "1024000000", install.Webhook: "256000000", install.Updater: "512000000"}
+var goLimits = map[string]string{install.Recommender: "1536000000", install.Webhook: "256000000", install.Updater: "768000000"}
 
 // crowd is a cluster full of workloads, with Loadline in it.
 type crowd struct {

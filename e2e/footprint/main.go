@@ -1,5 +1,5 @@
 // Command footprint fills a cluster with as many workloads as Loadline is made for, lets it size all of them, and prints what each part of
-// Loadline used. `make bench-footprint` runs it. The requests of the chart rest on what it prints.
+// Loadline used. `make bench-footprint` runs it. docs/performance.md tells what the chart's limits rest on.
 package main
 
 import (
