@@ -68,7 +68,10 @@ func start(ctx context.Context, o options, progress io.Writer) (_ *crowd, err er
 	c.loadline.Change = func(cmd *exec.Cmd) {
 		cmd.Env = append(cmd.Environ(), "GOMEMLIMIT="+goLimits[cmd.Args[1]], fmt.Sprintf("KUBE_FEATURE_WatchListClient=%t", c.streamed))
 	}
-	return c, c.populate(ctx)
+	if err := c.populate(ctx); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 func (c *crowd) stop() {
