@@ -146,7 +146,7 @@ func defaultPolicy() v1alpha1.SizingPolicySpec {
 	return v1alpha1.SizingPolicySpec{
 		CPU: v1alpha1.CPUPolicy{
 			QuantilePercent:      new(int32(95)),
-			MarginPercent:        new(int32(16)),
+			MarginPercent:        new(int32(5)),
 			Min:                  new(resource.MustParse("10m")),
 			Limit:                new(v1alpha1.LimitKeep),
 			LimitHeadroomPercent: new(int32(50)),

@@ -61,7 +61,7 @@ func TestWhatTheNumberOfRunsAllows(t *testing.T) {
 	}{
 		"no run":             {0, 0.4, false, v1alpha1.ReasonNoHistory, "", ""},
 		"two runs":           {2, 3, false, v1alpha1.ReasonWaitingForHistory, "", ""},
-		"three runs raise":   {3, 3, true, v1alpha1.ReasonSized, "3480m", "2Gi"},
+		"three runs raise":   {3, 3, true, v1alpha1.ReasonSized, "3150m", "2Gi"},
 		"ten runs lower too": {10, 0.4, true, v1alpha1.ReasonSized, "1", "1Gi"},
 	} {
 		rec := reportShop(t, dailyRuns(c.runs, c.cores, 300*mebibyte))

@@ -102,13 +102,14 @@ type SizingPolicySpec struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.min) || quantity(string(self.min)).isGreaterThan(quantity('0'))",message="cpu.min must be larger than 0"
 // +kubebuilder:validation:XValidation:rule="!has(self.max) || quantity(string(self.max)).isGreaterThan(quantity('0'))",message="cpu.max must be larger than 0"
 type CPUPolicy struct {
-	// quantilePercent is the share of recent time, in percent, in which the request covers the demand. Default 95.
+	// quantilePercent is the share of recent time, in percent, in which the request covers the demand at least: rarer peaks are
+	// covered, too, where they cost little. Default 95.
 	// +optional
 	// +kubebuilder:validation:Minimum=50
 	// +kubebuilder:validation:Maximum=100
 	QuantilePercent *int32 `json:"quantilePercent,omitempty"`
 
-	// marginPercent of the demand is added on top. Default 16.
+	// marginPercent of the demand is added on top. Default 5.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=200

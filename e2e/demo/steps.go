@@ -70,8 +70,8 @@ END`
 	if now != d.before {
 		return fmt.Errorf("dry-run changed what pods reserve from %v to %v", d.before, now)
 	}
-	d.say("CPU covers the 95th percentile of the use of recent days plus 16 %%, memory the highest use of a week plus 15 %%. No pod was " +
-		"touched: dry-run writes Recommendation objects and events, and nothing else.")
+	d.say("CPU covers at least the 95th percentile of the use of recent days plus 5 %%, memory the highest use of a week plus 15 %%. No pod " +
+		"was touched: dry-run writes Recommendation objects and events, and nothing else.")
 	return nil
 }
 

@@ -17,12 +17,12 @@ import (
 var quotaShop = shop.InNamespace("quota", []shop.Workload{
 	{
 		Name: "payments", Replicas: 1, Requests: map[string]string{"cpu": "100m", "memory": "256Mi"},
-		CPU: shop.Flat(0.26), Memory: shop.Flat(180 * shop.Mebibyte),
+		CPU: shop.Flat(0.285), Memory: shop.Flat(180 * shop.Mebibyte),
 		Annotations: map[string]string{v1alpha1.AnnotationPriority: "standard"},
 	},
 	{
 		Name: "report", Replicas: 1, Requests: map[string]string{"cpu": "100m", "memory": "256Mi"},
-		CPU: shop.Flat(0.26), Memory: shop.Flat(180 * shop.Mebibyte),
+		CPU: shop.Flat(0.285), Memory: shop.Flat(180 * shop.Mebibyte),
 		Annotations: map[string]string{v1alpha1.AnnotationPriority: "low"},
 	},
 })
@@ -34,7 +34,7 @@ func TestWorkloadsThatFitAloneShareAQuotaByPriority(t *testing.T) {
 		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{corev1.ResourceRequestsCPU: resource.MustParse("900m")}},
 	})
 	s.annotate(map[string]string{v1alpha1.AnnotationMode: "initial"})
-	// One pod, and one more during a rollout: 299m each for who comes first, and what remains of 900m for the other.
+	// One pod, and one more during a rollout: 300m each for who comes first, and what remains of 900m for the other.
 	first := s.when("Deployment", "payments", "gets what it needs", func(rec *v1alpha1.Recommendation) bool {
 		return rec.Status.Applicable != nil && target(rec.Status.Applicable).CPUMillis >= 290
 	})

@@ -162,8 +162,8 @@ func TestFiftyRecordedWorkloadsAreSizedAsAnIndependentCalculationSays(t *testing
 			leaking = append(leaking, w.Name)
 		}
 		// Between the end of the history and the first scrape of the new pods nothing was measured, which may move the quantile to
-		// one of its neighbours.
-		low, high := max(10, independentCPU(w, now, 0.94)), max(10, independentCPU(w, now, 0.96))
+		// one of its neighbours, and what a peak costs.
+		low, high := max(10, independentCPU(w, now, 0.94, 9)), max(10, independentCPU(w, now, 0.96, 11))
 		memory := max(least, independentMemory(w, now, margin))
 		s.Expect(float64(got.CPUMillis)).To(And(BeNumerically(">=", low-max(2, 0.02*low)), BeNumerically("<=", high+max(2, 0.02*high))),
 			"CPU of %s in millicores:\n%s", w.Name, describe(rec))
@@ -178,9 +178,9 @@ func TestFiftyRecordedWorkloadsAreSizedAsAnIndependentCalculationSays(t *testing
 
 // independentCPU computes the target of a workload with one pod in millicores, from the samples that went into Prometheus
 // and from nothing of Loadline's code. A quantile (of 95 % in Loadline) of the five-minute values, each weighing half as much for every day of its
-// age, plus 16 %. Of what is older than a day Loadline keeps the mean and the maximum of each hour, so here an hour is one
+// age, or a higher value where 1 % more of the time costs no more than the price (10 % in Loadline), plus 5 %. Of what is older than a day Loadline keeps the mean and the maximum of each hour, so here an hour is one
 // value at the maximum and eleven at what remains of the mean.
-func independentCPU(w shop.Workload, now time.Time, quantile float64) float64 {
+func independentCPU(w shop.Workload, now time.Time, quantile, price float64) float64 {
 	type sample struct{ value, weight float64 }
 	var samples []sample
 	add := func(value float64, start time.Time, hours float64) {
@@ -209,13 +209,14 @@ func independentCPU(w shop.Workload, now time.Time, quantile float64) float64 {
 	for _, s := range samples {
 		whole += s.weight
 	}
-	below := 0.0
+	below, covered, least := 0.0, 0.0, math.Inf(1)
 	for _, s := range samples {
-		if below += s.weight; below >= quantile*whole {
-			return s.value * 1.16 * 1000
+		below += s.weight
+		if cost := math.Log(s.value) - price*below/whole; below >= quantile*whole && cost < least {
+			covered, least = s.value, cost
 		}
 	}
-	return math.NaN()
+	return covered * 1.05 * 1000
 }
 
 func hasFinding(rec *v1alpha1.Recommendation, kind string) bool {

@@ -28,9 +28,9 @@ type cpuSize struct {
 // Demand is what one pod of a container needs of CPU, in cores, by its history alone. The zero Demand is not measured.
 type Demand struct {
 	measured bool
-	// average is the policy's quantile of all pods divided by their number; NaN if the number is not known.
-	average float64
-	// hottest is hottestQuantile of the busiest pod; NaN if it was not measured, or is not more than average.
+	// average is what is covered of all pods divided by their number; NaN if the number is not known.
+	average cover
+	// hottest is hottestQuantile of the busiest pod; NaN if it was not measured, or is not more than the average's quantile.
 	hottest         float64
 	hottestQuantile float64
 	// perPod is the larger of both.
@@ -39,9 +39,9 @@ type Demand struct {
 	leastImbalance float64
 }
 
-// Measure computes the demand of one pod at the policy's quantile q. The busiest pod may go over it twice as often as the
-// average one: it is measured at 2q−1, which is the p90 for a policy of p95. At q itself the busiest pod, by luck a different one
-// each time, would size all; without it, a pod that does more than its share would starve.
+// Measure computes the demand of one pod at the policy's quantile q: that of the average pod, and rarer peaks of it that are cheap to
+// cover. The busiest pod may go over q twice as often as the average one: it is measured at 2q−1, which is the p90 for a policy of p95. At
+// q itself the busiest pod, by luck a different one each time, would size all; without it, a pod that does more than its share would starve.
 //
 // Propose does the same where ContainerInput.Demand is not measured. Who proposes several times from one history can spare that.
 func Measure(c ContainerInput, q float64, pods forecast.Usage, now time.Time) Demand {
@@ -54,24 +54,29 @@ func Measure(c ContainerInput, q float64, pods forecast.Usage, now time.Time) De
 func measure(c ContainerInput, q float64, pods forecast.Usage, now time.Time) Demand {
 	d := Demand{measured: true, hottestQuantile: max(0.5, 2*q-1)}
 	samples := make([]forecast.Sample, 0, max(sampleCount(c.CPUTotal), sampleCount(c.CPUHottest)))
-	d.average = forecast.WeightedQuantile(weighted(samples, c.CPUTotal, &pods, now), q)
-	if math.IsNaN(d.average) {
+	d.average = covering(weighted(samples, c.CPUTotal, &pods, now), q)
+	if math.IsNaN(d.average.least) {
 		d.hottestQuantile = q
 	}
-	d.hottest = quantileAbove(weighted(samples, c.CPUHottest, nil, now), d.hottestQuantile, d.average)
-	d.perPod = d.average
-	if !math.IsNaN(d.hottest) {
+	d.hottest = quantileAbove(weighted(samples, c.CPUHottest, nil, now), d.hottestQuantile, d.average.least)
+	d.perPod = d.average.cores
+	if d.byHottest() {
 		d.perPod = d.hottest
 	}
 	return d
+}
+
+// byHottest reports whether the busiest pod decides.
+func (d Demand) byHottest() bool {
+	return !math.IsNaN(d.hottest) && !(d.hottest <= d.average.cores) // The average may be unknown.
 }
 
 // imbalance is how many times the average a pod has to be sized for: at least 1, and at most the number of pods, because
 // no pod uses more than all together.
 func (d Demand) imbalance(pods float64) float64 {
 	imbalance := max(1, d.leastImbalance)
-	if d.average > 0 && d.perPod > d.average {
-		imbalance = max(imbalance, d.perPod/d.average)
+	if d.average.least > 0 && d.hottest > d.average.least {
+		imbalance = max(imbalance, d.hottest/d.average.least)
 	}
 	return min(imbalance, pods)
 }
@@ -90,7 +95,7 @@ func measureCPU(in Input, c ContainerInput, pods forecast.Usage) cpuSize {
 		return size
 	}
 	size.setCores(size.demand.perPod * (1 + policy.Margin))
-	size.summary = fmt.Sprintf("a pod uses %dm of CPU (p%.4g), plus %s", atLeast(size.demand.perPod*1000), policy.Quantile*100, percent(policy.Margin))
+	size.summary = fmt.Sprintf("a pod uses %dm of CPU (%s), plus %s", atLeast(size.demand.perPod*1000), size.demand.level(), percent(policy.Margin))
 	size.trail = append(size.trail, leftOut...)
 	size.trail = append(size.trail, size.demand.sentence(policy, size.plainMillis, knownHours(c.CPUTotal)))
 	return size
@@ -101,14 +106,28 @@ func (s *cpuSize) setCores(cores float64) {
 	s.cores, s.plainMillis = cores, max(1, atLeast(cores*1000)) // Zero would mean no proposal.
 }
 
+// level names the quantile that decides.
+func (d Demand) level() string {
+	if d.byHottest() {
+		return quantileName(d.hottestQuantile)
+	}
+	return quantileName(d.average.level)
+}
+
+// quantileName is p95 for 0.95.
+func quantileName(q float64) string { return fmt.Sprintf("p%.3g", q*100) }
+
 func (d Demand) sentence(policy ResourcePolicy, millis int64, hours int) string {
 	history := fmt.Sprintf("of the last %s, recent days weighing more (half-life 24 h), is %.3f cores", span(hours), d.perPod)
-	who := fmt.Sprintf("p%.4g %s per pod", policy.Quantile*100, history)
-	if !math.IsNaN(d.hottest) {
-		who = fmt.Sprintf("p%.4g of the busiest pod %s", d.hottestQuantile*100, history)
-		if !math.IsNaN(d.average) {
-			who += fmt.Sprintf(", more than the p%.4g of the average pod, %.3f", policy.Quantile*100, d.average)
+	who := fmt.Sprintf("%s %s per pod", d.level(), history)
+	switch {
+	case d.byHottest():
+		who = fmt.Sprintf("%s of the busiest pod %s", d.level(), history)
+		if !math.IsNaN(d.average.cores) {
+			who += fmt.Sprintf(", more than the %s of the average pod, %.3f", quantileName(d.average.level), d.average.cores)
 		}
+	case d.average.rarer():
+		who += fmt.Sprintf(", little more than the %.3f of p%.4g", d.average.least, policy.Quantile*100)
 	}
 	return fmt.Sprintf("CPU: %s; plus %s margin: %dm.", who, percent(policy.Margin), millis)
 }

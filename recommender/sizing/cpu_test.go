@@ -150,8 +150,8 @@ func TestWithoutHistoryNothingIsProposed(t *testing.T) {
 	}
 }
 
-// TestTheTargetEqualsAnIndependentCalculation spreads every hour over its twelve 5-minute values and looks for the smallest
-// one with enough weight at or below it, in the most naive way.
+// TestTheTargetEqualsAnIndependentCalculation spreads every hour over its twelve 5-minute values and looks for the one that
+// costs least among those with enough weight at or below them, in the most naive way.
 func TestTheTargetEqualsAnIndependentCalculation(t *testing.T) {
 	total := usage(0.9, 1.1, 1.4, 2.2, 0.3)
 	total.HourlyMax = usage(1.3, 2.9, 1.4, 3.1, 0.8, 2).HourlyMax
@@ -174,7 +174,7 @@ func TestTheTargetEqualsAnIndependentCalculation(t *testing.T) {
 	for i, v := range total.Recent.Values {
 		spread(float64(v), float64(pods.Recent.Values[i]), total.Recent.TimeAt(i), 1)
 	}
-	best := math.Inf(1)
+	best, least := math.NaN(), math.Inf(1)
 	for _, candidate := range values {
 		var below, all float64
 		for i, v := range values {
@@ -183,8 +183,8 @@ func TestTheTargetEqualsAnIndependentCalculation(t *testing.T) {
 				below += weights[i]
 			}
 		}
-		if below >= 0.95*all {
-			best = min(best, candidate)
+		if cost := math.Log(candidate) - 0.5/0.05*below/all; below >= 0.95*all && cost < least {
+			best, least = candidate, cost
 		}
 	}
 	in := input(with(func(c *ContainerInput) { c.CPUTotal, c.CPUHottest = total, forecast.Usage{} }))

@@ -3,8 +3,6 @@ package sizing
 import (
 	"fmt"
 	"math"
-
-	"github.com/loadline-dev/loadline/forecast"
 )
 
 // modeAuto of ReplicaPolicy.Mode lets Loadline change the number of pods.
@@ -25,15 +23,15 @@ func (p *ReplicaProposal) sharedBy(in Input) float64 {
 // share sizes a pod by its part of the demand of all, if it is decided how many share it. The busiest pod does as many times
 // more than the others as it did.
 func (s *cpuSize) share(in Input, pods float64) {
-	if pods == 0 || math.IsNaN(s.demand.average) {
+	if pods == 0 || math.IsNaN(s.demand.average.least) {
 		return
 	}
 	policy := in.Policy.CPU
-	total := forecast.WeightedQuantile(weighted(nil, s.container.CPUTotal, nil, in.Now), policy.Quantile)
-	each := total / pods * s.demand.imbalance(pods)
+	total := covering(weighted(nil, s.container.CPUTotal, nil, in.Now), policy.Quantile)
+	each := total.cores / pods * s.demand.imbalance(pods)
 	before := s.plainMillis
 	if s.setCores(each * (1 + policy.Margin)); s.plainMillis != before {
-		s.trail = append(s.trail, fmt.Sprintf("CPU: all pods together use %.3f cores (p%.4g), of which each of %.0f has to carry %.3f; plus %s margin: %dm.",
-			total, policy.Quantile*100, pods, each, percent(policy.Margin), s.plainMillis))
+		s.trail = append(s.trail, fmt.Sprintf("CPU: all pods together use %.3f cores (%s), of which each of %.0f has to carry %.3f; plus %s margin: %dm.",
+			total.cores, quantileName(total.level), pods, each, percent(policy.Margin), s.plainMillis))
 	}
 }

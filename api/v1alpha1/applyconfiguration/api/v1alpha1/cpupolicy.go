@@ -12,9 +12,10 @@ import (
 //
 // CPUPolicy says how CPU is sized.
 type CPUPolicyApplyConfiguration struct {
-	// quantilePercent is the share of recent time, in percent, in which the request covers the demand. Default 95.
+	// quantilePercent is the share of recent time, in percent, in which the request covers the demand at least: rarer peaks are
+	// covered, too, where they cost little. Default 95.
 	QuantilePercent *int32 `json:"quantilePercent,omitempty"`
-	// marginPercent of the demand is added on top. Default 16.
+	// marginPercent of the demand is added on top. Default 5.
 	MarginPercent *int32 `json:"marginPercent,omitempty"`
 	// min is the smallest request, in cores. Default 10m.
 	Min *resource.Quantity `json:"min,omitempty"`
