@@ -167,7 +167,7 @@ func (f fixture) burnerIsResized(t *testing.T) {
 		pod = f.pods(t, w.Namespace)[0]
 		g.Expect(apply.ResourcesOf(*pod.Status.ContainerStatuses[0].Resources).Requests).To(Equal(want.InPlace), "what the kubelet says it did")
 	}).Should(Succeed())
-	g.Expect(want.InPlace.CPUMillis).To(BeNumerically(">", 40), "the history alone asks for 23m")
+	g.Expect(want.InPlace.CPUMillis).To(BeNumerically(">", 40), "the history alone asks for 21m")
 	g.Expect(want.InPlace.MemoryBytes).To(BeNumerically(">", enough), "the history alone asks for 23 MiB")
 	after, err := f.node.Applied(&pod)
 	g.Expect(err).NotTo(HaveOccurred())
