@@ -275,10 +275,48 @@ func TestSizesThatAreRevertedTwiceAreLeftAloneAndTriedAgainMuchLater(t *testing.
 	if len(w.resized) != 3 {
 		t.Errorf("resized %d times after an hour, want one more", len(w.resized))
 	}
-	w.publish(700, nil)
-	w.round()
-	if got := w.resized[len(w.resized)-2:]; !slices.Contains(got, "checkout-0") || len(w.resized) < 4 {
-		t.Errorf("resized %v, want another revision to be tried at once", w.resized)
+}
+
+func TestNewRevisionsMakeNobodyForgetThatSizesDoNotStay(t *testing.T) {
+	w := newWorld(t, append(shop(100, 500), disrupting(withoutCanary()))...)
+	for hour := range 6 { // The other pod keeps what it gets.
+		w.publish([]int64{700, 1000}[hour%2], nil)
+		for range 120 {
+			w.round()
+			if err := w.client.Update(t.Context(), withCPU(w.pod("checkout-0"), "100m")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.restart()
+	}
+	tries := len(slices.DeleteFunc(slices.Clone(w.resized), func(pod string) bool { return pod != "checkout-0" }))
+	if tries != 4 {
+		t.Errorf("checkout-0 was resized %d times in six hours of which each had its revision; want two tries, one after an hour, one after four more: %v", tries, w.resized)
+	}
+}
+
+func TestSizesThatDidNotStayAreCountedAnewOncePodsKeptOthers(t *testing.T) {
+	stuck := func(ago time.Duration) v1alpha1.Outcome { return at(ago, v1alpha1.OutcomeDidNotStick, ago.String()) }
+	kept := func(ago time.Duration) *v1alpha1.Trial { return &v1alpha1.Trial{Time: metav1.NewTime(start.Add(-ago))} }
+	const day = 24 * time.Hour
+	cases := map[string]struct {
+		trial    *v1alpha1.Trial
+		outcomes []v1alpha1.Outcome
+		want     int
+	}{
+		"each of another revision":                {outcomes: []v1alpha1.Outcome{stuck(0), stuck(5 * time.Hour), stuck(6 * time.Hour)}, want: 3},
+		"kept before":                             {trial: kept(day), outcomes: []v1alpha1.Outcome{stuck(0), stuck(5 * time.Hour)}, want: 2},
+		"kept in between":                         {trial: kept(time.Hour), outcomes: []v1alpha1.Outcome{stuck(0), stuck(5 * time.Hour), stuck(6 * time.Hour)}, want: 1},
+		"kept while the workload was left alone":  {trial: kept(270 * time.Minute), outcomes: []v1alpha1.Outcome{stuck(0), stuck(5 * time.Hour), stuck(6 * time.Hour)}, want: 3},
+		"the last one over a week ago":            {outcomes: []v1alpha1.Outcome{stuck(0), stuck(8 * day)}, want: 1},
+		"the last one a week and its hold before": {outcomes: []v1alpha1.Outcome{stuck(0), stuck(7 * day), stuck(7*day + time.Hour)}, want: 3},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			if got := unstuck(c.trial, c.outcomes).Times; got != c.want {
+				t.Errorf("counted %d, want %d", got, c.want)
+			}
+		})
 	}
 }
 
@@ -463,6 +501,18 @@ func TestNewPodsAreKeptFromARevisionAsLongAsItIsTried(t *testing.T) {
 	w.round()
 	if got := trying(); got != "" {
 		t.Errorf("trying %q in mode initial, where nothing is tried", got)
+	}
+}
+
+func TestNewPodsAreKeptFromWhatNobodyTriesWhileTheKillSwitchIsPulled(t *testing.T) {
+	w := newWorld(t, shop(2000, 2000)...)
+	stop := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "loadline-system", Name: "loadline-kill-switch"}}
+	if err := w.client.Create(t.Context(), stop); err != nil {
+		t.Fatal(err)
+	}
+	w.rounds(time.Hour)
+	if rec := w.recommendation(); rec.Status.Trying != rec.Status.Applicable.Revision || len(w.resized) > 0 {
+		t.Errorf("trying %q with %v resized, want new pods kept from what was never tried", rec.Status.Trying, w.resized)
 	}
 }
 

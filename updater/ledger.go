@@ -174,15 +174,15 @@ func firstLowering(all []v1alpha1.Outcome) int {
 }
 
 // needed reports whether a restarted updater decides by the outcome: an eviction counts against the hourly budget; harm stops the
-// workload until it is answered; and sizes of the present revision, which is that of the newest outcome, that did not stay stop it as
-// well.
+// workload until it is answered, above all that of the present revision, which is that of the newest outcome; and sizes that did not stay
+// stop it for longer each time.
 func needed(o, newest v1alpha1.Outcome) bool {
 	recent := newest.Time.Sub(o.Time.Time) < time.Hour
 	switch o.Result {
 	case v1alpha1.OutcomeEvicted, v1alpha1.OutcomeFailed:
 		return recent || o.Result == v1alpha1.OutcomeFailed && o.Revision == newest.Revision
 	case v1alpha1.OutcomeDidNotStick:
-		return o.Revision == newest.Revision
+		return newest.Time.Sub(o.Time.Time) < 2*forgetStuck
 	default:
 		return false
 	}

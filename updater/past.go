@@ -22,14 +22,32 @@ func knownHarm(now time.Time, revision string, outcomes []v1alpha1.Outcome, roll
 	return ""
 }
 
-// unstuck counts how often pods did not have or keep the sizes of the revision. What is seen while the workload is left alone for it, on
-// its other pods, is the same failure and does not lengthen the time.
-func unstuck(revision string, outcomes []v1alpha1.Outcome) plan.Unstuck {
+// forgetStuck is how long after a workload was left alone for sizes that did not stay the next time is the first one again.
+const forgetStuck = 7 * 24 * time.Hour
+
+// unstuck counts how often pods did not have or keep their sizes, whichever revision these were of: who changes them does not ask for it,
+// and there are several revisions in a day. What is seen while the workload is left alone for it, on its other pods, is the same failure and
+// does not lengthen the time. The count begins anew once pods came through the watch with a revision after that time, or if nothing was
+// seen for a week.
+func unstuck(trial *v1alpha1.Trial, outcomes []v1alpha1.Outcome) plan.Unstuck {
+	var kept time.Time
+	if trial != nil {
+		kept = trial.Time.Time
+	}
 	var u plan.Unstuck
 	for _, o := range slices.Backward(outcomes) { // the oldest first
-		if o.Result == v1alpha1.OutcomeDidNotStick && o.Revision == revision && !o.Time.Time.Before(u.Until()) {
-			u.Times, u.Last, u.Message = u.Times+1, o.Time.Time, o.Message
+		at := o.Time.Time
+		if o.Result != v1alpha1.OutcomeDidNotStick || at.Before(u.Until()) {
+			continue
 		}
+		since := u.Last
+		if until := u.Until(); until.After(since) {
+			since = until
+		}
+		if kept.After(since) && kept.Before(at) || at.Sub(since) > forgetStuck {
+			u = plan.Unstuck{}
+		}
+		u.Times, u.Last, u.Message = u.Times+1, at, o.Message
 	}
 	return u
 }
