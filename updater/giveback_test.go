@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/apply"
 	"github.com/loadline-dev/loadline/updater/breaker"
 )
 
@@ -43,6 +44,30 @@ func TestWhatTheNightTookIsGivenBackInTheMorningAlthoughAdmissionBroke(t *testin
 	w.rounds(time.Hour)
 	if len(w.resized) != resized {
 		t.Errorf("resized %v while the kill switch is pulled", w.resized[resized:])
+	}
+}
+
+func TestWhenTheRecommenderEndsAtNightPodsGetWhatNewOnesGet(t *testing.T) {
+	objects := shop(500)
+	rec := objects[2].(*v1alpha1.Recommendation)
+	values := apply.FromAPI(rec.Status.Applicable)
+	values.Containers[0].InPlace.CPUMillis = 375
+	values.Containers[0].CPUBand = apply.Interval{Min: 340, Max: 550}
+	rec.Status.Applicable = apply.ToAPI(values, apply.Revision(values), start)
+	w := newWorld(t, objects...)
+	w.rounds(12 * time.Minute)
+	if got := w.cpu("checkout-0"); got != 375 {
+		t.Fatalf("the pod has %dm at night, want 375m", got)
+	}
+	w.clock.Step(6 * time.Hour)
+	w.round()
+	if got := w.cpu("checkout-0"); got != 375 {
+		t.Fatalf("the pod has %dm after six hours, in which a recommender may have nothing to say, want 375m", got)
+	}
+	w.clock.Step(time.Hour)
+	w.round()
+	if got := w.cpu("checkout-0"); got != 500 {
+		t.Errorf("the pod has %dm after seven hours without a word of the recommender, want the 500m of new pods", got)
 	}
 }
 

@@ -53,6 +53,9 @@ func (g *gatherer) subject(now time.Time, ns *namespace, rec *v1alpha1.Recommend
 			return slices.Contains(effective.ExcludeContainers, c.Name)
 		})
 	}
+	if g.outlived(now, rec) {
+		forgetTheHour(w.Values.Containers)
+	}
 	describeWorkload(object, &w)
 	s, found := apply.LastScaling(object, w.Replicas, apply.RecordedScaling(rec.Status), now)
 	if found && s.Wins(now, g.config.Scaling.YieldFor.Duration) {
@@ -88,6 +91,31 @@ func goodAndTried(status v1alpha1.RecommendationStatus) (good apply.Values, tria
 func (g *gatherer) stale(now time.Time, rec *v1alpha1.Recommendation) bool {
 	return meta.IsStatusConditionTrue(rec.Status.Conditions, v1alpha1.ConditionStale) || rec.Status.ObservedTime == nil ||
 		now.Sub(rec.Status.ObservedTime.Time) > g.config.Recommender.StaleAfter.Duration
+}
+
+// outlived reports whether the recommender has been silent for more than the hour that sizes for running pods follow, and the time that
+// it may say nothing while they hold.
+func (g *gatherer) outlived(now time.Time, rec *v1alpha1.Recommendation) bool {
+	observed := rec.Status.ObservedTime
+	return observed == nil || now.Sub(observed.Time) > g.config.Recommender.RefreshInterval.Duration+time.Hour
+}
+
+// forgetTheHour wants for running pods no less than for new ones: what was little enough for an hour of the night is not for the day.
+func forgetTheHour(containers []apply.Container) {
+	for i := range containers {
+		c := &containers[i]
+		c.InPlace.CPUMillis, c.CPUBand.Min = noLess(c.InPlace.CPUMillis, c.Target.CPUMillis, c.CPUBand.Min)
+		c.InPlace.MemoryBytes, c.MemoryBand.Min = noLess(c.InPlace.MemoryBytes, c.Target.MemoryBytes, c.MemoryBand.Min)
+	}
+}
+
+// noLess is the amount for running pods, at least that for new ones, and the lower edge of the band as far under it as before: it is
+// around the smaller of both.
+func noLess(inPlace, target, low int64) (int64, int64) {
+	if inPlace <= 0 || inPlace >= target {
+		return inPlace, low
+	}
+	return target, int64(float64(low) / float64(inPlace) * float64(target))
 }
 
 // effective combines what people wrote on the namespace and on the workload, as of now: taking an annotation away works
