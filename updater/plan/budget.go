@@ -98,30 +98,25 @@ func newAccount(now time.Time, budget Budget) *account {
 		if age >= time.Hour {
 			continue
 		}
-		inLastMinute := age < time.Minute
+		var lately int // 1 in the last minute
+		if age < time.Minute {
+			lately = 1
+		}
 		switch spent.Kind {
 		case Minimum: // is bounded by its event
 		case Evict:
 			a.hour[spent.Workload]++
 			a.namespace[spent.Workload.Namespace]++
-			if inLastMinute {
-				a.evictions++
-				a.evicted[spent.PodUID] = true
-			}
+			a.evictions += lately
+			a.evicted[spent.PodUID] = a.evicted[spent.PodUID] || lately > 0
 		case Resize:
-			if inLastMinute {
-				a.resizes++
-			}
+			a.resizes += lately
 		case GiveBack:
-			if inLastMinute {
-				a.giveBacks++
-			}
+			a.giveBacks += lately
 		case Scale, Lower:
 			if spent.Kind == Lower {
 				a.namespace[spent.Workload.Namespace]++
-				if inLastMinute {
-					a.evictions++
-				}
+				a.evictions += lately
 			}
 			a.lastScaled[spent.Workload] = latest(a.lastScaled[spent.Workload], spent.At)
 			continue
