@@ -112,10 +112,15 @@ func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
 		}),
 	}
 	var errs []error
-	for _, c := range []prometheus.Collector{
-		m.actions, m.skips, m.drifted, m.stale, m.unhealthy, m.gateOpen, m.killSwitch, m.breaker, m.signals, m.thresholds, m.probeSeconds, m.probeFailures, m.roundSeconds, m.roundErrors, m.badOriginals,
-	} {
+	for _, c := range m.all() {
 		errs = append(errs, registerer.Register(c))
 	}
 	return m, errors.Join(errs...)
+}
+
+// all lists what is registered.
+func (m *metrics) all() []prometheus.Collector {
+	return []prometheus.Collector{
+		m.actions, m.skips, m.drifted, m.stale, m.unhealthy, m.gateOpen, m.killSwitch, m.breaker, m.signals, m.thresholds, m.probeSeconds, m.probeFailures, m.roundSeconds, m.roundErrors, m.badOriginals,
+	}
 }
