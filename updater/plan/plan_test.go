@@ -424,19 +424,23 @@ func TestAPodThatIsDownForLackOfMemoryIsReplacedAlthoughNobodyIsReady(t *testing
 		change func(*plan.Workload)
 		want   int
 	}{
-		"all of three":                                    {pods: 3, change: func(*plan.Workload) {}, want: 3},
-		"the only one":                                    {pods: 1, change: func(*plan.Workload) {}, want: 1},
-		"no more than go in an hour":                      {pods: 9, change: func(*plan.Workload) {}, want: 6},
-		"none where its owner wants none evicted":         {pods: 3, change: func(w *plan.Workload) { w.Updater = v1alpha1.UpdaterInPlace }},
-		"outside the windows":                             {pods: 3, change: onlyAtNight, want: 3},
-		"while a rollout waits for them":                  {pods: 3, change: rolling, want: 3},
-		"a PodDisruptionBudget is the API server's":       {pods: 3, change: func(w *plan.Workload) { each(w, budgets(0)) }, want: 3},
-		"none where two of them make it impossible":       {pods: 3, change: func(w *plan.Workload) { each(w, budgets(1, 1)) }},
-		"not the one that is ready again":                 {pods: 3, change: func(w *plan.Workload) { w.Pods[0].Ready = true }, want: 2},
-		"not those that only lost what they depend on":    {pods: 3, change: func(w *plan.Workload) { w.Pods[0].Troubles, w.Pods[1].Troubles = nil, nil }, want: 1},
-		"not those whose last kill is long ago":           {pods: 3, change: func(w *plan.Workload) { each(w, func(p *plan.Pod) { p.Troubles[0].At = now.Add(-2 * time.Hour) }) }},
-		"one into each room":                              {pods: 3, change: func(w *plan.Workload) { each(w, func(p *plan.Pod) { p.RoomOn = "node-1" }) }, want: 1},
-		"none where the successor would not get more":     {pods: 3, change: func(w *plan.Workload) { each(w, func(p *plan.Pod) { *p = sameAs(*p, requests(500, 512)) }) }},
+		"all of three":                                 {pods: 3, change: func(*plan.Workload) {}, want: 3},
+		"the only one":                                 {pods: 1, change: func(*plan.Workload) {}, want: 1},
+		"no more than go in an hour":                   {pods: 9, change: func(*plan.Workload) {}, want: 6},
+		"none where its owner wants none evicted":      {pods: 3, change: func(w *plan.Workload) { w.Updater = v1alpha1.UpdaterInPlace }},
+		"outside the windows":                          {pods: 3, change: onlyAtNight, want: 3},
+		"while a rollout waits for them":               {pods: 3, change: rolling, want: 3},
+		"a PodDisruptionBudget is the API server's":    {pods: 3, change: func(w *plan.Workload) { each(w, budgets(0)) }, want: 3},
+		"none where two of them make it impossible":    {pods: 3, change: func(w *plan.Workload) { each(w, budgets(1, 1)) }},
+		"not the one that is ready again":              {pods: 3, change: func(w *plan.Workload) { w.Pods[0].Ready = true }, want: 2},
+		"not those that only lost what they depend on": {pods: 3, change: func(w *plan.Workload) { w.Pods[0].Troubles, w.Pods[1].Troubles = nil, nil }, want: 1},
+		"not those whose last kill is long ago":        {pods: 3, change: func(w *plan.Workload) { each(w, func(p *plan.Pod) { p.Troubles[0].At = now.Add(-2 * time.Hour) }) }},
+		"one into each room":                           {pods: 3, change: func(w *plan.Workload) { each(w, func(p *plan.Pod) { p.RoomOn = "node-1" }) }, want: 1},
+		"none where the successor would not get more":  {pods: 3, change: func(w *plan.Workload) { each(w, func(p *plan.Pod) { *p = sameAs(*p, requests(500, 512)) }) }},
+		"none where the successor would get only CPU": {pods: 3, change: func(w *plan.Workload) {
+			w.OOMFloorBytes["app"] = 600 * apply.MiB // more than a maximum lets it have
+			each(w, func(p *plan.Pod) { *p = sameAs(*p, requests(100, 512)) })
+		}},
 		"none where pods have what kills taught":          {pods: 3, change: func(w *plan.Workload) { w.OOMFloorBytes["app"] = 200 * apply.MiB }},
 		"none where nobody was killed for lack of memory": {pods: 3, change: func(w *plan.Workload) { w.OOMFloorBytes = nil }},
 		"none where pods come without sizes":              {pods: 3, change: func(w *plan.Workload) { w.NoEviction = "no label" }},
