@@ -126,6 +126,8 @@ func approvedCondition(in Input, d Decision) metav1.Condition {
 			message += fmt.Sprintf("; and %d more, see findings", more)
 		}
 		return condition(kind, false, v1alpha1.ReasonInvalidAnnotation, message)
+	case in.VPA != (VPA{}): // which has done the same
+		return condition(kind, false, v1alpha1.ReasonVPA, in.VPA.problem())
 	case d.Guard.Candidate == nil:
 		return condition(kind, false, v1alpha1.ReasonWaitingForHistory, "there is nothing to approve yet")
 	case !d.Guard.Approved:

@@ -30,6 +30,12 @@ func (e *Engine) Gather(ctx context.Context, target Target, now time.Time) (Inpu
 	if err := e.gatherSettings(ctx, &in, found); err != nil {
 		return in, err
 	}
+	if in.VPA, err = e.vpa(ctx, target); err != nil {
+		return in, err
+	}
+	if in.VPA != (VPA{}) {
+		in.Settings.HoldAtDryRun(in.VPA.why())
+	}
 	if found == nil || in.Settings.Mode == v1alpha1.ModeOff {
 		return in, nil
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	appsv1 "k8s.io/api/apps/v1"
@@ -20,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/apply"
@@ -111,7 +113,7 @@ func (r *Reconciler) setup(mgr ctrl.Manager, workers int, excluded func(namespac
 	for _, k := range r.Engine.Kinds {
 		build = build.Watches(r.Engine.custom(k.Kind), m.one(k.Kind), changed)
 	}
-	return build.
+	c, err := build.
 		Named("recommendation").
 		WithOptions(controller.TypedOptions[Target]{MaxConcurrentReconciles: workers}).
 		Watches(&appsv1.Deployment{}, m.one(kindDeployment), changed).
@@ -125,7 +127,22 @@ func (r *Reconciler) setup(mgr ctrl.Manager, workers int, excluded func(namespac
 		Watches(&corev1.Namespace{}, handler.TypedEnqueueRequestsFromMapFunc(m.namespace), builder.WithPredicates(predicate.AnnotationChangedPredicate{})).
 		Watches(&corev1.Pod{}, handler.TypedEnqueueRequestsFromMapFunc(m.killedPod), builder.WithPredicates(outOfMemoryKilled())).
 		WatchesRawSource(r.wake.source()).
-		Complete(r)
+		Build(r)
+	if err != nil {
+		return err
+	}
+	served, err := isServed(mgr.GetRESTMapper(), vpaKind())
+	if err != nil {
+		return fmt.Errorf("look for VerticalPodAutoscalers: %w", err)
+	}
+	watch := func() error {
+		return c.Watch(source.TypedKind(mgr.GetCache(), client.Object(anyVPA()), handler.TypedEnqueueRequestsFromMapFunc(m.vpa),
+			predicate.TypedGenerationChangedPredicate[client.Object]{}))
+	}
+	if served { // Nothing is decided before they are all known.
+		return watch()
+	}
+	return mgr.Add(await{kind: vpaKind(), mapper: mgr.GetRESTMapper(), clock: r.Clock, every: min(r.Every, time.Minute), watch: watch})
 }
 
 // CacheOptions keeps the cache small: of a pod only what says who owns it and how its containers ended, of events only the
@@ -133,7 +150,7 @@ func (r *Reconciler) setup(mgr ctrl.Manager, workers int, excluded func(namespac
 func CacheOptions() cache.Options {
 	return cache.Options{
 		ReaderFailOnMissingInformer: true,
-		DefaultTransform:            apply.StripManagedFields,
+		DefaultTransform:            stripUnnamed,
 		ByObject: map[client.Object]cache.ByObject{
 			&autoscalingv2.HorizontalPodAutoscaler{}: {Transform: stripAutoscaler},
 			&corev1.Pod{}:                            {Transform: stripPod},

@@ -88,6 +88,9 @@ func settingsFindings(in Input) []v1alpha1.Finding {
 	for _, p := range in.Settings.Ignored {
 		add("IgnoredAnnotation", v1alpha1.SeverityInfo, p.Error())
 	}
+	if in.VPA != (VPA{}) {
+		add(v1alpha1.ReasonVPA, v1alpha1.SeverityWarning, in.VPA.problem())
+	}
 	if in.PolicyProblem != "" {
 		add(v1alpha1.ReasonInvalidPolicy, v1alpha1.SeverityWarning, in.PolicyProblem)
 	}

@@ -115,6 +115,8 @@ type Input struct {
 	// LimitBounds are what the LimitRanges of the namespace ask for. Their defaults are in Containers and LeftAlone already.
 	LimitBounds []apply.LimitBound
 	HPA         guard.HPA
+	// VPA changes the same pods, so that Settings allow no more than a dry run.
+	VPA VPA
 	// Ledgers are the ResourceQuotas of the namespace that bind this workload, each with who else it binds. Pods is how many
 	// pods of this workload they may have to count.
 	Ledgers []Ledger

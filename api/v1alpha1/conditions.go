@@ -42,6 +42,7 @@ const (
 	ReasonOnHold              = "OnHold"
 	ReasonFresh               = "Fresh"
 	ReasonInvalidAnnotation   = "InvalidAnnotation"
+	ReasonVPA                 = "VerticalPodAutoscaler"
 	ReasonInvalidPolicy       = "InvalidPolicy"
 	ReasonOptedOut            = "OptedOut"
 	ReasonTargetGone          = "TargetGone"

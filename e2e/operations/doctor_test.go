@@ -222,7 +222,7 @@ func breakages(t *testing.T) []broken {
 		{
 			name: "another who changes the same pods", breaks: run(`kubectl apply --server-side -f ` + vpaCRD(t) + ` && kubectl wait --for=condition=Established crd/verticalpodautoscalers.autoscaling.k8s.io && ` +
 				`kubectl apply -f testdata/vpa-auto.yaml`),
-			check: "autoscalers", severity: "error", says: "updateMode Recreate",
+			check: "autoscalers", severity: "warning", says: "updateMode Recreate",
 		},
 		{
 			name: "an autoscaler that leaves nothing to size", breaks: run(`kubectl apply -f testdata/hpa.yaml`),

@@ -184,7 +184,7 @@ func utilisations(hpa *autoscalingv2.HorizontalPodAutoscaler) []string {
 	return held
 }
 
-// vertical looks for VerticalPodAutoscalers that change the same pods.
+// vertical looks for VerticalPodAutoscalers whose pods Loadline leaves to them.
 func (e examiner) vertical(ctx context.Context, in map[string]bool) []Finding {
 	const check = "autoscalers"
 	list := &unstructured.UnstructuredList{}
@@ -201,9 +201,11 @@ func (e examiner) vertical(ctx context.Context, in map[string]bool) []Finding {
 		if !in[vpa.GetNamespace()] || mode == "Off" {
 			continue
 		}
+		kind, _, _ := unstructured.NestedString(vpa.Object, "spec", "targetRef", "kind")
+		name, _, _ := unstructured.NestedString(vpa.Object, "spec", "targetRef", "name")
 		found = append(found, Finding{
-			Check: check, Severity: Error, Where: "verticalpodautoscaler/" + vpa.GetName() + " in " + vpa.GetNamespace(),
-			What: fmt.Sprintf("it changes pods (updateMode %s) in a namespace in which Loadline does, too", cmp.Or(mode, "Auto")),
+			Check: check, Severity: Warning, Where: "verticalpodautoscaler/" + vpa.GetName() + " in " + vpa.GetNamespace(),
+			What: fmt.Sprintf("it changes the pods of %s %s (updateMode %s), so Loadline does not", kind, name, cmp.Or(mode, "Recreate")),
 			Fix: fmt.Sprintf(`kubectl --namespace %s patch verticalpodautoscaler %s --type=merge --patch '{"spec":{"updatePolicy":{"updateMode":"Off"}}}'`,
 				vpa.GetNamespace(), vpa.GetName()),
 		})
