@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -42,6 +43,9 @@ func (e *Engine) Gather(ctx context.Context, target Target, now time.Time) (Inpu
 	in.TargetUID, in.Replicas, in.Refused = found.uid, found.replicas, found.refused
 	in.Template = templateID(found.template)
 	in.PodLevel = apply.HasPodLevelResources(&corev1.Pod{Spec: found.template})
+	if owner := metav1.GetControllerOfNoCopy(found.object); owner != nil {
+		in.Controller = owner.Kind + "/" + owner.Name
+	}
 	in.Declared = apply.DeclaredReplicas(found.object, found.replicas)
 	in.Scaled, in.YieldFor = found.object, e.YieldFor
 	if in.LimitBounds, err = e.limitBounds(ctx, target.Namespace); err != nil {

@@ -55,12 +55,17 @@ func replicaPolicy(p v1alpha1.ReplicaPolicy, in Input) sizing.ReplicaPolicy {
 	return policy
 }
 
-// replicaMode is what annotations and policy say; of a DaemonSet the nodes decide, and of a CronJob its parallelism.
+// replicaMode is what annotations and policy say; of a DaemonSet the nodes decide, and of a CronJob its parallelism. To set the number
+// of pods of a workload that a controller keeps as it is would be undone at once, or take members from a database behind its back.
 func replicaMode(policy v1alpha1.ReplicaMode, in Input) v1alpha1.ReplicaMode {
 	if in.Target.Kind == kindDaemonSet || in.batch() {
 		return v1alpha1.ReplicasOff
 	}
-	return in.Settings.ReplicaMode(policy)
+	mode := in.Settings.ReplicaMode(policy)
+	if in.Controller != "" && mode == v1alpha1.ReplicasAuto {
+		return v1alpha1.ReplicasRecommend
+	}
+	return mode
 }
 
 func behavior(b v1alpha1.Behavior) guard.Behavior {

@@ -3,6 +3,7 @@ package recommender
 import (
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -90,6 +91,25 @@ func TestWhichWorkloadsAChangeConcerns(t *testing.T) {
 	p := autoscalerChanged()
 	if p.Update(event.UpdateEvent{ObjectOld: hpa, ObjectNew: scaled}) || !p.Update(event.UpdateEvent{ObjectOld: hpa, ObjectNew: edited}) {
 		t.Error("only an autoscaler's spec concerns a workload")
+	}
+}
+
+func TestTheNumberOfPodsIsLeftToAControllerThatOwnsTheWorkload(t *testing.T) {
+	deployment := testkit.Deployment("shop", "checkout", 3).Container("app", "2", "2Gi").Object()
+	for _, owner := range []string{"", "Prometheus"} {
+		owned := deployment.DeepCopy()
+		if owner != "" {
+			owned.OwnerReferences = []metav1.OwnerReference{{APIVersion: "monitoring.coreos.com/v1", Kind: owner, Name: "k8s", Controller: new(true)}}
+		}
+		s := newShop(t, testkit.Namespace("shop", v1alpha1.AnnotationMode, "auto", v1alpha1.AnnotationReplicas, "auto"), owned)
+		s.reconcile()
+		status := s.recommendation().Status
+		if applies := status.Applicable.Replicas != nil; applies != (owner == "") || status.Replicas.Owner != strings.TrimPrefix(owner+"/k8s", "/k8s") {
+			t.Errorf("owned by %q: a number applies: %v, decided by %q", owner, applies, status.Replicas.Owner)
+		}
+		if status.Replicas.Target == nil {
+			t.Error("the number is not even recommended")
+		}
 	}
 }
 

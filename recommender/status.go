@@ -60,7 +60,7 @@ func oomFloorStatus(floors []OOMFloor) []v1alpha1.OOMFloor {
 
 func replicaStatus(in Input, d Decision, mem Memory) *v1alpha1.ReplicaStatus {
 	r := d.Proposal.Replicas
-	status := &v1alpha1.ReplicaStatus{Current: in.Replicas, Owner: in.HPA.Owner, YieldsTo: shorten(d.YieldsTo, 320), Scaled: scaledStatus(mem.Scaling)}
+	status := &v1alpha1.ReplicaStatus{Current: in.Replicas, Owner: cmp.Or(in.HPA.Owner, in.Controller), YieldsTo: shorten(d.YieldsTo, 320), Scaled: scaledStatus(mem.Scaling)}
 	if mem.DeclaredReplicas > 0 {
 		status.Declared = new(mem.DeclaredReplicas)
 	}

@@ -39,6 +39,9 @@ func trail(now time.Time, in Input, d Decision) []string {
 		}
 	}
 	lines = append(lines, d.Proposal.Replicas.Trail...)
+	if in.Controller != "" {
+		lines = append(lines, "Replicas: the number is left to "+in.Controller+", which owns the workload.")
+	}
 	for _, reason := range d.Guard.Trail {
 		lines = append(lines, sentenceOf(reason)+" ["+reason.Rule+"]")
 	}

@@ -71,6 +71,8 @@ type Input struct {
 	Refused string
 	// Replicas that the workload's spec asks for.
 	Replicas int32
+	// Controller is what keeps the workload as it is, as kind and name; empty where a person does.
+	Controller string
 	// Declared is the number of pods that the workload's manifest asks for; 0 if the workload does not tell.
 	Declared int32
 	// Scaled tells who set the number of pods last; nil if that is not known. YieldFor is how long it is left alone then.

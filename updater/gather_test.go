@@ -116,6 +116,40 @@ func TestAStatefulSetRollsOnlyWhereItsControllerReplacesPods(t *testing.T) {
 	}
 }
 
+func TestAStatefulSetThatLosesMoreThanAPod(t *testing.T) {
+	set := func(change func(*appsv1.StatefulSetSpec)) *appsv1.StatefulSet {
+		s := &appsv1.StatefulSet{Spec: appsv1.StatefulSetSpec{Replicas: new(int32(3))}}
+		change(&s.Spec)
+		return s
+	}
+	retain := func(when appsv1.PersistentVolumeClaimRetentionPolicyType) *appsv1.StatefulSet {
+		return set(func(s *appsv1.StatefulSetSpec) {
+			s.PersistentVolumeClaimRetentionPolicy = &appsv1.StatefulSetPersistentVolumeClaimRetentionPolicy{WhenScaled: when}
+		})
+	}
+	for name, c := range map[string]struct {
+		set                   *appsv1.StatefulSet
+		keepsPods, noEviction bool
+	}{
+		"as usual":                     {set: set(func(*appsv1.StatefulSetSpec) {})},
+		"volumes stay":                 {set: retain(appsv1.RetainPersistentVolumeClaimRetentionPolicyType)},
+		"volumes go with their pods":   {set: retain(appsv1.DeletePersistentVolumeClaimRetentionPolicyType), keepsPods: true},
+		"its owner releases the pods":  {set: set(func(s *appsv1.StatefulSetSpec) { s.UpdateStrategy.Type = appsv1.OnDeleteStatefulSetStrategyType }), noEviction: true},
+		"its controller releases them": {set: set(func(s *appsv1.StatefulSetSpec) { s.UpdateStrategy.Type = appsv1.RollingUpdateStatefulSetStrategyType })},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var w plan.Workload
+			describeWorkload(c.set, &w)
+			if got := w.KeepsPods != ""; got != c.keepsPods {
+				t.Errorf("keeps its pods: %q", w.KeepsPods)
+			}
+			if got := notReplaceable(c.set); (got != "") != c.noEviction {
+				t.Errorf("no eviction because %q", got)
+			}
+		})
+	}
+}
+
 func TestSurroundingsOfAPod(t *testing.T) {
 	objects := shop(500)
 	namespaceOf(objects)[v1alpha1.AnnotationReplicas] = "auto"

@@ -128,16 +128,19 @@ func (g *gatherer) effective(ns *namespace, object client.Object) (v1alpha1.Effe
 	return effective, policy, known
 }
 
-// notReplaceable is why the workload's controller cannot create pods at the moment, such as a quota; empty where it says
-// nothing. Only Deployments say it.
+// notReplaceable is why no pod of the workload may be replaced at the moment: its controller cannot create pods, which only Deployments
+// say, such as for a quota; or it would create them from a template that nobody has released yet. Empty where nothing is known.
 func notReplaceable(object client.Object) string {
-	d, ok := object.(*appsv1.Deployment)
-	if !ok {
-		return ""
-	}
-	for _, c := range d.Status.Conditions {
-		if c.Type == appsv1.DeploymentReplicaFailure && c.Status == corev1.ConditionTrue {
-			return "new pods cannot be created: " + c.Message
+	switch o := object.(type) {
+	case *appsv1.Deployment:
+		for _, c := range o.Status.Conditions {
+			if c.Type == appsv1.DeploymentReplicaFailure && c.Status == corev1.ConditionTrue {
+				return "new pods cannot be created: " + c.Message
+			}
+		}
+	case *appsv1.StatefulSet:
+		if o.Spec.UpdateStrategy.Type == appsv1.OnDeleteStatefulSetStrategyType {
+			return "its update strategy is OnDelete, so whoever deletes a pod releases the present template"
 		}
 	}
 	return ""
@@ -178,6 +181,9 @@ func describeWorkload(object client.Object, w *plan.Workload) {
 			o.Status.UpdatedReplicas < w.Replicas || o.Status.Replicas > o.Status.UpdatedReplicas
 	case *appsv1.StatefulSet:
 		w.Replicas = orDefault(o.Spec.Replicas, 1)
+		if keeps := o.Spec.PersistentVolumeClaimRetentionPolicy; keeps != nil && keeps.WhenScaled == appsv1.DeletePersistentVolumeClaimRetentionPolicyType {
+			w.KeepsPods = "with each pod that goes its volumes are deleted (persistentVolumeClaimRetentionPolicy.whenScaled)"
+		}
 		w.RolloutInProgress = o.Status.ObservedGeneration < o.Generation || statefulSetRolls(o, w.Replicas)
 	case *unstructured.Unstructured:
 		describeCustom(o, w)

@@ -85,7 +85,7 @@ type Skip struct {
 
 // OfNumber reports whether it is the number of pods that stays, and not what a pod has.
 func (s Skip) OfNumber() bool {
-	return s.Pod == "" && slices.Contains([]SkipReason{SkipBudget, SkipCapacity, SkipOutsideWindow, SkipDisruptionBudget}, s.Reason)
+	return s.Pod == "" && slices.Contains([]SkipReason{SkipBudget, SkipKeepsPods, SkipCapacity, SkipOutsideWindow, SkipDisruptionBudget}, s.Reason)
 }
 
 // Result of a plan.

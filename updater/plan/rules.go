@@ -39,6 +39,7 @@ const (
 	SkipOutsideWindow     SkipReason = "OutsideWindow"
 	SkipBackingOff        SkipReason = "BackingOff"
 	SkipBudget            SkipReason = "Budget"
+	SkipKeepsPods         SkipReason = "KeepsPods"
 )
 
 // workloadRule says why a whole workload is left alone, or nil.

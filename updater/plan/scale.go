@@ -41,8 +41,11 @@ func scalable(w Workload) bool {
 	return w.ScaleReplicas && w.Autoscaler == "" && w.Yields == "" && w.Replicas > 0 && !w.Paused && !w.RolloutInProgress && countedKind(w)
 }
 
-// lower is how far the number of pods goes down now: not at all outside the policy's windows, and as far as the budgets let it.
+// lower is how far the number of pods goes down now: not at all where that loses more than pods, or outside the policy's windows, and as far as the budgets let it.
 func (p *planner) lower(c candidate) (Action, *Refused) {
+	if why := c.workload.KeepsPods; why != "" {
+		return c.Action, refuse(SkipKeepsPods, "%s, and none goes: %s", c.Reason, why)
+	}
 	if open, reason := p.windows.open(p.now, c.workload.Disruption.Windows); !open {
 		return c.Action, refuse(SkipOutsideWindow, "%s, and none goes now: %s", c.Reason, reason)
 	}

@@ -152,7 +152,10 @@ func TestALowerNumberWaitsForAWindowAndKeepsWhatADisruptionBudgetAsksFor(t *test
 		want     int32
 		says     string
 	}{
-		"inside a window":                         {change: onlyAtNight, from: 20, to: 8, at: atNight, want: 8, says: "20 pods run, 8 are recommended"},
+		"inside a window": {change: onlyAtNight, from: 20, to: 8, at: atNight, want: 8, says: "20 pods run, 8 are recommended"},
+		"never where pods take their data along": {
+			change: func(w *plan.Workload) { w.KeepsPods = "its volumes would go" }, from: 20, to: 8, at: atNight, want: 20, says: "none goes: its volumes would go",
+		},
 		"not outside":                             {change: onlyAtNight, from: 20, to: 8, at: now, want: 20, says: "none goes now: outside the policy's 1 windows"},
 		"more pods need no window":                {change: onlyAtNight, from: 8, to: 20, at: now, want: 20},
 		"one more than is kept":                   {change: keeps("web", 9, 20), from: 20, to: 8, want: 10, says: "PodDisruptionBudget web lets 10 go now"},

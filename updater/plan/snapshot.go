@@ -91,6 +91,8 @@ type Workload struct {
 	ScaleReplicas bool
 	// Custom is true for a kind that the operator configures; it is treated like a Deployment.
 	Custom bool
+	// KeepsPods says why the number of pods must not go down; empty means that it may.
+	KeepsPods string
 	// Autoscaler names the HorizontalPodAutoscaler that owns the number of pods; empty means none.
 	Autoscaler string
 	// Yields says who set the number of pods so lately that it is left alone; empty if nobody did.
