@@ -236,7 +236,7 @@ func (s State) Reason() string {
 }
 
 // OnlyOOMKills reports whether the breaker is open for nothing but containers that ran out of memory. Raising their memory in
-// place is then the cure, and without it they go on being killed and the breaker stays open.
+// place is then the cure, or replacing them where nobody is ready, and without it they go on being killed and the breaker stays open.
 func (s State) OnlyOOMKills() bool {
 	return s.Phase == Open && len(s.Causes) > 0 && !slices.ContainsFunc(s.Causes, func(c Cause) bool { return c.Signal != OOMKills })
 }

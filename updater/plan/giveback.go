@@ -3,13 +3,14 @@ package plan
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/loadline-dev/loadline/apply"
 )
 
 // exempt says what is done although the gate is closed or the circuit breaker is open.
 type exempt struct {
-	// cures: the memory limit of a container that was killed for lack of memory is raised in place.
+	// cures: see there.
 	cures bool
 	// givesBack: what Loadline took from a running pod is given back in place.
 	givesBack bool
@@ -40,7 +41,7 @@ func (p *planner) exempted(w Workload, pod Pod) (Action, *Refused) {
 		return Action{}, refused
 	case refused != nil:
 		return Action{}, closed
-	case p.exempt.cures && cures(pod, action):
+	case p.exempt.cures && cures(p.now, w, pod, action):
 		return action, nil
 	}
 	part, found := p.giveBack(candidate{Action: action, workload: w, pod: pod})
@@ -50,8 +51,12 @@ func (p *planner) exempted(w Workload, pod Pod) (Action, *Refused) {
 	return part.Action, nil
 }
 
-// cures reports whether the action raises, in place, the memory limit of a container that was killed for lack of memory.
-func cures(p Pod, a Action) bool {
+// cures reports whether the action raises, in place, the memory limit of a container that was killed for lack of memory; or replaces a
+// pod that is down for lack of memory, of a workload that has nothing to lose, because none of its pods is ready.
+func cures(now time.Time, w Workload, p Pod, a Action) bool {
+	if a.Kind == Evict {
+		return downForMemory(now, w, p) && !slices.ContainsFunc(w.Pods, func(p Pod) bool { return p.Ready })
+	}
 	return a.Kind == Resize && slices.ContainsFunc(p.Troubles, func(t Trouble) bool {
 		to, resized := a.Containers[t.Container]
 		return t.What == TroubleOOM && resized && to.Limits.MemoryBytes > p.Present[t.Container].Limits.MemoryBytes

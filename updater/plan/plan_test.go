@@ -456,6 +456,31 @@ func TestAPodThatIsDownForLackOfMemoryIsReplacedAlthoughNobodyIsReady(t *testing
 	}
 }
 
+func TestABreakerLetsPodsThatAreDownForLackOfMemoryBeReplacedWhereNobodyIsReady(t *testing.T) {
+	cases := map[string]struct {
+		change func(*plan.Workload)
+		cures  bool
+		want   int
+	}{
+		"nobody is ready":                      {change: func(*plan.Workload) {}, cures: true, want: 3},
+		"the breaker is open for other causes": {change: func(*plan.Workload) {}},
+		"one is ready and carries the load":    {change: func(w *plan.Workload) { w.Pods[0].Ready = true }, cures: true},
+		"those that only lost what they need":  {change: func(w *plan.Workload) { w.Pods[0].Troubles = nil }, cures: true, want: 2},
+		"not for want of anything else":        {change: func(w *plan.Workload) { w.OOMFloorBytes = nil }, cures: true},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := down(3)
+			c.change(&w)
+			cluster := open(w)
+			cluster.Breaker, cluster.Cures = "the circuit breaker is open", c.cures
+			if got := len(plan.Plan(now, cluster, plenty).Actions); got != c.want {
+				t.Errorf("%d evictions, want %d", got, c.want)
+			}
+		})
+	}
+}
+
 func sameAs(p plan.Pod, have map[string]apply.Resources) plan.Pod {
 	p.Original, p.Present, p.Actual = have, have, have
 	return p

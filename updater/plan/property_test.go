@@ -140,6 +140,12 @@ func checkStops(t *rapid.T, s plan.Snapshot, result plan.Result) {
 		if closed || !s.Cures {
 			t.Fatalf("acts while closed: %+v", a)
 		}
+		if a.Kind == plan.Evict {
+			if len(p.Troubles) == 0 || slices.ContainsFunc(w.Pods, func(p plan.Pod) bool { return p.Ready }) {
+				t.Fatalf("%s is evicted while the breaker is open, and takes something from somebody: %+v", a.Pod, p)
+			}
+			continue
+		}
 		if a.Kind != plan.Resize || len(p.Troubles) == 0 || a.Containers["app"].Limits.MemoryBytes <= p.Present["app"].Limits.MemoryBytes {
 			t.Fatalf("%s of %s while the breaker is open for everything but cures: %+v", a.Kind, a.Pod, p)
 		}
