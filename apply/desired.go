@@ -68,10 +68,15 @@ func DesiredAtLeast(v, floor Values, original map[string]Resources) map[string]R
 		}
 		out[name] = AtLeast(want, least[name])
 	}
-	if QOSClass(original) != corev1.PodQOSGuaranteed {
-		v.loosen(original, out, Limit.isEqual)
-	}
+	v.KeepClass(original, out)
 	return out
+}
+
+// KeepClass loosens sizes that were raised after they were computed, if they would make a pod Guaranteed that is not.
+func (v Values) KeepClass(original, sized map[string]Resources) {
+	if QOSClass(original) != corev1.PodQOSGuaranteed {
+		v.loosen(original, sized, Limit.isEqual)
+	}
 }
 
 // AtLeast is the larger of both in everything. No limit is the largest limit.

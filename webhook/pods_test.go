@@ -376,6 +376,19 @@ func TestAGuaranteedPodStaysGuaranteed(t *testing.T) {
 	}
 }
 
+func TestStaleSizesMakeNoPodGuaranteed(t *testing.T) {
+	rec := recommend("Deployment", "checkout", container("app", "1", "1Gi"), limits(v1alpha1.LimitKeep, "", ""), observed(25*time.Hour))
+	w := newWorld(t, rec)
+	var after corev1.Pod
+	pod := checkoutPod(`{"requests":{"cpu":"500m","memory":"2Gi"},"limits":{"cpu":"1","memory":"2Gi"}}`)
+	if err := json.Unmarshal([]byte(w.send(t, PathMutatePods, createPod("shop", pod)).object), &after); err != nil {
+		t.Fatal(err)
+	}
+	if present := apply.Present(&after); apply.QOSClass(present) != corev1.PodQOSBurstable || present["app"].Requests.MemoryBytes != 2<<30 {
+		t.Errorf("%s with %+v", apply.QOSClass(present), present)
+	}
+}
+
 func TestStaleSizesNeverLowerMemory(t *testing.T) {
 	old := recommend("Deployment", "checkout", container("app", "250m", "512Mi"), limits(v1alpha1.LimitEqual, "", ""), observed(25*time.Hour))
 	never := recommend("Deployment", "checkout", container("app", "250m", "512Mi"), limits(v1alpha1.LimitEqual, "", ""))

@@ -55,6 +55,7 @@ func (s sizer) desired(original map[string]apply.Resources) map[string]apply.Res
 		for name, want := range sized {
 			sized[name] = notBelow(want, original[name])
 		}
+		s.values.KeepClass(original, sized)
 	}
 	return sized
 }
