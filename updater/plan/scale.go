@@ -35,6 +35,18 @@ func (p *planner) scale(w Workload) (Action, bool) {
 	}, true
 }
 
+// numberWaits says that a number is not set because a rollout is in progress, or nil. A rollout that hangs would hide that more pods do
+// not come.
+func numberWaits(w Workload) *Refused {
+	if !w.RolloutInProgress || !apply.DriftedReplicas(w.Values, w.Replicas) {
+		return nil
+	}
+	if w.RolloutInProgress = false; !scalable(w) {
+		return nil
+	}
+	return refuse(SkipRollout, "%d pods run, %d are recommended, and a rollout is in progress", w.Replicas, *w.Values.Replicas)
+}
+
 // scalable reports whether the number of pods is Loadline's to set: somebody asked for it, no autoscaler owns it, nobody else set
 // it lately, or to 0, or paused the rollout, and none is in progress.
 func scalable(w Workload) bool {

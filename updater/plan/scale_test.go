@@ -61,6 +61,19 @@ func TestTheNumberOfPodsIsSet(t *testing.T) {
 }
 
 // lowering is a workload of so many pods of which fewer are recommended.
+func TestANumberThatWaitsForARolloutIsTold(t *testing.T) {
+	w := checkout()
+	w.ScaleReplicas, w.Replicas, w.Values.Replicas, w.RolloutInProgress = true, 2, new(int32(5)), true
+	skips := plan.Plan(now, open(w), plenty).Skips
+	if len(skips) != 1 || !skips[0].OfNumber() || skips[0].Message != "2 pods run, 5 are recommended, and a rollout is in progress" {
+		t.Errorf("skips = %+v", skips)
+	}
+	w.Autoscaler = "checkout" // whose number it is
+	if skips := plan.Plan(now, open(w), plenty).Skips; len(skips) != 0 {
+		t.Errorf("skips = %+v, want none", skips)
+	}
+}
+
 func lowering(namespace, name string, from, to int32) plan.Workload {
 	w := checkout()
 	w.Namespace, w.Name = namespace, name
