@@ -71,7 +71,7 @@ func keepsMinimum(entry metav1.ManagedFieldsEntry) bool {
 // KeepMinimum drops what is not needed to know who keeps the minReplicas of a HorizontalPodAutoscaler. It is for caches.
 func KeepMinimum(autoscaler metav1.Object) {
 	autoscaler.SetManagedFields(slices.DeleteFunc(autoscaler.GetManagedFields(), func(entry metav1.ManagedFieldsEntry) bool {
-		return !keepsMinimum(entry)
+		return !keepsMinimum(entry) && entry.Manager != v1alpha1.FieldManagerUpdater
 	}))
 	annotations := autoscaler.GetAnnotations()
 	for key := range annotations {

@@ -45,6 +45,18 @@ func TestAMinimumThatSomebodyWouldPutBackIsNotOurs(t *testing.T) {
 	}
 }
 
+func TestTheCacheKeepsThatLoadlineWroteAMinimum(t *testing.T) {
+	ours := metav1.ManagedFieldsEntry{Manager: v1alpha1.FieldManagerUpdater, Operation: metav1.ManagedFieldsOperationUpdate}
+	autoscaler := metav1.ObjectMeta{ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "kubectl-edit", Operation: "Update"}, ours}}
+	apply.KeepMinimum(&autoscaler)
+	if kept := autoscaler.ManagedFields; len(kept) != 1 || kept[0].Manager != v1alpha1.FieldManagerUpdater {
+		t.Errorf("kept %+v", kept)
+	}
+	if left := apply.Disown(&autoscaler, v1alpha1.FieldManagerUpdater); len(left) != 1 || left[0] != (metav1.ManagedFieldsEntry{}) {
+		t.Errorf("left %+v; an empty list would be ignored", left)
+	}
+}
+
 func TestARaisedMinimumReadsBack(t *testing.T) {
 	read := func(value string) (apply.RaisedMinimum, bool) {
 		return apply.Raised(&metav1.ObjectMeta{Annotations: map[string]string{v1alpha1.AnnotationRaisedMinimum: value}})

@@ -141,7 +141,11 @@ func Owns(entry metav1.ManagedFieldsEntry, path ...string) bool {
 // Disown returns the managed fields of an object without what the managers own. Written back, they leave these fields to nobody: who
 // applies one of them with another value meets no conflict.
 func Disown(object metav1.Object, managers ...string) []metav1.ManagedFieldsEntry {
-	return slices.DeleteFunc(slices.Clone(object.GetManagedFields()), func(entry metav1.ManagedFieldsEntry) bool {
+	others := slices.DeleteFunc(slices.Clone(object.GetManagedFields()), func(entry metav1.ManagedFieldsEntry) bool {
 		return slices.Contains(managers, entry.Manager)
 	})
+	if len(others) == 0 {
+		return []metav1.ManagedFieldsEntry{{}} // which resets the list; an empty one is ignored
+	}
+	return others
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -33,12 +35,19 @@ func (g *gatherer) autoscalers(ctx context.Context, subjects []subject, memory *
 		if ok || scaled[target] {
 			found = append(found, plan.Autoscaler{
 				Name: hpa.Name, Target: target, Min: orDefault(hpa.Spec.MinReplicas, 1),
-				Original: raised.Original, Raised: raised.Raised, KeptBy: apply.MinimumKeptBy(hpa),
+				Original: raised.Original, Raised: raised.Raised, KeptBy: apply.MinimumKeptBy(hpa), Ours: wroteMinimum(hpa),
 				UID: hpa.UID, NotBefore: memory.backOffs[hpa.UID].until,
 			})
 		}
 	}
 	return found, nil
+}
+
+// wroteMinimum reports whether the updater wrote the present minReplicas.
+func wroteMinimum(hpa *autoscalingv2.HorizontalPodAutoscaler) bool {
+	return slices.ContainsFunc(hpa.ManagedFields, func(entry metav1.ManagedFieldsEntry) bool {
+		return entry.Manager == v1alpha1.FieldManagerUpdater && apply.Owns(entry, "spec", "minReplicas")
+	})
 }
 
 // setMinimum writes the minReplicas of an autoscaler, unless somebody has changed the autoscaler since the plan was made. A raise comes

@@ -16,6 +16,8 @@ type Autoscaler struct {
 	Min int32
 	// Original is what is put back, and Raised what Loadline wrote; Raised is 0 where it wrote nothing.
 	Original, Raised int32
+	// Ours says that Loadline wrote Min.
+	Ours bool
 	// KeptBy says who would put the minimum back; empty means nobody.
 	KeptBy string
 	// UID of the autoscaler, and when it may be changed again after a change was refused.
@@ -78,8 +80,9 @@ func wantedMinimum(now time.Time, w Workload) (want int32, decided bool) {
 func (a Autoscaler) move(want int32, revision string) (Action, bool) {
 	action := Action{Kind: Minimum, Workload: a.Target, Autoscaler: a.Name, UID: a.UID, Revision: revision, From: a.Min, To: a.Min, shortage: 1}
 	raised := a.Raised > 0
+	putBack := a.Min == a.Original && a.Ours // and an updater ended before it took the note away
 	switch {
-	case want > a.Min && a.KeptBy == "" && (!raised || a.Min == a.Raised):
+	case want > a.Min && a.KeptBy == "" && (!raised || a.Min == a.Raised || putBack):
 		action.To, action.Raise, action.Before = want, true, a.Min
 		if raised {
 			action.Before = a.Original
@@ -89,6 +92,8 @@ func (a Autoscaler) move(want int32, revision string) (Action, bool) {
 	case raised && want == 0 && a.Min == a.Raised:
 		action.To = a.Original
 		action.Reason = fmt.Sprintf("minReplicas goes back from %d to %d", a.Min, a.Original)
+	case raised && want == 0 && putBack:
+		action.Reason = fmt.Sprintf("minReplicas is back at %d", a.Min)
 	case raised && want == 0:
 		action.Reason = fmt.Sprintf("minReplicas stays at %d, which somebody else wrote", a.Min)
 	default:
