@@ -3,6 +3,7 @@ package doctor
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
@@ -36,7 +37,7 @@ func compareHook(want, got hook) []string {
 		wrong = append(wrong, fmt.Sprintf("entry %s is asked about other namespaces than it should be: its namespaceSelector differs", want.name))
 	}
 	for _, c := range want.conditions {
-		if !slices.Contains(got.conditions, c) {
+		if !slices.ContainsFunc(got.conditions, func(g admissionv1.MatchCondition) bool { return sameCondition(c, g) }) {
 			wrong = append(wrong, fmt.Sprintf("entry %s lacks the condition %s", want.name, c.Name))
 		}
 	}
@@ -45,6 +46,11 @@ func compareHook(want, got hook) []string {
 		wrong = append(wrong, fmt.Sprintf("entry %s calls something else than %s of the Service %s", want.name, *w.Path, w.Name))
 	}
 	return wrong
+}
+
+// sameCondition compares conditions but for white space, which kustomize and Helm fold in their own ways.
+func sameCondition(a, b admissionv1.MatchCondition) bool {
+	return a.Name == b.Name && slices.Equal(strings.Fields(a.Expression), strings.Fields(b.Expression))
 }
 
 // covered reports whether one of the rules that are there asks about everything that a wanted one does.

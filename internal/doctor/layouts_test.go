@@ -188,3 +188,18 @@ func TestARolloutThatIsStuckIsNotWell(t *testing.T) {
 		})
 	}
 }
+
+// Helm and kustomize fold long lines in their own ways.
+func TestWhiteSpaceInAConditionIsNoDifference(t *testing.T) {
+	folded := shippedMutating(t, config.Layout{})
+	for i := range folded.Webhooks {
+		for j, c := range folded.Webhooks[i].MatchConditions {
+			folded.Webhooks[i].MatchConditions[j].Expression = strings.Join(strings.Fields(c.Expression), "\n    ")
+		}
+	}
+	w := newWorld("v1.35.0")
+	w.objects = []client.Object{folded}
+	if f := w.found(t, "webhooks")[0]; f.Severity != doctor.OK {
+		t.Errorf("%+v", f)
+	}
+}
