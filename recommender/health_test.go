@@ -124,9 +124,15 @@ func TestPodsThatARolloutBroughtAreComparedOnce(t *testing.T) {
 		v1alpha1.AnnotationRevision: revision, v1alpha1.AnnotationOriginal: `{"app":{"requests":{"cpu":"2"}}}`,
 	}}}
 	pod.Spec.Containers = []corev1.Container{testkit.Container("app", "100m", "100Mi")}
+	if _, err := stripPod(pod); err != nil { // As the cache holds it.
+		t.Fatal(err)
+	}
 	admission, ok := admissionOf(pod, at)
 	if !ok {
 		t.Fatal("the pod is not seen")
+	}
+	if !admission.lowers(Memory{}) {
+		t.Fatal("it is not seen that the pod got less than it asked for")
 	}
 	l.in.Admissions = []Admission{admission}
 	slower := func(t time.Time) float64 { return 0.2 + rise(!t.Before(at), 1) }

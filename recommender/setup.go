@@ -3,6 +3,7 @@ package recommender
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -145,7 +146,7 @@ func (r *Reconciler) setup(mgr ctrl.Manager, workers int, excluded func(namespac
 	return mgr.Add(await{kind: vpaKind(), mapper: mgr.GetRESTMapper(), clock: r.Clock, every: min(r.Every, time.Minute), watch: watch})
 }
 
-// CacheOptions keeps the cache small: of a pod only what says who owns it and how its containers ended, of events only the
+// CacheOptions keeps the cache small: of a pod only what says who owns it, what it asked for and has, and how its containers ended, of events only the
 // warnings. The API server drops events after an hour by default.
 func CacheOptions() cache.Options {
 	return cache.Options{
@@ -174,10 +175,11 @@ func stripPod(object any) (any, error) {
 		return object, nil
 	}
 	pod.ManagedFields = nil
-	revision, ours := pod.Annotations[v1alpha1.AnnotationRevision]
-	pod.Annotations = nil
-	if ours {
-		pod.Annotations = map[string]string{v1alpha1.AnnotationRevision: revision}
+	maps.DeleteFunc(pod.Annotations, func(key, _ string) bool {
+		return key != v1alpha1.AnnotationRevision && key != v1alpha1.AnnotationOriginal
+	})
+	if len(pod.Annotations) == 0 {
+		pod.Annotations = nil
 	}
 	spec := corev1.PodSpec{
 		NodeName: pod.Spec.NodeName, PriorityClassName: pod.Spec.PriorityClassName, ActiveDeadlineSeconds: pod.Spec.ActiveDeadlineSeconds,
