@@ -161,6 +161,7 @@ func (p pass) guardInput(proposal sizing.Proposal) guard.Input {
 		CurrentReplicas: p.in.Replicas,
 		Memory:          p.mem.Guard,
 		Nodes:           p.in.Nodes,
+		OnEveryNode:     p.in.everywhere(),
 		Batch:           p.in.batch(),
 		LimitBounds:     p.in.LimitBounds,
 		HPA:             p.mem.Autoscaler.hpa(p.in.HPA),

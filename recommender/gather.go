@@ -108,7 +108,13 @@ func (e *Engine) gatherRoom(ctx context.Context, in *Input, found *workload, now
 	if len(in.Waiting) > 0 { // What is free decides, and the pods of a minute ago may be gone.
 		since = now
 	}
-	if in.Nodes, in.Free, err = e.nodes.forPod(ctx, e.Client, found.template, since, now); err != nil {
+	if in.everywhere() {
+		rooms, err := e.nodes.read(ctx, e.Client, since, now)
+		if err != nil {
+			return err
+		}
+		in.Nodes = smallestNode(rooms, found.template, in.Own)
+	} else if in.Nodes, in.Free, err = e.nodes.forPod(ctx, e.Client, found.template, since, now); err != nil {
 		return err
 	}
 	return e.gatherQuotas(ctx, in, found)
@@ -244,9 +250,7 @@ func (e *Engine) gatherPods(ctx context.Context, in *Input, now time.Time) error
 			in.Admissions = append(in.Admissions, admission)
 		}
 		in.Unmeasured.add(*in, &pods.Items[i], now)
-		if has, ok := placed(&pods.Items[i]); ok {
-			in.Placed = larger(in.Placed, has)
-		}
+		in.addPlaced(&pods.Items[i])
 		if w, ok := waitsForNode(&pods.Items[i], now.Add(-e.Cadence.Unschedulable)); ok {
 			in.Waiting = append(in.Waiting, w)
 		}

@@ -21,7 +21,7 @@ import (
 // nodeRoomsFor is how long the sums over all pods are used: one pass over the workloads of a cluster shares them.
 const nodeRoomsFor = 15 * time.Second
 
-// nodeRooms keeps what every schedulable node has for pods. It can be lost at any time. The zero value is ready, and may be used
+// nodeRooms keeps what every node has for pods. It can be lost at any time. The zero value is ready, and may be used
 // by many goroutines.
 type nodeRooms struct {
 	mu    sync.Mutex
@@ -31,7 +31,7 @@ type nodeRooms struct {
 
 // nodeRoom is what one node has.
 type nodeRoom struct {
-	// node has its name, labels and taints.
+	// node has its name, labels and taints, and whether it is cordoned.
 	node *corev1.Node
 	// empty is its allocatable less what runs on every node, free is what no pod has asked for.
 	empty, free apply.Amounts
@@ -65,7 +65,7 @@ func (n *nodeRooms) read(ctx context.Context, reader client.Reader, since, now t
 	return n.rooms, nil
 }
 
-// roomsOf computes what the schedulable nodes have.
+// roomsOf computes what the nodes have that are not going away.
 func roomsOf(nodes []corev1.Node, pods []corev1.Pod) []nodeRoom {
 	all, everywhere := map[string]apply.Amounts{}, map[string]apply.Amounts{}
 	for i := range pods {
@@ -84,12 +84,12 @@ func roomsOf(nodes []corev1.Node, pods []corev1.Pod) []nodeRoom {
 	var rooms []nodeRoom
 	for i := range nodes {
 		node := &nodes[i]
-		if node.Spec.Unschedulable || node.DeletionTimestamp != nil {
+		if node.DeletionTimestamp != nil {
 			continue
 		}
 		has := apply.ResourcesOf(corev1.ResourceRequirements{Requests: node.Status.Allocatable}).Requests
 		rooms = append(rooms, nodeRoom{
-			node:  &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: node.Name, Labels: node.Labels}, Spec: corev1.NodeSpec{Taints: node.Spec.Taints}},
+			node:  &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: node.Name, Labels: node.Labels}, Spec: corev1.NodeSpec{Taints: node.Spec.Taints, Unschedulable: node.Spec.Unschedulable}},
 			empty: minus(has, everywhere[node.Name]), free: minus(has, all[node.Name]),
 		})
 	}
@@ -127,10 +127,10 @@ func largestNodes(rooms []nodeRoom, template corev1.PodSpec, size func(nodeRoom)
 	return largest
 }
 
-// allows reports whether a pod may be scheduled here: its node selector and required node affinity match, and it tolerates the taints.
+// allows reports whether a pod may be scheduled here: the node is not cordoned, its node selector and required node affinity match, and it tolerates the taints.
 // An affinity that cannot be read matches nothing.
 func (r nodeRoom) allows(tolerations []corev1.Toleration, wants nodeaffinity.RequiredNodeAffinity) bool {
-	if attracts, err := wants.Match(r.node); err != nil || !attracts {
+	if attracts, err := wants.Match(r.node); err != nil || !attracts || r.node.Spec.Unschedulable {
 		return false
 	}
 	return !slices.ContainsFunc(r.node.Spec.Taints, func(taint corev1.Taint) bool {

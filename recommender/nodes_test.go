@@ -2,6 +2,7 @@ package recommender
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
@@ -69,6 +70,37 @@ func TestWhatARuntimeClassCostsIsNotFree(t *testing.T) {
 	rooms := roomsOf([]corev1.Node{*testkit.Node("n1", "4", "8Gi")}, []corev1.Pod{*kept.(*corev1.Pod)})
 	if want := (apply.Amounts{CPUMillis: 2750, MemoryBytes: 6 * gib}); rooms[0].free != want {
 		t.Errorf("free %+v, want %+v", rooms[0].free, want)
+	}
+}
+
+func TestADaemonSetHasToFitOnEveryNode(t *testing.T) {
+	large, small, cordoned, gpu := *testkit.Node("large", "16", "64Gi"), *testkit.Node("small", "2", "8Gi"), *testkit.Node("cordoned", "4", "4Gi"), *testkit.Node("gpu", "1", "1Gi")
+	small.Spec.Taints = []corev1.Taint{{Key: "node.kubernetes.io/not-ready", Effect: corev1.TaintEffectNoExecute}} // It restarts.
+	cordoned.Spec.Unschedulable = true
+	gpu.Spec.Taints = []corev1.Taint{{Key: "gpu", Effect: corev1.TaintEffectNoSchedule}}
+	rooms := roomsOf([]corev1.Node{large, small, cordoned, gpu}, []corev1.Pod{
+		podOn("small", kindDaemonSet, "300m", "1Gi"), podOn("small", kindDaemonSet, "500m", "1Gi"), podOn("small", "ReplicaSet", "1", "4Gi"),
+	})
+	own := map[string]apply.Amounts{"small": {CPUMillis: 500, MemoryBytes: gib}}
+	want := []guard.Node{{Name: "cordoned", Room: apply.Amounts{CPUMillis: 1700, MemoryBytes: 4 * gib}}}
+	if diff := cmp.Diff(want, smallestNode(rooms, corev1.PodSpec{}, own)); diff != "" {
+		t.Errorf("beside the other DaemonSet (-want +got):\n%s", diff)
+	}
+	if got := smallestNode(rooms, corev1.PodSpec{NodeSelector: map[string]string{"pool": "new"}}, own); got != nil {
+		t.Errorf("%+v, where no node is allowed", got)
+	}
+}
+
+func TestADaemonSetIsNotRaisedOverItsSmallestNode(t *testing.T) {
+	l := checkout(t, 14*day).uses(14*day, testkit.Flat(1.8), testkit.Flat(400*mebibyte)) // The busiest is on the largest node.
+	l.in.Target.Kind = kindDaemonSet
+	l.in.Containers[0].Resources.Requests[corev1.ResourceCPU] = resource.MustParse("500m")
+	l.in.Nodes = []guard.Node{{Name: "small", Room: apply.Amounts{CPUMillis: 1700, MemoryBytes: 8 * gib}}}
+	for range 10 {
+		l.after(12 * time.Hour).look()
+	}
+	if cpu, _ := app(l.rec.Status.Applicable); cpu != 1700 {
+		t.Errorf("%dm, want the 1700m that the smallest node has: %v", cpu, l.rec.Status.Trail)
 	}
 }
 

@@ -25,6 +25,22 @@ func placed(pod *corev1.Pod) (apply.Amounts, bool) {
 	return apply.PodResources(members).Requests, true
 }
 
+// addPlaced adds a pod to what is known of those that have a node. That one runs with a size says nothing about the other nodes of a
+// DaemonSet, on each of which another has to run.
+func (in *Input) addPlaced(pod *corev1.Pod) {
+	has, ok := placed(pod)
+	switch {
+	case !ok:
+	case in.everywhere():
+		if in.Own == nil {
+			in.Own = map[string]apply.Amounts{}
+		}
+		in.Own[pod.Spec.NodeName] = plus(in.Own[pod.Spec.NodeName], apply.PodResources(apply.Members(pod.Spec)).Requests)
+	default:
+		in.Placed = larger(in.Placed, has)
+	}
+}
+
 // larger is the larger of both amounts, each for itself.
 func larger(a, b apply.Amounts) apply.Amounts {
 	return apply.Amounts{CPUMillis: max(a.CPUMillis, b.CPUMillis), MemoryBytes: max(a.MemoryBytes, b.MemoryBytes)}

@@ -104,13 +104,17 @@ type Input struct {
 	// Evidence is what the model was shown of this input, this memory and this time, so that it need not be gathered twice;
 	// nil where none was asked.
 	Evidence *advice.Evidence
-	// Nodes that a pod of the template may run on, with what each has for it; see largestNodes. None if that is not known.
+	// Nodes that a pod of the template may run on, with what each has for it; see largestNodes, and smallestNode for a DaemonSet. None if
+	// that is not known.
 	Nodes []guard.Node
+	// Own is what the pods of a DaemonSet ask for, by node.
+	Own map[string]apply.Amounts
 	// Free are the same nodes with what no pod has asked for, the most memory first. Waiting are the workload's pods that have found
-	// no node for a while.
+	// no node for a while. None are free for a DaemonSet, whose pod has one node to go to.
 	Free    []guard.Node
 	Waiting []Waiting
 	// Placed is the most CPU, and the most memory, that a pod of the workload runs with that has found a node.
+	// None of a DaemonSet.
 	Placed apply.Amounts
 	// Unmeasured are finished runs of a CronJob that left no measurement.
 	Unmeasured Unmeasured
@@ -140,6 +144,9 @@ type Input struct {
 
 // batch reports whether the workload runs to its end again and again. Its pods are never changed once they run.
 func (in Input) batch() bool { return in.Target.Kind == kindCronJob }
+
+// everywhere reports whether each node that the template allows has to run a pod.
+func (in Input) everywhere() bool { return in.Target.Kind == kindDaemonSet }
 
 // held reports whether a person's hold is in force.
 func (in Input) held(now time.Time) bool {

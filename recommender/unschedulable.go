@@ -90,7 +90,7 @@ func (p pass) reach() *Reach {
 
 // learnt is what the pods that wait now say, without an end. Since is zero if they say nothing. A pod that waits with sizes of the
 // past says something only if its successor would ask for as much or more, and none does while another runs with as much: the
-// size finds nodes then, and the cluster is full.
+// size finds nodes then, and the cluster is full. Of a DaemonSet nothing is free and nothing placed: a pod that waits has one node to go to.
 func (p pass) learnt() Reach {
 	var next Reach
 	if p.mem.Applicable == nil {

@@ -46,17 +46,25 @@ func (d *draft) bound(a *amount) {
 	}
 }
 
-// boundByNode holds raises at what the largest node has. What is in force stays, however small the nodes are that can be seen at
+// boundByNode holds raises at what the largest node has; where each node has to run a pod, the smallest. What is in force stays, however small the nodes are that can be seen at
 // present: the large one may be cordoned for an hour, and the pods on it go on running.
 //
 // Example: 12 cores in force, the largest node that is left has 4 → 12 cores.
 func (d *draft) boundByNode(a *amount) {
 	room := a.of(d.node.Room)
 	if present := max(a.request.target, a.request.inPlace); room > 0 && room < present {
-		a.atMost(present, "it is not raised over %s, because the largest node has "+a.format(room)+" for it ("+d.node.Name+")")
+		a.atMost(present, "it is not raised over %s, because the "+d.whichNode()+" node has "+a.format(room)+" for it ("+d.node.Name+")")
 		return
 	}
-	a.atMost(room, "the largest node has %s for it ("+d.node.Name+")")
+	a.atMost(room, "the "+d.whichNode()+" node has %s for it ("+d.node.Name+")")
+}
+
+// whichNode says which of the nodes bounds a pod.
+func (d *draft) whichNode() string {
+	if d.in.OnEveryNode {
+		return "smallest"
+	}
+	return "largest"
 }
 
 // atMost lowers the ceiling; 0 is no bound. In the sentence, %s is where the ceiling goes.
@@ -91,13 +99,13 @@ func (a *amount) boundOf(b apply.LimitBound) apply.ResourceBound {
 }
 
 // mostLimit is the largest limit that the policy, LimitRanges and the node allow beside the target. The node takes nothing from a
-// limit that we put in force.
+// limit that we put in force, and the smallest of many nothing from any: on the others a pod may use more than it asked for.
 func (d *draft) mostLimit(a *amount) int64 {
 	most := int64(maxAmount)
 	if a.written > 0 {
 		most = a.written
 	}
-	if room := a.of(d.node.Room); room > 0 {
+	if room := a.of(d.node.Room); room > 0 && !d.in.OnEveryNode {
 		if a.sized {
 			room = max(room, a.limit)
 		}

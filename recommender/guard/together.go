@@ -39,7 +39,7 @@ func (d *draft) together() {
 func (d *draft) budgets() []Budget {
 	all := d.in.Budgets
 	if d.node.Room != (apply.Amounts{}) {
-		why := fmt.Sprintf("the largest node, %s, has %s and %s for the pod", d.node.Name,
+		why := fmt.Sprintf("the %s node, %s, has %s and %s for the pod", d.whichNode(), d.node.Name,
 			apply.FormatCPU(d.node.Room.CPUMillis), apply.FormatMemory(d.node.Room.MemoryBytes))
 		all = append(slices.Clip(all), Budget{Rule: "ceiling", Why: why, Requests: d.node.Room, OnlyRaises: true})
 	}

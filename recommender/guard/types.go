@@ -33,6 +33,8 @@ type Input struct {
 	// Nodes that a pod of the workload may run on; none if that is not known. One that is smaller than another in both resources
 	// may be left out.
 	Nodes []Node
+	// OnEveryNode says that each node has to run a pod, as those of a DaemonSet; Nodes has the smallest then.
+	OnEveryNode bool
 	// LimitBounds are what the LimitRanges of the namespace ask for.
 	LimitBounds []apply.LimitBound
 	// Budgets bound a pod as a whole.
