@@ -15,6 +15,8 @@ import (
 // Nothing is given back for a day after a raise waited for more than an hour: where the room is gone, giving it back was a
 // mistake.
 //
+// Nor is anything where the CPU limit is the request: elsewhere a pod may use more than it requests until it is raised, there it is throttled.
+//
 // Example: target 1000m, next hour 400m, maxGiveBack 25 % → 750m.
 func giveBack(d *draft) {
 	d.each(func(s *size, a *amount) {
@@ -31,6 +33,9 @@ func giveBack(d *draft) {
 		back, why := share(d.in.Policy.MaxGiveBack, 1), ""
 		if until := d.giveBackLockedUntil(s.container); d.in.Now.Before(until) {
 			back, why = 0, ": a raise was not to be had for more than an hour"
+		}
+		if d.capped(a) {
+			back, why = 0, ": the limit is the request, and a lower one would hold the pod back at once"
 		}
 		if least := roundUp(a.name, scale(a.target, 1-back)); a.inPlace < least {
 			d.set(a, move{a.target, least}, "give-back", fmt.Sprintf("running pods give back at most %s%s", percent(back), why))

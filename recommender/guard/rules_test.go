@@ -371,6 +371,7 @@ func TestGiveBack(t *testing.T) {
 	quiet := func(_ *Container, p *sizing.ContainerProposal) { p.InPlace.CPUMillis = 200 }
 	check(t, []given{
 		{name: "a quarter at most", workload: workload().app(quiet), wantCPU: 1000, wantMemory: 1000, wantInPlaceCPU: 750, wantRule: "give-back", wantWords: "cpu in place 200m → 750m: running pods give back at most 25 %"},
+		{name: "nothing where the limit is the request", workload: workload().limits(1000, 1000).app(quiet), wantCPU: 1000, wantMemory: 1000, wantInPlaceCPU: 1000, wantRule: "give-back", wantWords: "the limit is the request"},
 		{name: "nothing under manual approval", workload: workload().app(quiet).with(func(in *Input) { in.Manual = true }), wantCPU: 1000, wantMemory: 1000, wantInPlaceCPU: 1000, wantShownOnly: true},
 	})
 }

@@ -1,0 +1,51 @@
+package guard
+
+import (
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+func TestWhoseLimitIsItsRequestIsRaisedByAWholeFactorBeforeItHasUsedItUp(t *testing.T) {
+	equal := func(in *Input) { in.Policy.CPU.Limit = "Equal" }
+	check(t, []given{
+		{name: "Guaranteed", workload: pressed(920).limits(1000, 1000), wantCPU: 1000, wantMemory: 1000, wantInPlaceCPU: 1500, wantRule: "pressure", wantWords: "uses 920m of its 1, which is its limit"},
+		{name: "Equal", workload: pressed(920).with(equal), wantCPU: 1000, wantMemory: 1000, wantInPlaceCPU: 1500},
+		{name: "there is room left", workload: pressed(880).limits(1000, 1000), wantCPU: 1000, wantMemory: 1000, wantInPlaceCPU: 1000},
+		{name: "Burstable uses what it wants", workload: pressed(920).limits(2000, 2000), wantCPU: 1000, wantMemory: 1000, wantInPlaceCPU: 1000},
+	})
+}
+
+// TestAGuaranteedPodSoonHasWhatItWantsAndThenRests lets a pod use what it wants as far as its limit goes.
+func TestAGuaranteedPodSoonHasWhatItWantsAndThenRests(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		wants := rapid.Int64Range(100, 3500).Draw(t, "wanted millicores")
+		in := workload().limits(1000, 1000).inForce(1000, 1000).in
+		has, moved := int64(1000), 0
+		for look := range 60 { // Five hours.
+			out := hour(&in, time.Duration(look)*5*time.Minute, 750, min(wants, has))
+			before := has
+			if has = container(out.Candidate, "app").InPlace.CPUMillis; has != before {
+				moved = look
+			}
+			if look == 4 && has < wants {
+				t.Fatalf("after 20 minutes it has %dm and wants %dm", has, wants)
+			}
+		}
+		if has < wants || has > max(1000, wants*8/5) || moved > 30 {
+			t.Fatalf("it wants %dm, has %dm, and was moved at look %d last", wants, has, moved)
+		}
+	})
+}
+
+func TestWhoBurnsAllCPUThatThereIsGetsFourTimesItsTarget(t *testing.T) {
+	in := workload().limits(1000, 1000).inForce(1000, 1000).in
+	has := int64(1000)
+	for look := range 20 {
+		has = container(hour(&in, time.Duration(look)*5*time.Minute, 1000, has).Candidate, "app").InPlace.CPUMillis
+	}
+	if has != 4000 {
+		t.Errorf("it has %dm", has)
+	}
+}
