@@ -40,7 +40,9 @@ func (p pass) withinQuotas(input guard.Input) verdict {
 		input.CPULimitRequired = input.CPULimitRequired || l.Quota.Bounded[quota.LimitsCPU]
 		input.MemoryLimitRequired = input.MemoryLimitRequired || l.Quota.Bounded[quota.LimitsMemory]
 	}
-	claim := &Claim{Priority: p.in.Settings.Priority, Pod: p.podWith(guard.Decide(input).Candidate)}
+	unbounded := guard.Decide(input)
+	claim := &Claim{Priority: p.in.Settings.Priority, Pod: p.podWith(unbounded.Candidate)}
+	input.ReplicaRoom = p.replicaRoom(*claim, unbounded.Replicas)
 	for _, l := range p.in.Ledgers {
 		input.Budgets = append(input.Budgets, p.budget(l, *claim))
 		if most := int64(p.in.HPA.Max); most > int64(p.in.Pods) {
@@ -51,6 +53,29 @@ func (p pass) withinQuotas(input guard.Input) verdict {
 		claim = p.mem.Claim
 	}
 	return verdict{Decision: guard.Decide(input), claim: claim}
+}
+
+// replicaRoom is how many of the wanted pods the quotas have room for, each with all that it claims, and those that a rollout adds
+// besides. A namespace whose quota is full refuses everybody's next pod.
+func (p pass) replicaRoom(claim Claim, wanted int32) guard.ReplicaRoom {
+	var room guard.ReplicaRoom
+	surge, pod := int64(max(p.in.Pods-p.in.Replicas, 0)), amountsOfPod(claim.Pod)
+	for _, l := range p.in.Ledgers {
+		may := l.allot(claim, int64(wanted)+surge)
+		for r, each := range pod {
+			if each <= 0 || !l.Quota.Bounded[r] {
+				continue
+			}
+			fit := max(may[r]/each-surge, int64(p.in.Replicas), 1)
+			if fit < int64(wanted) && (room.Most == 0 || fit < int64(room.Most)) {
+				room = guard.ReplicaRoom{
+					Most: int32(fit), Finding: FindingQuota,
+					Why: fmt.Sprintf("ResourceQuota %s has no room for more, those of a rollout included", l.Quota.Name),
+				}
+			}
+		}
+	}
+	return room
 }
 
 // podWith is what a pod of the template has with these values.

@@ -11,7 +11,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/apply"
 	"github.com/loadline-dev/loadline/internal/testkit"
+	"github.com/loadline-dev/loadline/recommender/quota"
 )
 
 func quotaOf(hard map[corev1.ResourceName]string) *corev1.ResourceQuota {
@@ -102,6 +104,33 @@ func queueScaler(most int32) *autoscalingv2.HorizontalPodAutoscaler {
 				Target: autoscalingv2.MetricTarget{Type: autoscalingv2.AverageValueMetricType, AverageValue: new(resource.MustParse("10"))},
 			}}},
 		},
+	}
+}
+
+func TestMorePodsAreAddedOnlyAsFarAsTheQuotaHasRoomForThem(t *testing.T) {
+	for name, c := range map[string]struct {
+		hardCores, others int64
+		most              int32
+	}{
+		"enough for all":         {1000, 0, 0},
+		"two more":               {12, 2, 5},
+		"not even for those now": {4, 2, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := pass{in: Input{Replicas: 3, Pods: 4}}
+			p.in.Ledgers = []Ledger{{
+				Quota: quota.Quota{
+					Name: "team", Hard: quota.Amounts{quota.RequestsCPU: c.hardCores * 1000, quota.RequestsMemory: 1},
+					Others: quota.Amounts{quota.RequestsCPU: c.others * 1000},
+				},
+				Own: quota.Claim{Workload: "Deployment/checkout", Used: quota.Amounts{quota.RequestsCPU: 4 * 1500}},
+			}}
+			p.in.Ledgers[0].Quota.Bounded[quota.RequestsCPU] = true
+			pod := apply.Resources{Requests: apply.Amounts{CPUMillis: 1500, MemoryBytes: gib}}
+			if got := p.replicaRoom(Claim{Pod: pod}, 20); got.Most != c.most {
+				t.Errorf("%+v, want %d", got, c.most)
+			}
+		})
 	}
 }
 

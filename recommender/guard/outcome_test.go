@@ -112,6 +112,8 @@ func TestReplicas(t *testing.T) {
 	}{
 		{"more pods at once", pods(4, 7), 7, "change"},
 		{"at most twice as many at once", pods(4, 20), 8, "step"},
+		{"only as many more as a quota has room for", pods(4, 7).with(func(in *Input) { in.ReplicaRoom.Most = 5 }), 5, "quota"},
+		{"none go for a quota", pods(4, 7).with(func(in *Input) { in.ReplicaRoom.Most = 2 }), 4, "quota"},
 		{"fewer pods", pods(4, 3), 3, "change"},
 		{"at most half of them fewer at once", pods(10, 2), 5, "step"},
 		{"none where a person set 0", pods(0, 3), 0, ""},

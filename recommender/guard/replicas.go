@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/loadline-dev/loadline/recommender/sizing"
 )
 
 // sizeReplicas decides the number of pods. Like requests it goes up sooner than down:
@@ -11,6 +13,7 @@ import (
 //   - the present number where somebody else set it lately;
 //   - none where an autoscaler owns the number or a person set it to 0;
 //   - the number in force, if there is one, without a new one or with a history shorter than a day;
+//   - no more than a ResourceQuota has room for, though never fewer for its sake;
 //   - at most MaxStep from the present number, and down at most as far as requests go in one step, but at least one;
 //   - fewer pods only with a week of history, outside event windows, and LowerAfter after the last time.
 func sizeReplicas(d *draft) {
@@ -50,6 +53,14 @@ func (d *draft) moveReplicas(hours int) {
 		d.replicas = present
 	}
 	d.stepReplicas()
+	if room := d.in.ReplicaRoom; room.Most > 0 && d.replicas > max(room.Most, present) {
+		text := fmt.Sprintf("replicas %d → %d: %s", d.replicas, max(room.Most, present), room.Why)
+		d.because("", "quota", text)
+		if d.in.Policy.Replicas.Mode == modeAuto {
+			d.findings = append(d.findings, sizing.Finding{Type: room.Finding, Severity: "warning", Message: text})
+		}
+		d.replicas = max(room.Most, present)
+	}
 	if d.replicas < present {
 		d.keepReplicas(hours, open)
 	}

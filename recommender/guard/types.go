@@ -46,6 +46,8 @@ type Input struct {
 	HPA                                   HPA
 	// ReplicasYield says who set the number of pods so lately that it is left alone; empty if nobody did.
 	ReplicasYield string
+	// ReplicaRoom bounds how far the number of pods is raised.
+	ReplicaRoom ReplicaRoom
 	// Windows in which changes are restricted.
 	Windows []Window
 	// Manual asks for approval of each revision; Approved is the revision a person approved.
@@ -112,6 +114,13 @@ type Budget struct {
 	OnlyNewPods bool
 	// Refuses says that the API server refuses a pod that is over it, so that it wins over what is held in force.
 	Refuses bool
+}
+
+// ReplicaRoom is the most pods that there is room for; Most is 0 where nothing bounds them. The present number always stays.
+type ReplicaRoom struct {
+	Most int32
+	// Why says where the bound comes from, Finding is the type of the finding for who wants more.
+	Why, Finding string
 }
 
 // HPA tells what a HorizontalPodAutoscaler does with the workload.
