@@ -48,7 +48,7 @@ func (c *Cluster) startNodes(ctx context.Context) error {
 	}
 	for _, objects := range []string{
 		kwoknode.DefaultNodeInit, kwokheartbeat.DefaultNodeHeartbeatWithLease,
-		kwokpod.DefaultPodComplete, kwokpod.DefaultPodDelete, podStages, metricObjects,
+		kwokpod.DefaultPodDelete, podStages, metricObjects,
 	} {
 		if err := c.create(ctx, objects); err != nil {
 			return err
