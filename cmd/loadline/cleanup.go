@@ -37,7 +37,7 @@ func newCleanupCommand(flags *clusterFlags, std streams) *cobra.Command {
 			"label on namespaces, and its annotations on Deployments, StatefulSets and the kinds that its configuration adds.\n\n" +
 			"Workloads keep running with what they have: no pod is changed, and no number of pods. What people wrote stays, and so\n" +
 			"do Recommendations and SizingPolicies. Run it when the parts of Loadline are stopped, or they do it all again.",
-		Example: "  loadline cleanup --dry-run\n  loadline cleanup\n\n" +
+		Example: "  loadline cleanup --dry-run\n  loadline cleanup\n" +
 			"  # Where nothing of Loadline is left in the cluster\n  loadline cleanup --config config.yaml",
 		GroupID: "run",
 		Args:    noArguments,
