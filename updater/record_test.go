@@ -68,7 +68,15 @@ func TestAKillInTheMiddleOfARoundForgetsNoEviction(t *testing.T) {
 func TestARestartForgetsNoneOfMoreEvictionsThanARecommendationKeeps(t *testing.T) {
 	w := evicting(t, 15)
 	for range 5 { // 10 a minute in the cluster
+		before := len(w.evicted)
 		w.round()
+		for _, name := range w.evicted[before:] {
+			successor := podOf(name+"-next", 500)
+			successor.CreationTimestamp = metav1.NewTime(w.clock.Now())
+			if err := w.client.Create(t.Context(), successor); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 	if len(w.evicted) != 15 {
 		t.Fatalf("%d evictions, want 15", len(w.evicted))
