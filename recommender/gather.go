@@ -31,21 +31,13 @@ func (e *Engine) Gather(ctx context.Context, target Target, now time.Time) (Inpu
 	if err := e.gatherSettings(ctx, &in, found); err != nil {
 		return in, err
 	}
-	if in.VPA, err = e.vpa(ctx, target); err != nil {
-		return in, err
-	}
-	if in.VPA != (VPA{}) {
-		in.Settings.HoldAtDryRun(in.VPA.why())
-	}
 	if found == nil || in.Settings.Mode == v1alpha1.ModeOff {
 		return in, nil
 	}
 	in.TargetUID, in.Replicas, in.Refused = found.uid, found.replicas, found.refused
 	in.Template = templateID(found.template)
 	in.PodLevel = apply.HasPodLevelResources(&corev1.Pod{Spec: found.template})
-	if owner := metav1.GetControllerOfNoCopy(found.object); owner != nil {
-		in.Controller = owner.Kind + "/" + owner.Name
-	}
+	in.Controller = controllerOf(found.object)
 	in.Declared = apply.DeclaredReplicas(found.object, found.replicas)
 	in.Scaled, in.YieldFor = found.object, e.YieldFor
 	if in.LimitBounds, err = e.limitBounds(ctx, target.Namespace); err != nil {
@@ -170,7 +162,19 @@ func (e *Engine) gatherSettings(ctx context.Context, in *Input, found *workload)
 	in.Settings = v1alpha1.Resolve(fromNamespace, fromWorkload, namespaceErrors, workloadErrors, overrides)
 	in.Policy = config.ResolvePolicy(config.ForPriority(e.DefaultPolicy, in.Settings.Priority), written)
 	in.Annotations = annotationEvidence(in.Settings)
-	return nil
+	if in.VPA, err = e.vpa(ctx, in.Target); err == nil && in.VPA != (VPA{}) {
+		in.Settings.HoldAtDryRun(in.VPA.why())
+	}
+	return err
+}
+
+// controllerOf is what keeps an object as it is, as kind and name; empty where nothing does.
+func controllerOf(object metav1.Object) string {
+	owner := metav1.GetControllerOfNoCopy(object)
+	if owner == nil {
+		return ""
+	}
+	return owner.Kind + "/" + owner.Name
 }
 
 // policy returns the named policy as it is written, and an empty one if there is none. One that was asked for and does not exist is

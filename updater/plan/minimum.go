@@ -80,24 +80,23 @@ func wantedMinimum(now time.Time, w Workload) (want int32, decided bool) {
 func (a Autoscaler) move(want int32, revision string) (Action, bool) {
 	action := Action{Kind: Minimum, Workload: a.Target, Autoscaler: a.Name, UID: a.UID, Revision: revision, From: a.Min, To: a.Min, shortage: 1}
 	raised := a.Raised > 0
-	putBack := a.Min == a.Original && a.Ours // and an updater ended before it took the note away
+	// An updater that ended before it took the note away leaves the original.
+	ours := a.Min == a.Raised || a.Min == a.Original && a.Ours
 	switch {
-	case want > a.Min && a.KeptBy == "" && (!raised || a.Min == a.Raised || putBack):
+	case want > a.Min && a.KeptBy == "" && (!raised || ours):
 		action.To, action.Raise, action.Before = want, true, a.Min
 		if raised {
 			action.Before = a.Original
 		}
 		action.shortage = float64(want) / float64(max(a.Min, 1))
 		action.Reason = fmt.Sprintf("minReplicas %d is raised to %d for the demand that is expected", a.Min, want)
-	case raised && want == 0 && a.Min == a.Raised:
-		action.To = a.Original
-		action.Reason = fmt.Sprintf("minReplicas goes back from %d to %d", a.Min, a.Original)
-	case raised && want == 0 && putBack:
-		action.Reason = fmt.Sprintf("minReplicas is back at %d", a.Min)
-	case raised && want == 0:
-		action.Reason = fmt.Sprintf("minReplicas stays at %d, which somebody else wrote", a.Min)
-	default:
+	case !raised || want != 0:
 		return Action{}, false
+	case ours:
+		action.To = a.Original
+		action.Reason = fmt.Sprintf("minReplicas goes back from %d to %d", a.Raised, a.Original)
+	default:
+		action.Reason = fmt.Sprintf("minReplicas stays at %d, which somebody else wrote", a.Min)
 	}
 	return action, true
 }
