@@ -254,7 +254,7 @@ func (e *Engine) gatherPods(ctx context.Context, in *Input, now time.Time) error
 			in.Admissions = append(in.Admissions, admission)
 		}
 		in.Unmeasured.add(*in, &pods.Items[i], now)
-		in.addPlaced(&pods.Items[i])
+		addPlaced(in, &pods.Items[i])
 		if w, ok := waitsForNode(&pods.Items[i], now.Add(-e.Cadence.Unschedulable)); ok {
 			in.Waiting = append(in.Waiting, w)
 		}

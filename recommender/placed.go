@@ -27,7 +27,7 @@ func placed(pod *corev1.Pod) (apply.Amounts, bool) {
 
 // addPlaced adds a pod to what is known of those that have a node. That one runs with a size says nothing about the other nodes of a
 // DaemonSet, on each of which another has to run.
-func (in *Input) addPlaced(pod *corev1.Pod) {
+func addPlaced(in *Input, pod *corev1.Pod) {
 	has, ok := placed(pod)
 	switch {
 	case !ok:

@@ -130,7 +130,7 @@ func TestAPodOfADaemonSetThatWaitsIsNotAnsweredWithTheSizeOfOthers(t *testing.T)
 	l := crowded(t, 250)
 	l.in.Target.Kind, l.in.Free = kindDaemonSet, nil
 	running := podOn("large", kindDaemonSet, "700m", "512Mi")
-	l.in.addPlaced(&running)
+	addPlaced(&l.in, &running)
 	if cpu, _ := app(l.waits().rec.Status.Applicable); cpu != 100 {
 		t.Errorf("new pods ask for %dm, want the template's 100m: its node has no room", cpu)
 	}
