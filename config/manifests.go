@@ -84,13 +84,18 @@ func Manifests(name string, layout Layout) ([]string, error) {
 			documents = append(documents, layout.apply(document))
 		}
 	}
-	if layout.AllInOne && name == "rbac" {
-		documents = append(documents, layout.apply(account))
-	}
 	if name == "rbac" {
-		documents = append(documents, layout.scaleKindRoles()...)
+		documents = append(documents, layout.ownRoles()...)
 	}
 	return documents, nil
+}
+
+// ownRoles are the account and the roles that the layout has and the files do not.
+func (l Layout) ownRoles() []string {
+	if l.AllInOne {
+		return append([]string{l.apply(account)}, l.scaleKindRoles()...)
+	}
+	return l.scaleKindRoles()
 }
 
 // scaleKindRoles are what the accounts may do with the kinds of the configuration. Their own roles collect it by the labels.
@@ -104,13 +109,14 @@ metadata:
   name: %s
   labels: {app.kubernetes.io/part-of: loadline, %s}
 rules:`
-	read := fmt.Sprintf(head, "loadline-scale-kinds", `loadline.dev/aggregate-to-recommender: "true", loadline.dev/aggregate-to-updater: "true"`)
-	scale := fmt.Sprintf(head, "loadline-scale-kinds-scale", `loadline.dev/aggregate-to-updater: "true"`)
+	var read, scale strings.Builder
+	fmt.Fprintf(&read, head, "loadline-scale-kinds", `loadline.dev/aggregate-to-recommender: "true", loadline.dev/aggregate-to-updater: "true"`)
+	fmt.Fprintf(&scale, head, "loadline-scale-kinds-scale", `loadline.dev/aggregate-to-updater: "true"`)
 	for _, k := range l.ScaleKinds {
-		read += fmt.Sprintf("\n  - {apiGroups: [%s], resources: [%s], verbs: [get, list, watch]}", k.Group, k.Resource)
-		scale += fmt.Sprintf("\n  - {apiGroups: [%s], resources: [%s/scale], verbs: [get, update]}", k.Group, k.Resource)
+		fmt.Fprintf(&read, "\n  - {apiGroups: [%s], resources: [%s], verbs: [get, list, watch]}", k.Group, k.Resource)
+		fmt.Fprintf(&scale, "\n  - {apiGroups: [%s], resources: [%s/scale], verbs: [get, update]}", k.Group, k.Resource)
 	}
-	return []string{read, scale}
+	return []string{read.String(), scale.String()}
 }
 
 // leavesOut reports whether a file has only what a webhook needs that makes its certificate itself.

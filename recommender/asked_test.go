@@ -12,6 +12,7 @@ import (
 
 // settled is a checkout that was lowered to what it uses, 512 MiB instead of the 2 GiB of its template, and whose limit is its request.
 func settled(t *testing.T) *life {
+	t.Helper()
 	l := checkout(t, 14*day)
 	l.in.Policy.Memory.Limit = new(v1alpha1.LimitEqual)
 	for range 3 {

@@ -163,7 +163,7 @@ func (e *Engine) gatherSettings(ctx context.Context, in *Input, found *workload)
 	in.Policy = config.ResolvePolicy(config.ForPriority(e.DefaultPolicy, in.Settings.Priority), written)
 	in.Annotations = annotationEvidence(in.Settings)
 	if in.VPA, err = e.vpa(ctx, in.Target); err == nil && in.VPA != (VPA{}) {
-		in.Settings.HoldAtDryRun(in.VPA.why())
+		in.Settings = in.Settings.HeldAtDryRun(in.VPA.why())
 	}
 	return err
 }

@@ -76,7 +76,7 @@ const (
 )
 
 // endless reports whether the last raise was cut, so that more memory does not seem to end the kills. After quiet weeks it is forgotten.
-func (f OOMFloor) endless(now time.Time) bool {
+func (f *OOMFloor) endless(now time.Time) bool {
 	return f.FromBytes > 0 && f.FloorBytes < oomFloorBytes(f.HitBytes) && now.Sub(f.Time) <= oomQuiet
 }
 

@@ -79,9 +79,12 @@ func Resolve(namespace, workload Settings, nsErrs, wlErrs []AnnotationError, all
 // maxModeFromRunes is the bound of status.modeFrom.
 const maxModeFromRunes = 256
 
-// HoldAtDryRun lets nothing be applied, whatever people wrote. The reason continues a sentence, such as "because pods are sized by
-// others".
-func (e *Effective) HoldAtDryRun(why string) { capMode(e, ModeDryRun, why) }
+// HeldAtDryRun is the same with nothing applied, whatever people wrote. The reason continues a sentence, such as "because pods are sized
+// by others".
+func (e Effective) HeldAtDryRun(why string) Effective {
+	capMode(&e, ModeDryRun, why)
+	return e
+}
 
 func capMode(e *Effective, most Mode, why string) {
 	if slices.Index(modes, e.Mode) <= slices.Index(modes, most) {

@@ -102,7 +102,7 @@ func (c *cleanup) configure(ctx context.Context, file string, warnings io.Writer
 }
 
 // stopped fails while a recommender or updater holds its lease.
-func (c cleanup) stopped(ctx context.Context) error {
+func (c *cleanup) stopped(ctx context.Context) error {
 	namespace := c.config.Namespace
 	for _, name := range []string{c.config.Recommender.LeaderElection.LeaseName, c.config.Updater.LeaderElection.LeaseName} {
 		lease := &coordinationv1.Lease{}
@@ -122,7 +122,7 @@ func (c cleanup) stopped(ctx context.Context) error {
 }
 
 // run goes on after an error, so that one object does not keep the others as they are.
-func (c cleanup) run(ctx context.Context) error {
+func (c *cleanup) run(ctx context.Context) error {
 	errs := []error{c.autoscalers(ctx), c.namespaces(ctx)}
 	kinds := []schema.GroupVersionKind{appsv1.SchemeGroupVersion.WithKind("Deployment"), appsv1.SchemeGroupVersion.WithKind("StatefulSet")}
 	for _, k := range c.config.Scaling.Kinds {
@@ -136,7 +136,7 @@ func (c cleanup) run(ctx context.Context) error {
 
 // autoscalers puts back every minimum that nobody else has changed since, and gives up the field, the last owner of which is the one that
 // has put it back.
-func (c cleanup) autoscalers(ctx context.Context) error {
+func (c *cleanup) autoscalers(ctx context.Context) error {
 	var list autoscalingv2.HorizontalPodAutoscalerList
 	if err := c.client.List(ctx, &list); err != nil {
 		return fmt.Errorf("list autoscalers: %w", err)
@@ -152,7 +152,7 @@ func (c cleanup) autoscalers(ctx context.Context) error {
 }
 
 // settled does again what met a conflict, on the object as it is by then: controllers write the status of what is cleaned up all the time.
-func (c cleanup) settled(ctx context.Context, object client.Object, change func() error) error {
+func (c *cleanup) settled(ctx context.Context, object client.Object, change func() error) error {
 	var stale bool
 	return retry.RetryOnConflict(retry.DefaultBackoff, func() error {
 		if stale {
@@ -166,7 +166,7 @@ func (c cleanup) settled(ctx context.Context, object client.Object, change func(
 }
 
 // putBack puts the minimum of one autoscaler back, if it was raised.
-func (c cleanup) putBack(ctx context.Context, hpa *autoscalingv2.HorizontalPodAutoscaler) error {
+func (c *cleanup) putBack(ctx context.Context, hpa *autoscalingv2.HorizontalPodAutoscaler) error {
 	if _, noted := hpa.Annotations[v1alpha1.AnnotationRaisedMinimum]; !noted {
 		return nil
 	}
@@ -181,7 +181,7 @@ func (c cleanup) putBack(ctx context.Context, hpa *autoscalingv2.HorizontalPodAu
 }
 
 // namespaces removes the label by which the API server selects namespaces for the webhook.
-func (c cleanup) namespaces(ctx context.Context) error {
+func (c *cleanup) namespaces(ctx context.Context) error {
 	var list corev1.NamespaceList
 	if err := c.client.List(ctx, &list, client.HasLabels{v1alpha1.LabelAdmission}); err != nil {
 		return fmt.Errorf("list namespaces: %w", err)
@@ -203,7 +203,7 @@ func (c cleanup) namespaces(ctx context.Context) error {
 
 // workloads removes the annotations about the number of pods, and gives up the field itself: the API server keeps that Loadline set it, and
 // would answer a manifest with another number that it is in conflict.
-func (c cleanup) workloads(ctx context.Context, of schema.GroupVersionKind) error {
+func (c *cleanup) workloads(ctx context.Context, of schema.GroupVersionKind) error {
 	kind, list := of.Kind, &metav1.PartialObjectMetadataList{}
 	list.SetGroupVersionKind(of.GroupVersion().WithKind(kind + "List"))
 	if err := c.client.List(ctx, list); meta.IsNoMatchError(err) {
@@ -220,7 +220,7 @@ func (c cleanup) workloads(ctx context.Context, of schema.GroupVersionKind) erro
 	return errors.Join(errs...)
 }
 
-func (c cleanup) workload(ctx context.Context, object *metav1.PartialObjectMetadata) error {
+func (c *cleanup) workload(ctx context.Context, object *metav1.PartialObjectMetadata) error {
 	before := object.DeepCopy()
 	delete(object.Annotations, v1alpha1.AnnotationOriginalReplicas)
 	delete(object.Annotations, v1alpha1.AnnotationScaled)
@@ -236,7 +236,7 @@ func (c cleanup) workload(ctx context.Context, object *metav1.PartialObjectMetad
 }
 
 // disown gives up the fields of an autoscaler that Loadline wrote.
-func (c cleanup) disown(ctx context.Context, hpa *autoscalingv2.HorizontalPodAutoscaler) error {
+func (c *cleanup) disown(ctx context.Context, hpa *autoscalingv2.HorizontalPodAutoscaler) error {
 	if c.prefix != "" {
 		return nil // A dry run did not write any.
 	}
@@ -253,7 +253,7 @@ func (c cleanup) disown(ctx context.Context, hpa *autoscalingv2.HorizontalPodAut
 }
 
 // change writes the difference, unless somebody has changed the object meanwhile, and tells it.
-func (c cleanup) change(ctx context.Context, object, before client.Object, kind, what string) error {
+func (c *cleanup) change(ctx context.Context, object, before client.Object, kind, what string) error {
 	name := kind + " " + client.ObjectKeyFromObject(object).String()
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
 	if err := c.client.Patch(ctx, object, patch, client.FieldOwner(v1alpha1.FieldManagerCLI)); client.IgnoreNotFound(err) != nil {

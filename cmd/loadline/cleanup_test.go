@@ -118,7 +118,7 @@ func TestCleanupDoesAgainWhatMetAConflict(t *testing.T) {
 	}
 }
 
-func (c cleanup) get(t *testing.T, namespace, name string, object client.Object) {
+func (c *cleanup) get(t *testing.T, namespace, name string, object client.Object) {
 	t.Helper()
 	if err := c.client.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: name}, object); err != nil {
 		t.Fatal(err)
