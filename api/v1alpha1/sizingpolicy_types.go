@@ -121,7 +121,7 @@ type CPUPolicy struct {
 	// +kubebuilder:validation:MaxLength=32
 	Min *resource.Quantity `json:"min,omitempty"`
 
-	// max is the largest request, and the largest limit. No default: the largest node bounds it.
+	// max is the largest request, and the largest limit. No default: the largest node bounds it, and the smallest for a DaemonSet.
 	// +optional
 	// +kubebuilder:validation:XIntOrString
 	// +kubebuilder:validation:MaxLength=32
@@ -176,7 +176,7 @@ type MemoryPolicy struct {
 	// +kubebuilder:validation:MaxLength=32
 	Min *resource.Quantity `json:"min,omitempty"`
 
-	// max is the largest request, and the largest limit. No default: the largest node bounds it.
+	// max is the largest request, and the largest limit. No default: the largest node bounds it, and the smallest for a DaemonSet.
 	// +optional
 	// +kubebuilder:validation:XIntOrString
 	// +kubebuilder:validation:MaxLength=32

@@ -21,7 +21,7 @@ type MemoryPolicyApplyConfiguration struct {
 	MarginPercent *int32 `json:"marginPercent,omitempty"`
 	// min is the smallest request, in bytes. Default 32Mi.
 	Min *resource.Quantity `json:"min,omitempty"`
-	// max is the largest request, and the largest limit. No default: the largest node bounds it.
+	// max is the largest request, and the largest limit. No default: the largest node bounds it, and the smallest for a DaemonSet.
 	Max *resource.Quantity `json:"max,omitempty"`
 	// limit says what happens to the limit. Default Keep.
 	Limit *apiv1alpha1.LimitPolicy `json:"limit,omitempty"`
