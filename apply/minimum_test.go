@@ -52,7 +52,7 @@ func TestTheCacheKeepsThatLoadlineWroteAMinimum(t *testing.T) {
 	if kept := autoscaler.ManagedFields; len(kept) != 1 || kept[0].Manager != v1alpha1.FieldManagerUpdater {
 		t.Errorf("kept %+v", kept)
 	}
-	if left := apply.Disown(&autoscaler, v1alpha1.FieldManagerUpdater); len(left) != 1 || left[0] != (metav1.ManagedFieldsEntry{}) {
+	if left, owned := apply.Disown(&autoscaler, v1alpha1.FieldManagerUpdater); !owned || len(left) != 1 || left[0] != (metav1.ManagedFieldsEntry{}) {
 		t.Errorf("left %+v; an empty list would be ignored", left)
 	}
 }

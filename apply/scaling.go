@@ -138,14 +138,15 @@ func Owns(entry metav1.ManagedFieldsEntry, path ...string) bool {
 	return true
 }
 
-// Disown returns the managed fields of an object without what the managers own. Written back, they leave these fields to nobody: who
-// applies one of them with another value meets no conflict.
-func Disown(object metav1.Object, managers ...string) []metav1.ManagedFieldsEntry {
-	others := slices.DeleteFunc(slices.Clone(object.GetManagedFields()), func(entry metav1.ManagedFieldsEntry) bool {
+// Disown returns the managed fields of an object without what the managers own, and whether they own any. Written back, they leave these
+// fields to nobody: who applies one of them with another value meets no conflict.
+func Disown(object metav1.Object, managers ...string) (others []metav1.ManagedFieldsEntry, owned bool) {
+	others = slices.DeleteFunc(slices.Clone(object.GetManagedFields()), func(entry metav1.ManagedFieldsEntry) bool {
 		return slices.Contains(managers, entry.Manager)
 	})
-	if len(others) == 0 {
-		return []metav1.ManagedFieldsEntry{{}} // which resets the list; an empty one is ignored
+	owned = len(others) < len(object.GetManagedFields())
+	if owned && len(others) == 0 {
+		others = []metav1.ManagedFieldsEntry{{}} // which resets the list; an empty one is ignored
 	}
-	return others
+	return others, owned
 }

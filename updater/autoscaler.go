@@ -70,9 +70,10 @@ func (a actor) setMinimum(ctx context.Context, action plan.Action) (answer, erro
 	}
 	written, err := a.patchAutoscaler(ctx, hpa, map[string]any{"metadata": metadata, "spec": map[string]any{"minReplicas": action.To}})
 	if err == nil && !action.Raise {
+		others, _ := apply.Disown(written, v1alpha1.FieldManagerUpdater)
 		_, err = a.patchAutoscaler(ctx, written, map[string]any{"metadata": map[string]any{
 			"annotations":   map[string]any{v1alpha1.AnnotationRaisedMinimum: nil}, // null removes it
-			"managedFields": apply.Disown(written, v1alpha1.FieldManagerUpdater),
+			"managedFields": others,
 		}})
 	}
 	return scaleAnswer(err), err

@@ -224,11 +224,12 @@ func (c *cleanup) workload(ctx context.Context, object *metav1.PartialObjectMeta
 	before := object.DeepCopy()
 	delete(object.Annotations, v1alpha1.AnnotationOriginalReplicas)
 	delete(object.Annotations, v1alpha1.AnnotationScaled)
-	object.SetManagedFields(apply.Disown(object, v1alpha1.FieldManagerUpdater))
+	others, owned := apply.Disown(object, v1alpha1.FieldManagerUpdater)
+	object.SetManagedFields(others)
 	switch {
 	case len(object.Annotations) != len(before.Annotations):
 		return c.change(ctx, object, before, object.Kind, "remove the annotations about the number of pods")
-	case len(object.GetManagedFields()) != len(before.GetManagedFields()):
+	case owned:
 		return c.change(ctx, object, before, object.Kind, "give up the number of pods, which stays as it is")
 	default:
 		return nil
@@ -241,10 +242,11 @@ func (c *cleanup) disown(ctx context.Context, hpa *autoscalingv2.HorizontalPodAu
 		return nil // A dry run did not write any.
 	}
 	before := hpa.DeepCopy()
-	hpa.SetManagedFields(apply.Disown(hpa, v1alpha1.FieldManagerUpdater, v1alpha1.FieldManagerCLI))
-	if len(hpa.ManagedFields) == len(before.ManagedFields) {
+	others, owned := apply.Disown(hpa, v1alpha1.FieldManagerUpdater, v1alpha1.FieldManagerCLI)
+	if !owned {
 		return nil
 	}
+	hpa.SetManagedFields(others)
 	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
 	if err := c.client.Patch(ctx, hpa, patch, client.FieldOwner(v1alpha1.FieldManagerCLI)); client.IgnoreNotFound(err) != nil {
 		return fmt.Errorf("HorizontalPodAutoscaler %s: give up its minReplicas: %w", client.ObjectKeyFromObject(hpa), err)
