@@ -47,10 +47,10 @@ const (
 // namespaceTexts are parts of what a ResourceQuota and a LimitRange say.
 var namespaceTexts = []string{"exceeded quota", "failed quota", "usage per Container", "usage per Pod", "limit to request ratio per"}
 
-// refusedByNamespace reports whether a refusal came from a ResourceQuota, a LimitRange or a policy of the cluster, which bind new
-// pods as well.
+// refusedByNamespace reports whether a refusal came from a ResourceQuota, a LimitRange or a policy of the cluster for sizes, which
+// bind new pods as well.
 func refusedByNamespace(message string) bool {
-	return apply.DeniedByPolicy(message) || slices.ContainsFunc(namespaceTexts, func(text string) bool { return strings.Contains(message, text) })
+	return apply.DeniedForSizes(message) || slices.ContainsFunc(namespaceTexts, func(text string) bool { return strings.Contains(message, text) })
 }
 
 // resizeAnswer names the answer to a resize.

@@ -225,6 +225,12 @@ func TestWhatSpeaksAgainstEvictingAnyPod(t *testing.T) {
 			deployment(o).Spec.Replicas = new(int32(2))
 			evictedAt(o, start.Add(-2*time.Minute))
 		}, "pod checkout-gone was evicted at"},
+		"another pod may be tried after an hour": {func(o []client.Object) {
+			deployment(o).Spec.Replicas = new(int32(2))
+			deployment(o).Status = appsv1.DeploymentStatus{Replicas: 2, UpdatedReplicas: 2}
+			o[3].SetCreationTimestamp(metav1.NewTime(start.Add(-3 * time.Hour)))
+			evictedAt(o, start.Add(-2*time.Hour))
+		}, ""},
 		"its successor may still come": {func(o []client.Object) {
 			deployment(o).Spec.Replicas = new(int32(2))
 			evictedAt(o, start.Add(-time.Second))
@@ -242,7 +248,8 @@ func TestWhatSpeaksAgainstEvictingAnyPod(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			objects := shop(500)
 			c.change(objects)
-			got := seen(t, objects).NoEviction
+			w := seen(t, objects)
+			got := w.NoEviction + w.NoSuccessor
 			if (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
 				t.Errorf("said %q, want %q", got, c.want)
 			}
@@ -398,5 +405,22 @@ func TestTheCacheKeepsWhatTheUpdaterReads(t *testing.T) {
 	}
 	if len(pod.Annotations) != 0 {
 		t.Errorf("annotations of others are cached: %v", pod.Annotations)
+	}
+}
+
+func TestAStatefulSetThatWaitsForAPodOfItsOwnKeepsNoSuccessorAway(t *testing.T) {
+	last := []v1alpha1.Outcome{{Time: metav1.NewTime(start.Add(-2 * time.Minute)), Pod: "db-2", Result: v1alpha1.OutcomeEvicted}}
+	w := plan.Workload{Replicas: 3, Pods: []plan.Pod{{Name: "db-0", Created: start.Add(-time.Hour)}, {Name: "db-1", Ready: true, Created: start.Add(-time.Hour)}}}
+	ordered, parallel := &appsv1.StatefulSet{}, &appsv1.StatefulSet{}
+	parallel.Spec.PodManagementPolicy = appsv1.ParallelPodManagement
+	if got := notReplaced(start, ordered, w, last); got != "" {
+		t.Errorf("db-0, which is down, would never be replaced: %s", got)
+	}
+	if got := notReplaced(start, parallel, w, last); got == "" {
+		t.Error("a successor that nothing waits for is not missed")
+	}
+	w.Pods[0].Ready = true
+	if got := notReplaced(start, ordered, w, last); got == "" {
+		t.Error("a successor that should have come is not missed")
 	}
 }

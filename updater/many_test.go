@@ -48,7 +48,7 @@ func TestEachOfManyPodsIsAskedOnceAndNotInEveryRound(t *testing.T) {
 func TestAPolicyThatRefusesAResizeWouldRefuseANewPodAsWell(t *testing.T) {
 	for _, message := range []string{
 		`admission webhook "validation.gatekeeper.sh" denied the request: memory limit <8Gi> is higher than the maximum`,
-		`pods "checkout-0" is forbidden: ValidatingAdmissionPolicy 'limits' with binding 'limits' denied request: at most 4Gi`,
+		`pods "checkout-0" is forbidden: ValidatingAdmissionPolicy 'limits' with binding 'limits' denied request: memory is at most 4Gi`,
 	} {
 		w := newWorld(t, shop(asking(3, 100)...)...)
 		w.resizeError = func(string) error { return forbidden(message) }

@@ -1,7 +1,6 @@
 package updater
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -65,7 +64,7 @@ func (g *gatherer) subject(now time.Time, ns *namespace, rec *v1alpha1.Recommend
 	past.notes = templateNotes(object)
 	w.OOMFloorBytes = oomFloors(rec.Status.OOMFloor)
 	w.Pods = g.pods(now, ns, ns.pods[ref], past)
-	w.NoEviction = cmp.Or(w.NoEviction, notReplaced(now, w, past.outcomes))
+	w.NoSuccessor = notReplaced(now, object, w, past.outcomes)
 	w.Harm = knownHarm(now, w.Revision, past.outcomes, rec.Status.Rollback)
 	if rollback := rec.Status.Rollback; rollback != nil {
 		w.Answered = rollback.HarmTime.Time
@@ -146,22 +145,33 @@ func notReplaceable(object client.Object) string {
 	return ""
 }
 
-// replacedWithin is how long the successor of an evicted pod may take to be created.
-const replacedWithin = time.Minute
+// The successor of an evicted pod may take replacedWithin to be created. After notReplacedFor another pod is tried, so that nothing waits
+// for ever for a sign that means something else.
+const (
+	replacedWithin = time.Minute
+	notReplacedFor = time.Hour
+)
 
 // notReplaced says that the pod that was evicted last has had no successor; empty if it has one, or if none is missing. Of kinds that say
-// nothing themselves it is the only sign that something refuses new pods.
-func notReplaced(now time.Time, w plan.Workload, outcomes []v1alpha1.Outcome) string {
+// nothing themselves it is the only sign that something refuses new pods. A StatefulSet that creates its pods one after the other waits
+// for one that is not ready, which says nothing.
+func notReplaced(now time.Time, object client.Object, w plan.Workload, outcomes []v1alpha1.Outcome) string {
 	last := slices.IndexFunc(outcomes, func(o v1alpha1.Outcome) bool { return o.Result == v1alpha1.OutcomeEvicted }) // newest first
-	if last < 0 || len(w.Pods) >= int(w.Replicas) {
+	if last < 0 || len(w.Pods) >= int(w.Replicas) || waitsForReadiness(object, w.Pods) {
 		return ""
 	}
 	evicted := outcomes[last]
-	came := func(p plan.Pod) bool { return !p.Created.Before(evicted.Time.Time) }
-	if now.Sub(evicted.Time.Time) < replacedWithin || slices.ContainsFunc(w.Pods, came) {
+	age := now.Sub(evicted.Time.Time)
+	came := func(p plan.Pod) bool { return p.Created.After(evicted.Time.Add(-clockSkew)) }
+	if age < replacedWithin || age > notReplacedFor || slices.ContainsFunc(w.Pods, came) {
 		return ""
 	}
 	return fmt.Sprintf("pod %s was evicted at %s, and no new pod has been created since", evicted.Pod, evicted.Time.UTC().Format(time.RFC3339))
+}
+
+func waitsForReadiness(object client.Object, pods []plan.Pod) bool {
+	s, ok := object.(*appsv1.StatefulSet)
+	return ok && s.Spec.PodManagementPolicy != appsv1.ParallelPodManagement && slices.ContainsFunc(pods, func(p plan.Pod) bool { return !p.Ready })
 }
 
 // narrower returns the mode that allows less. A mode that is not known, such as that of a Recommendation that was never

@@ -444,6 +444,7 @@ func TestAPodThatIsDownForLackOfMemoryIsReplacedAlthoughNobodyIsReady(t *testing
 		"none where pods have what kills taught":          {pods: 3, change: func(w *plan.Workload) { w.OOMFloorBytes["app"] = 200 * apply.MiB }},
 		"none where nobody was killed for lack of memory": {pods: 3, change: func(w *plan.Workload) { w.OOMFloorBytes = nil }},
 		"none where pods come without sizes":              {pods: 3, change: func(w *plan.Workload) { w.NoEviction = "no label" }},
+		"none while a successor does not come":            {pods: 3, change: func(w *plan.Workload) { w.NoSuccessor = "pod a was evicted" }},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

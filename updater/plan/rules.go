@@ -120,6 +120,8 @@ func replaceable(_ time.Time, w Workload, p Pod) *Refused {
 	switch {
 	case w.NoEviction != "":
 		return refuse(SkipNoEviction, "no pod is evicted: %s", w.NoEviction)
+	case w.NoSuccessor != "":
+		return refuse(SkipNoEviction, "no other pod is evicted: %s", w.NoSuccessor)
 	case p.ResizeRefused != "" && p.RefusedByNamespace:
 		return refuse(SkipNoEviction, "a new pod would be refused as well: %s", p.ResizeRefused)
 	default:

@@ -79,6 +79,8 @@ type Workload struct {
 	// NoEviction is why a pod must not be evicted whatever it has, in words, such as that its successor could not be
 	// created; empty means nothing is known against it.
 	NoEviction string
+	// NoSuccessor is why the successor of the pod that was evicted last does not come, in words; empty if it came or may still come.
+	NoSuccessor string
 
 	Disruption Disruption
 
