@@ -25,7 +25,7 @@ func workload() *build {
 			Name: "app", Target: amounts, InPlace: amounts, CPUHours: 30 * 24, MemoryHours: 30 * 24,
 		}}},
 		Policy: sizing.Policy{
-			CPU:         sizing.ResourcePolicy{Min: 10, Limit: "Keep", LimitHeadroom: 0.5},
+			CPU:         sizing.ResourcePolicy{Margin: 0.25, Min: 10, Limit: "Keep", LimitHeadroom: 0.5},
 			Memory:      sizing.ResourcePolicy{Min: 32 * mib, Limit: "Keep", LimitHeadroom: 0.2},
 			Replicas:    sizing.ReplicaPolicy{Mode: "auto", LowerAfter: time.Hour, MaxStep: 1},
 			MaxGiveBack: 0.25,

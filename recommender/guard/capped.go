@@ -51,3 +51,22 @@ func (d *draft) underLimit(a *amount, used int64) (to int64, why string) {
 	return min(max(scale(decided, cappedFactor), room), most),
 		fmt.Sprintf("a running pod uses %s of its %s, which is its limit, so it may want more", a.format(used), a.format(decided))
 }
+
+// reachable gives a container whose limit is its request a target so far over its use that it can still show that it wants more: what uses
+// cappedPressure of the limit is raised by the threshold. With less, the limit would hold the use where no raise comes, for good, wherever
+// only new pods are sized: those of CronJobs, in mode initial, and under the updater evict.
+//
+// Example: margin 5 %, threshold 5 %: 900m used, 945m proposed → 1050m, so that 1000m in force are left behind.
+func reachable(d *draft) {
+	d.each(func(s *size, a *amount) {
+		proposed := legal(s.proposal.Target.CPUMillis)
+		if proposed == 0 || !d.capped(a) {
+			return
+		}
+		overUse := (1 + share(d.in.Behavior.Up.Threshold, maxThresholdUp)) / cappedPressure
+		if least := roundUp(a.name, scale(proposed, overUse/(1+max(a.policy.Margin, 0)))); least > a.target {
+			d.set(a, move{least, max(a.inPlace, least)}, "reachable",
+				fmt.Sprintf("its limit is its request, and has to be %s over its use for a need of more to be seen", percent(overUse-1)))
+		}
+	})
+}

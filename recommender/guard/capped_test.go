@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -47,5 +48,29 @@ func TestWhoBurnsAllCPUThatThereIsGetsFourTimesItsTarget(t *testing.T) {
 	}
 	if has != 4000 {
 		t.Errorf("it has %dm", has)
+	}
+}
+
+// TestNewPodsWhoseLimitIsTheirRequestGetWhatTheyWant lets each run use what it wants, at most 95 % of its limit, and sizes the next by that.
+func TestNewPodsWhoseLimitIsTheirRequestGetWhatTheyWant(t *testing.T) {
+	for _, c := range []struct{ margin, threshold float64 }{{0.05, 0.05}, {0, 0.05}, {0.05, 0.2}, {0.16, 0.05}} {
+		in := workload().limits(1000, 1000).inForce(1000, 1000).in
+		in.Batch, in.Policy.CPU.Margin, in.Behavior.Up = true, c.margin, Movement{Threshold: c.threshold, MaxStep: 10}
+		for i := range 20 {
+			in.Proposal.Containers[0].Runs = append(in.Proposal.Containers[0].Runs, now.Add(time.Duration(i-20)*time.Hour))
+		}
+		has, moved := int64(1000), 0
+		for look := range 40 {
+			used := min(2000, has*95/100)
+			proposed := int64(math.Ceil(float64(used) * (1 + c.margin)))
+			in.Proposal.Containers[0].Target.CPUMillis, in.Proposal.Containers[0].InPlace.CPUMillis = proposed, proposed
+			before := has
+			if has = container(hour(&in, time.Duration(look)*24*time.Hour, proposed, 0).Candidate, "app").Target.CPUMillis; has != before {
+				moved = look
+			}
+		}
+		if has < 2000 || has > 2800 || moved > 12 {
+			t.Errorf("margin %g, threshold %g: it wants 2000m, has %dm, and was moved at look %d last", c.margin, c.threshold, has, moved)
+		}
 	}
 }

@@ -19,6 +19,7 @@ func rules() []rule {
 		ladder,        // what the length of the history allows
 		shortHistory,  // less history never lowers memory
 		jvm,           // a Java heap is sized from its limit
+		reachable,     // no limit so close to the use that it hides what is wanted
 		step,          // not too far at once
 		pressure,      // running pods that use more than they have
 		cooldown,      // not too often
