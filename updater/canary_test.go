@@ -295,28 +295,40 @@ func TestNewRevisionsMakeNobodyForgetThatSizesDoNotStay(t *testing.T) {
 	}
 }
 
-func TestSizesThatDidNotStayAreCountedAnewOncePodsKeptOthers(t *testing.T) {
+func TestSizesThatDidNotStayAreCountedAnewAfterAQuietWeek(t *testing.T) {
 	stuck := func(ago time.Duration) v1alpha1.Outcome { return at(ago, v1alpha1.OutcomeDidNotStick, ago.String()) }
-	kept := func(ago time.Duration) *v1alpha1.Trial { return &v1alpha1.Trial{Time: metav1.NewTime(start.Add(-ago))} }
 	const day = 24 * time.Hour
 	cases := map[string]struct {
-		trial    *v1alpha1.Trial
 		outcomes []v1alpha1.Outcome
 		want     int
 	}{
 		"each of another revision":                {outcomes: []v1alpha1.Outcome{stuck(0), stuck(5 * time.Hour), stuck(6 * time.Hour)}, want: 3},
-		"kept before":                             {trial: kept(day), outcomes: []v1alpha1.Outcome{stuck(0), stuck(5 * time.Hour)}, want: 2},
-		"kept in between":                         {trial: kept(time.Hour), outcomes: []v1alpha1.Outcome{stuck(0), stuck(5 * time.Hour), stuck(6 * time.Hour)}, want: 1},
-		"kept while the workload was left alone":  {trial: kept(270 * time.Minute), outcomes: []v1alpha1.Outcome{stuck(0), stuck(5 * time.Hour), stuck(6 * time.Hour)}, want: 3},
 		"the last one over a week ago":            {outcomes: []v1alpha1.Outcome{stuck(0), stuck(8 * day)}, want: 1},
 		"the last one a week and its hold before": {outcomes: []v1alpha1.Outcome{stuck(0), stuck(7 * day), stuck(7*day + time.Hour)}, want: 3},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			if got := unstuck(c.trial, c.outcomes).Times; got != c.want {
+			if got := unstuck(c.outcomes).Times; got != c.want {
 				t.Errorf("counted %d, want %d", got, c.want)
 			}
 		})
+	}
+}
+
+func TestSizesThatStayAfterOneFailureEachAreNeverHeld(t *testing.T) {
+	w := newWorld(t, append(shop(100, 500), disrupting(withoutCanary()))...)
+	for i, cpu := range []int64{700, 1000, 700, 1000} {
+		w.publish(cpu, nil)
+		w.round()
+		if err := w.client.Update(t.Context(), withCPU(w.pod("checkout-0"), "100m")); err != nil {
+			t.Fatal(err)
+		}
+		w.rounds(30 * time.Minute) // It is tried again, and stays.
+		w.restart()
+		w.rounds(5 * time.Minute)
+		if c := w.condition(v1alpha1.ConditionApplied); c.Status != metav1.ConditionTrue {
+			t.Fatalf("after failure %d, with sizes that stay: Applied = %+v", i+1, c)
+		}
 	}
 }
 

@@ -214,11 +214,15 @@ func (c *controller) watch(now time.Time, s *subject) {
 	for _, p := range s.Pods {
 		if o, noticed := noticeMismatch(now, s.Workload, p, c.ledger.outcomes[s.Key]); noticed {
 			c.ledger.note(s.Key, o)
-			s.Unstuck = unstuck(s.recommendation.Status.Trial, c.ledger.outcomes[s.Key])
+			s.Unstuck = unstuck(c.ledger.outcomes[s.Key])
 		}
 		if result, refused := refusedByNode(p.Resize.State); refused && !c.ledger.knows(s.Key, p.UID, s.Revision, result) {
 			c.ledger.note(s.Key, outcome(now, s.Workload, p, result, p.Resize.Message))
 		}
+	}
+	if s.Unstuck.Times > 0 && plan.Sticks(now, s.Workload) {
+		c.ledger.stuckNoMore(s.Key)
+		s.Unstuck = plan.Unstuck{}
 	}
 }
 

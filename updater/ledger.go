@@ -135,6 +135,12 @@ func (l *ledger) note(key plan.Key, outcome v1alpha1.Outcome) {
 	l.outcomes[key] = all[:min(len(all), maxRemembered)]
 }
 
+// stuckNoMore forgets that sizes did not stay: they do again, and the next time is the first one. A later round could not tell, because only
+// the last trial that was passed is kept.
+func (l *ledger) stuckNoMore(key plan.Key) {
+	l.outcomes[key] = slices.DeleteFunc(slices.Clone(l.outcomes[key]), func(o v1alpha1.Outcome) bool { return o.Result == v1alpha1.OutcomeDidNotStick })
+}
+
 // toStore chooses the outcomes that a Recommendation keeps: those that a later decision needs, and then the newest.
 func (l *ledger) toStore(key plan.Key) []v1alpha1.Outcome {
 	all := l.outcomes[key]

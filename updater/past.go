@@ -27,24 +27,15 @@ const forgetStuck = 7 * 24 * time.Hour
 
 // unstuck counts how often pods did not have or keep their sizes, whichever revision these were of: who changes them does not ask for it,
 // and there are several revisions in a day. What is seen while the workload is left alone for it, on its other pods, is the same failure and
-// does not lengthen the time. The count begins anew once pods came through the watch with a revision after that time, or if nothing was
-// seen for a week.
-func unstuck(trial *v1alpha1.Trial, outcomes []v1alpha1.Outcome) plan.Unstuck {
-	var kept time.Time
-	if trial != nil {
-		kept = trial.Time.Time
-	}
+// does not lengthen the time. The count begins anew if nothing was seen for a week; see also ledger.stuckNoMore.
+func unstuck(outcomes []v1alpha1.Outcome) plan.Unstuck {
 	var u plan.Unstuck
 	for _, o := range slices.Backward(outcomes) { // the oldest first
 		at := o.Time.Time
 		if o.Result != v1alpha1.OutcomeDidNotStick || at.Before(u.Until()) {
 			continue
 		}
-		since := u.Last
-		if until := u.Until(); until.After(since) {
-			since = until
-		}
-		if kept.After(since) && kept.Before(at) || at.Sub(since) > forgetStuck {
+		if at.Sub(u.Since()) > forgetStuck {
 			u = plan.Unstuck{}
 		}
 		u.Times, u.Last, u.Message = u.Times+1, at, o.Message

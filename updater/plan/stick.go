@@ -31,6 +31,22 @@ func (u Unstuck) Until() time.Time {
 	return u.Last.Add(hold(u.Times - triesToStick + 1))
 }
 
+// Since is until when the workload was left alone, or, where it was not, when sizes last did not stay; zero if they always did.
+func (u Unstuck) Since() time.Time {
+	if until := u.Until(); until.After(u.Last) {
+		return until
+	}
+	return u.Last
+}
+
+// Sticks reports whether sizes stay again: a pod that got the present revision after they last did not came through the watch, and no pod
+// differs from what it was given.
+func Sticks(now time.Time, w Workload) bool {
+	kept := func(p Pod) bool { return p.Touched.After(w.Unstuck.Since()) && p.cameThrough(now, w) }
+	differs := func(p Pod) bool { return Mismatch(w, p) != "" }
+	return slices.ContainsFunc(w.Pods, kept) && !slices.ContainsFunc(w.Pods, differs)
+}
+
 // Mismatch says how a pod differs from what it was given of the present revision, or nothing if it does not. Memory that the pod
 // asks for itself is no difference: while sizes are stale, admission does not go below it.
 func Mismatch(w Workload, pod Pod) string {
