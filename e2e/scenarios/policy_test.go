@@ -7,6 +7,8 @@ import (
 
 	. "github.com/onsi/gomega"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -66,4 +68,11 @@ func (s scene) refusesRatios() {
 		s.create(object)
 		s.t.Cleanup(func() { _ = loadline.Client.Delete(context.Background(), object) })
 	}
+	tried := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "tried"}, Spec: corev1.PodSpec{Containers: []corev1.Container{{
+		Name: "app", Image: "registry.example/app:1", Resources: corev1.ResourceRequirements{
+			Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("100m")}, Limits: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("4")},
+		},
+	}}}}
+	s.Eventually(func() error { return loadline.Client.Create(s.t.Context(), tried.DeepCopy(), client.DryRunAll) }).
+		Should(MatchError(ContainSubstring("four times")), "the API server knows the policy")
 }
