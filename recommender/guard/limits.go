@@ -32,7 +32,8 @@ func (d *draft) limit(s *size, a *amount) apply.Limit {
 	// Ratio multiplies: 10m with a limit of 4 cores, raised to 1 core, would come to 400 cores.
 	wanted = min(wanted, d.mostLimit(a))
 	if a == s.memory && s.container.OOMEndless && a.limit > 0 {
-		wanted = min(wanted, a.limit) // The peak was the limit: a limit that follows it would feed the leak.
+		// The peak was the limit: a limit that follows it would feed the leak. A person may know better.
+		wanted = min(wanted, max(a.limit, a.askedLimit, a.goodLimit))
 	}
 	if a.keepLimit && (a.limit == 0 || wanted < a.limit) {
 		return d.limitInForce(a)

@@ -106,3 +106,17 @@ func TestAMoveThatOnlyJustPassesAThresholdIsMade(t *testing.T) {
 		}
 	}
 }
+
+func TestWhoRaisesALimitIsHeardThoughALeakIsSuspected(t *testing.T) {
+	for _, policy := range []string{"Ratio", "Headroom"} {
+		in := workload().limits(2000, 2000).with(func(in *Input) { in.Policy.Memory.Limit = policy }).
+			app(func(c *Container, p *sizing.ContainerProposal) {
+				c.PeakMemoryBytes, p.Peak.MemoryBytes, c.OOMEndless = 900*mib, 900*mib, true
+			}).in
+		in = again(in, Decide(in))
+		in.Containers[0].Current.Requests.MemoryBytes, in.Containers[0].Current.Limits.MemoryBytes = 2000*mib, 6000*mib
+		if got := container(Decide(in).Candidate, "app").MemoryLimit.Value; got != 6000*mib {
+			t.Errorf("%s: the limit is %d MiB, want the 6000 that the template was raised to", policy, got/mib)
+		}
+	}
+}
