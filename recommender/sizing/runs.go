@@ -10,7 +10,8 @@ import (
 // ProposeRuns sizes a workload that runs to its end again and again, such as a CronJob, from the peaks of its runs: there is no
 // hour that forecasts the next one, only the last runs.
 //
-//	CPU     the policy's quantile over the peaks of the runs, plus margin: a run that is a little late hurts nobody
+//	CPU     the policy's quantile over the peaks of the runs, or a rarer peak that costs little (see covering), plus margin: a run
+//	        that is a little late hurts nobody
 //	memory  the largest peak of any run, plus margin, and at least what an out-of-memory kill demands
 //
 // A run is never changed once it began, so the in-place size is the target. A container that no run was measured of gets zero
@@ -48,11 +49,11 @@ func proposeRuns(policy Policy, c ContainerInput) (ContainerProposal, corruption
 		}
 	}
 	if len(peaks) > 0 {
-		cores := forecast.WeightedQuantile(peaks, policy.CPU.Quantile)
-		p.Target.CPUMillis = max(1, atLeast(cores*(1+policy.CPU.Margin)*1000))
-		p.Summary = fmt.Sprintf("a run uses %dm of CPU (p%.4g of %d runs), plus %s", atLeast(cores*1000), policy.CPU.Quantile*100, len(peaks), percent(policy.CPU.Margin))
-		p.Trail = append(p.Trail, fmt.Sprintf("CPU: p%.4g of the peaks of the last %d runs is %.3f cores; plus %s margin: %dm.",
-			policy.CPU.Quantile*100, len(peaks), cores, percent(policy.CPU.Margin), p.Target.CPUMillis))
+		c := covering(peaks, policy.CPU.Quantile)
+		p.Target.CPUMillis = max(1, atLeast(c.cores*(1+policy.CPU.Margin)*1000))
+		p.Summary = fmt.Sprintf("a run uses %dm of CPU (%s of %d runs), plus %s", atLeast(c.cores*1000), quantileName(c.level), len(peaks), percent(policy.CPU.Margin))
+		p.Trail = append(p.Trail, fmt.Sprintf("CPU: %s of the peaks of the last %d runs is %.3f cores; plus %s margin: %dm.",
+			quantileName(c.level), len(peaks), c.cores, percent(policy.CPU.Margin), p.Target.CPUMillis))
 	}
 	p.runMemory(policy.Memory, c, highest)
 	for _, s := range peaks {
