@@ -65,7 +65,8 @@ func (n *nodeRooms) read(ctx context.Context, reader client.Reader, since, now t
 	return n.rooms, nil
 }
 
-// roomsOf computes what the nodes have that are not going away.
+// roomsOf computes what the nodes have that are not going away. A node that does not say how much CPU and memory it has, as one whose kubelet
+// has not reported yet, tells nothing.
 func roomsOf(nodes []corev1.Node, pods []corev1.Pod) []nodeRoom {
 	all, everywhere := map[string]apply.Amounts{}, map[string]apply.Amounts{}
 	for i := range pods {
@@ -88,6 +89,9 @@ func roomsOf(nodes []corev1.Node, pods []corev1.Pod) []nodeRoom {
 			continue
 		}
 		has := apply.ResourcesOf(corev1.ResourceRequirements{Requests: node.Status.Allocatable}).Requests
+		if has.CPUMillis == 0 || has.MemoryBytes == 0 {
+			continue
+		}
 		rooms = append(rooms, nodeRoom{
 			node:  &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: node.Name, Labels: node.Labels}, Spec: corev1.NodeSpec{Taints: node.Spec.Taints, Unschedulable: node.Spec.Unschedulable}},
 			empty: minus(has, everywhere[node.Name]), free: minus(has, all[node.Name]),

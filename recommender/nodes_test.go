@@ -91,6 +91,20 @@ func TestADaemonSetHasToFitOnEveryNode(t *testing.T) {
 	}
 }
 
+func TestANodeThatDoesNotSayWhatItHasBoundsNobody(t *testing.T) {
+	silent, partly := *testkit.Node("silent", "4", "8Gi"), *testkit.Node("partly", "4", "8Gi")
+	silent.Status.Allocatable = nil
+	delete(partly.Status.Allocatable, corev1.ResourceCPU)
+	rooms := roomsOf([]corev1.Node{silent, partly, *testkit.Node("n1", "4", "8Gi")}, nil)
+	want := []guard.Node{{Name: "n1", Room: apply.Amounts{CPUMillis: 4000, MemoryBytes: 8 * gib}}}
+	if diff := cmp.Diff(want, smallestNode(rooms, corev1.PodSpec{}, nil)); diff != "" {
+		t.Errorf("a DaemonSet's smallest node (-want +got):\n%s", diff)
+	}
+	if got := smallestNode(roomsOf([]corev1.Node{silent}, nil), corev1.PodSpec{}, nil); got != nil {
+		t.Errorf("%+v, where no node says what it has", got)
+	}
+}
+
 func TestADaemonSetIsNotRaisedOverItsSmallestNode(t *testing.T) {
 	l := checkout(t, 14*day).uses(14*day, testkit.Flat(1.8), testkit.Flat(400*mebibyte)) // The busiest is on the largest node.
 	l.in.Target.Kind = kindDaemonSet
