@@ -323,9 +323,9 @@ func TestSizesThatStayAfterOneFailureEachAreNeverHeld(t *testing.T) {
 		if err := w.client.Update(t.Context(), withCPU(w.pod("checkout-0"), "100m")); err != nil {
 			t.Fatal(err)
 		}
-		w.rounds(30 * time.Minute) // It is tried again, and stays.
+		w.rounds(15 * time.Minute) // It is tried again, and stays, long before a workload that is left alone would be.
 		w.restart()
-		w.rounds(5 * time.Minute)
+		w.rounds(time.Minute)
 		if c := w.condition(v1alpha1.ConditionApplied); c.Status != metav1.ConditionTrue {
 			t.Fatalf("after failure %d, with sizes that stay: Applied = %+v", i+1, c)
 		}
