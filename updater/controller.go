@@ -97,7 +97,7 @@ func (c *controller) report(ctx context.Context, now time.Time, v view, result p
 // snapshot is what the plan rests on.
 func (c *controller) snapshot(gate plan.Gate, v view) plan.Snapshot {
 	state := c.record.breaker
-	snapshot := plan.Snapshot{Gate: gate, KillSwitch: v.killSwitch, Cures: state.OnlyOOMKills(), GivesBack: !state.HasCause(breaker.APITrouble), Autoscalers: v.autoscalers, Free: v.free}
+	snapshot := plan.Snapshot{Gate: gate, KillSwitch: v.killSwitch, Cures: state.OnlyOOMKills(), GivesBack: mayGiveBack(state), Autoscalers: v.autoscalers, Free: v.free}
 	if state.Phase == breaker.Open {
 		snapshot.Breaker = state.Reason()
 	}
@@ -105,6 +105,12 @@ func (c *controller) snapshot(gate plan.Gate, v view) plan.Snapshot {
 		snapshot.Workloads = append(snapshot.Workloads, s.Workload)
 	}
 	return snapshot
+}
+
+// mayGiveBack reports whether the circuit breaker, if it is open, lets pass what was taken from pods. An API server in trouble is not helped by
+// more requests, and a cluster whose pods find no node not by larger ones: what was taken may be the room that they wait for.
+func mayGiveBack(state breaker.State) bool {
+	return !state.HasCause(breaker.APITrouble) && !state.HasCause(breaker.PendingPods)
 }
 
 // spendable is the budget with what is spent of it, and little of it while the circuit breaker tries whether the cluster bears more.

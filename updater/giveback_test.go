@@ -47,6 +47,22 @@ func TestWhatTheNightTookIsGivenBackInTheMorningAlthoughAdmissionBroke(t *testin
 	}
 }
 
+func TestNothingIsGivenBackWhilePodsFindNoNode(t *testing.T) {
+	w := newWorld(t, shop(1000)...)
+	w.rounds(12 * time.Minute)
+	w.elsewhere(12, lostAt(w.clock.Now()))
+	w.rounds(5 * time.Minute)
+	state := w.controller.record.breaker
+	if state.Phase != breaker.Open || !state.HasCause(breaker.PendingPods) {
+		t.Fatalf("the breaker is %s for %v, want it open for pods without a node", state.Phase, state.Causes)
+	}
+	w.publish(700, nil)
+	w.round()
+	if got := w.cpu("checkout-0"); got != 500 {
+		t.Errorf("the pod has %dm, want the 500m of the night: other pods wait for room", got)
+	}
+}
+
 func TestWhenTheRecommenderEndsAtNightPodsGetWhatNewOnesGet(t *testing.T) {
 	objects := shop(500)
 	rec := objects[2].(*v1alpha1.Recommendation)
