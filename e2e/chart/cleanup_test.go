@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,7 +15,7 @@ const cleanup = "loadline-cleanup"
 
 func TestAnUninstallationIsFollowedByACleanupWithRightsOfItsOwn(t *testing.T) {
 	objects := hooks(t, "{networkPolicy: {enabled: true}}")
-	for _, kind := range []string{"ServiceAccount", "ClusterRole", "ClusterRoleBinding", "ConfigMap", "NetworkPolicy", "Job"} {
+	for _, kind := range []string{"ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding", "ConfigMap", "NetworkPolicy", "Job"} {
 		wantNames(t, objects, kind, cleanup)
 	}
 	for key, object := range objects {
@@ -48,6 +49,23 @@ func TestTheCleanupMayChangeOnlyWhatLoadlineLeavesSomethingOn(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("rights (-want +got):\n%s", diff)
+	}
+}
+
+// Tools that know no hooks create the Job with everything else.
+func TestTheCleanupLeavesALoadlineThatRunsAlone(t *testing.T) {
+	objects := hooks(t, "")
+	args := as[batchv1.Job](t, objects, "Job "+cleanup).Spec.Template.Spec.Containers[0].Args
+	if slices.Contains(args, "--force") || !slices.Contains(args, "--operator-namespace="+namespace) {
+		t.Errorf("it runs %v and does not look whether a part holds its lease in %s", args, namespace)
+	}
+	config := configured(t, set{"ConfigMap loadline-config": objects["ConfigMap "+cleanup]})
+	want := []rbacv1.PolicyRule{{
+		APIGroups: []string{"coordination.k8s.io"}, Resources: []string{"leases"}, Verbs: []string{"get"},
+		ResourceNames: []string{config.Recommender.LeaderElection.LeaseName, config.Updater.LeaderElection.LeaseName},
+	}}
+	if diff := cmp.Diff(want, as[rbacv1.Role](t, objects, "Role "+cleanup).Rules); diff != "" {
+		t.Errorf("rights on leases (-want +got):\n%s", diff)
 	}
 }
 
