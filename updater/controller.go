@@ -226,6 +226,11 @@ func (c *controller) watch(now time.Time, s *subject) {
 			c.ledger.note(s.Key, outcome(now, s.Workload, p, result, p.Resize.Message))
 		}
 	}
+	c.countAnew(now, s)
+}
+
+// countAnew forgets that sizes did not stay once they do again.
+func (c *controller) countAnew(now time.Time, s *subject) {
 	if s.Unstuck.Times > 0 && plan.Sticks(now, s.Workload) {
 		c.ledger.stuckNoMore(s.Key)
 		s.Unstuck = plan.Unstuck{}
