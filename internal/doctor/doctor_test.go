@@ -167,7 +167,9 @@ func TestWhatHelmInstalledIsAppliedFromItsRelease(t *testing.T) {
 		}}},
 	}}
 	for _, f := range w.found(t, "kinds") {
-		if f.Fix != "helm get manifest sizes --namespace loadline-system | kubectl apply --server-side --force-conflicts --field-manager=helm -f -" {
+		if f.Fix != "helm get manifest sizes --namespace loadline-system | kubectl label --local -f - -o json app.kubernetes.io/managed-by=Helm"+
+			" | kubectl annotate --local -f - -o json meta.helm.sh/release-name=sizes meta.helm.sh/release-namespace=loadline-system"+
+			" | kubectl apply --server-side --force-conflicts --field-manager=helm -f -" {
 			t.Errorf("%+v", f)
 		}
 	}

@@ -111,7 +111,10 @@ func (e examiner) install(name string) string {
 	const apply = "kubectl apply --server-side --force-conflicts "
 	switch {
 	case e.release != "":
-		return fmt.Sprintf("helm get manifest %s --namespace %s | %s--field-manager=helm -f -", e.release, e.Config.Namespace, apply)
+		// Helm marks what it installs, and its manifests do not have the marks: applied in its name without them, they would be gone.
+		return fmt.Sprintf("helm get manifest %s --namespace %s | kubectl label --local -f - -o json app.kubernetes.io/managed-by=Helm"+
+			" | kubectl annotate --local -f - -o json %s=%[1]s meta.helm.sh/release-namespace=%[2]s | %[4]s--field-manager=helm -f -",
+			e.release, e.Config.Namespace, releaseAnnotation, apply)
 	case e.foreign() && name != "crd", e.unknownIssuer() && name == "webhook":
 		return e.manifests(name) + " | kubectl diff --server-side --force-conflicts -f -"
 	default:
