@@ -45,6 +45,7 @@ const (
 
 // fixture is what all subtests share.
 type fixture struct {
+	cluster      *harness.Cluster
 	loadline     *install.Installation
 	certificates certmanagerclient.CertificateInterface
 	issuers      certmanagerclient.IssuerInterface
@@ -60,7 +61,7 @@ func TestCertManagerKeepsTheCertificateOfTheWebhook(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = cluster.Stop() })
 	startCertManager(t, cluster)
-	var f fixture
+	f := fixture{cluster: cluster}
 	if f.loadline, err = install.Install(t.Context(), install.Options{
 		Cluster: cluster, Values: "{certManager: {enabled: true}}",
 		Parts:     []string{}, // none before there is a certificate to be made
@@ -81,6 +82,7 @@ func TestCertManagerKeepsTheCertificateOfTheWebhook(t *testing.T) {
 		t.Run("a Secret that was deleted comes back, and is noticed by nobody", f.secretIsDeleted) &&
 		t.Run("renewing the CA, and then the certificate, is noticed by nobody", f.authorityIsRenewed) &&
 		t.Run("a CA with another key is followed, and is noticed by nobody", f.authorityIsReplaced) &&
+		t.Run("the doctor's commands leave the certificate to cert-manager", f.doctorMends) &&
 		t.Run("the doctor says what cert-manager says", f.doctorRepeats)
 }
 

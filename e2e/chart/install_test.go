@@ -276,20 +276,28 @@ func leftOvers(t *testing.T) []string {
 	return found
 }
 
-// allInOne runs the part that the simulated pods only pretend to run, with the account and the configuration of the chart, and
-// returns what ends it.
-func allInOne(t *testing.T) (stop func()) {
+// built is the loadline command.
+func built(t *testing.T) string {
 	t.Helper()
-	binary := built(t)
-	cfg, err := config.Load(strings.NewReader(get(t, &corev1.ConfigMap{}, namespace, "loadline-config").Data["config.yaml"]))
+	binary := filepath.Join(t.TempDir(), "loadline")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "github.com/loadline-dev/loadline/cmd/loadline")
+	if output, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build loadline: %v: %s", err, output)
+	}
+	return binary
+}
+
+// run runs a part that the simulated pods only pretend to run, with the account and the configuration that are installed, and
+// returns what ends it. The webhook listens on the port.
+func run(t *testing.T, binary, part string, port int) (stop func()) {
+	t.Helper()
+	mounted := get(t, &appsv1.Deployment{}, namespace, account(part)).Spec.Template.Spec.Volumes[0].ConfigMap.Name
+	cfg, err := config.Load(strings.NewReader(get(t, &corev1.ConfigMap{}, namespace, mounted).Data["config.yaml"]))
 	if err != nil {
 		t.Fatal(err)
 	}
 	cfg.HealthAddress, cfg.MetricsAddress = loopback(t), loopback(t)
-	cfg.Webhook.Host, cfg.Webhook.CertDir = "127.0.0.1", t.TempDir()
-	if cfg.Webhook.Port, err = harness.FreePort(); err != nil {
-		t.Fatal(err)
-	}
+	cfg.Webhook.Host, cfg.Webhook.Port, cfg.Webhook.CertDir = "127.0.0.1", port, t.TempDir()
 	written, err := yaml.Marshal(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -298,11 +306,11 @@ func allInOne(t *testing.T) (stop func()) {
 	if err := os.WriteFile(file, written, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	kubeconfig, _, err := cluster.ServiceAccountKubeconfig(t.Context(), namespace, "loadline")
+	kubeconfig, _, err := cluster.ServiceAccountKubeconfig(t.Context(), namespace, account(part))
 	if err != nil {
 		t.Fatal(err)
 	}
-	process, err := cluster.Run(t.Context(), "all", exec.Command(binary, "all", "--config", file, "--kubeconfig", kubeconfig))
+	process, err := cluster.Run(t.Context(), part, exec.Command(binary, part, "--config", file, "--kubeconfig", kubeconfig))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -322,24 +330,26 @@ func allInOne(t *testing.T) (stop func()) {
 	}
 }
 
-// built is the command.
-func built(t *testing.T) string {
-	t.Helper()
-	binary := filepath.Join(t.TempDir(), "loadline")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "github.com/loadline-dev/loadline/cmd/loadline")
-	if output, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build loadline: %v: %s", err, output)
+// account is that of a part.
+func account(part string) string {
+	if part == "all" {
+		return "loadline"
 	}
-	return binary
+	return "loadline-" + part
 }
 
-func loopback(t *testing.T) string {
+func freePort(t *testing.T) int {
 	t.Helper()
 	port, err := harness.FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return fmt.Sprintf("127.0.0.1:%d", port)
+	return port
+}
+
+func loopback(t *testing.T) string {
+	t.Helper()
+	return fmt.Sprintf("127.0.0.1:%d", freePort(t))
 }
 
 // ready lists what a running Loadline has yet to do with what the chart shipped: lead, and make a certificate.
@@ -452,7 +462,7 @@ func TestInstallUpgradeRollBackUninstall(t *testing.T) {
 	cleansUp(t)
 
 	installed(t, charted(t), "{allInOne: true, crds: {keep: false}}")
-	stop := allInOne(t)
+	stop := run(t, built(t), "all", freePort(t))
 	g.Eventually(func() []string { return ready(t) }, patience).Should(BeEmpty())
 	stop()
 	uninstalled(t)
