@@ -82,7 +82,7 @@ func (f fixture) doctorMends(t *testing.T) {
 		})
 	}
 	f.trusted(t)
-	for _, found := range f.doctor(scene(t), t) {
+	for _, found := range f.doctor(t, scene(t)) {
 		if found.Severity == "warning" && found.Check == "rights" {
 			t.Errorf("%+v: it gave back what was taken away on purpose", found)
 		}
@@ -101,7 +101,7 @@ func (f fixture) must(t *testing.T, command string) {
 }
 
 // doctor returns what the doctor finds.
-func (f fixture) doctor(g Gomega, t *testing.T) []finding {
+func (f fixture) doctor(t *testing.T, g Gomega) []finding {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "config.yaml")
 	text, err := yaml.Marshal(f.loadline.Config)
@@ -119,7 +119,7 @@ func (f fixture) finds(t *testing.T, want finding) finding {
 	t.Helper()
 	var got finding
 	scene(t).Eventually(func(g Gomega) {
-		all := f.doctor(g, t)
+		all := f.doctor(t, g)
 		i := slices.IndexFunc(all, func(f finding) bool {
 			return f.Check == want.Check && f.Severity == want.Severity && strings.Contains(f.Where, want.Where) &&
 				strings.Contains(f.What, want.What) && strings.Contains(f.Fix, want.Fix)

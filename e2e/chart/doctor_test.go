@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	. "github.com/onsi/gomega"
 	"helm.sh/helm/v4/pkg/action"
 	"helm.sh/helm/v4/pkg/kube"
 	admissionv1 "k8s.io/api/admissionregistration/v1"
@@ -35,8 +36,8 @@ type way struct {
 
 func TestTheDoctorsCommandsFitTheWayInWhichLoadlineWasInstalled(t *testing.T) {
 	start(t)
-	p := patient{binary: built(t)}
-	p.shell(t)
+	binary := built(t)
+	bin := shell(t, binary)
 	const calm = "updater: {probeMaxLatency: 5s}" // This machine may be busy.
 	for _, w := range []way{
 		{"by Helm", "{config: {" + calm + "}, crds: {keep: false}}", []string{"webhook", "recommender", "updater"}, "helm get manifest loadline "},
@@ -44,8 +45,7 @@ func TestTheDoctorsCommandsFitTheWayInWhichLoadlineWasInstalled(t *testing.T) {
 		{"by kustomize, all in one", "", []string{"all"}, "loadline manifests "},
 	} {
 		t.Run(w.name, func(t *testing.T) {
-			p := p
-			p.port = freePort(t)
+			p := &patient{binary: binary, bin: bin, port: freePort(t)}
 			if w.values == "" {
 				p.must(t, "kubectl apply --server-side -k ../../config/all")
 				p.route(t)
@@ -54,12 +54,10 @@ func TestTheDoctorsCommandsFitTheWayInWhichLoadlineWasInstalled(t *testing.T) {
 				p.installed(t, w.values)
 				defer uninstalled(t)
 			}
-			for _, part := range w.parts {
-				defer run(t, p.binary, part, p.port)()
-			}
+			defer p.runs(t, w.parts)()
 			p.well(t)
 			for _, b := range breakages(w) {
-				t.Run(b.check+", "+b.says, func(t *testing.T) { p.mends(t, b, w.says) })
+				t.Run(b.check+", "+b.says, func(t *testing.T) { p.breakAndMend(t, b, w.says) })
 			}
 		})
 	}
@@ -89,8 +87,23 @@ func breakages(w way) []breakage {
 	}
 }
 
-// mends breaks something, and runs the command that the doctor prints, as it is printed.
-func (p patient) mends(t *testing.T, b breakage, says string) {
+// runs starts the processes of parts, and returns what stops them.
+func (p *patient) runs(t *testing.T, parts []string) (stop func()) {
+	t.Helper()
+	stops := make([]func(), 0, len(parts))
+	for _, part := range parts {
+		stops = append(stops, run(t, p.binary, part, p.port))
+	}
+	return func() {
+		for _, stop := range stops {
+			stop()
+		}
+	}
+}
+
+// breakAndMend breaks something, and runs the command that the doctor prints, as it is printed.
+func (p *patient) breakAndMend(t *testing.T, b breakage, says string) {
+	t.Helper()
 	p.must(t, b.breaks)
 	var fix string
 	p.becomes(t, "found", func(findings []finding) bool {
@@ -112,22 +125,23 @@ func (p patient) mends(t *testing.T, b breakage, says string) {
 }
 
 // shell makes a folder with the programs that the commands need.
-func (p *patient) shell(t *testing.T) {
+func shell(t *testing.T, binary string) (bin string) {
 	t.Helper()
 	helm, err := binaries.Helm(t.Context(), binaries.Options{Progress: t.Output()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.bin = t.TempDir()
-	for name, program := range map[string]string{"loadline": p.binary, "helm": helm, "kubectl": cluster.KubectlPath} {
-		if err := os.Symlink(program, filepath.Join(p.bin, name)); err != nil {
+	bin = t.TempDir()
+	for name, program := range map[string]string{"loadline": binary, "helm": helm, "kubectl": cluster.KubectlPath} {
+		if err := os.Symlink(program, filepath.Join(bin, name)); err != nil {
 			t.Fatal(err)
 		}
 	}
+	return bin
 }
 
 // must runs a command as a person would type it.
-func (p patient) must(t *testing.T, command string) {
+func (p *patient) must(t *testing.T, command string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "bash", "-o", "pipefail", "-c", command)
 	cmd.Env = append(os.Environ(), "KUBECONFIG="+cluster.Kubeconfig, "HOME="+p.bin, "PATH="+p.bin+string(os.PathListSeparator)+os.Getenv("PATH"))
@@ -140,23 +154,21 @@ func (p patient) must(t *testing.T, command string) {
 type finding struct{ Check, Severity, What, Where, Fix string }
 
 // becomes runs the doctor until what it finds is as wanted.
-func (p patient) becomes(t *testing.T, want string, holds func([]finding) bool) {
+func (p *patient) becomes(t *testing.T, want string, holds func([]finding) bool) {
 	t.Helper()
-	for end := time.Now().Add(patience); ; time.Sleep(500 * time.Millisecond) {
+	NewWithT(t).Eventually(func() error {
 		output, _ := exec.CommandContext(t.Context(), p.binary, "doctor", "--output", "json", "--kubeconfig", cluster.Kubeconfig).Output()
 		var report struct{ Findings []finding }
 		err := json.Unmarshal(output, &report)
-		if err == nil && holds(report.Findings) {
-			return
+		if err == nil && !holds(report.Findings) {
+			err = fmt.Errorf("not yet %s:\n%s", want, output)
 		}
-		if time.Now().After(end) {
-			t.Fatalf("never %s: %v\n%s", want, err, output)
-		}
-	}
+		return err
+	}, patience, 500*time.Millisecond).Should(Succeed())
 }
 
 // well waits until nothing is wrong. There is no Prometheus.
-func (p patient) well(t *testing.T) {
+func (p *patient) well(t *testing.T) {
 	t.Helper()
 	p.becomes(t, "well", func(findings []finding) bool {
 		for _, f := range findings {
@@ -169,7 +181,7 @@ func (p patient) well(t *testing.T) {
 }
 
 // installed installs the chart with what brings the API server to the webhook's process.
-func (p patient) installed(t *testing.T, text string) {
+func (p *patient) installed(t *testing.T, text string) {
 	t.Helper()
 	install := action.NewInstall(helm(t))
 	install.ReleaseName, install.Namespace, install.CreateNamespace, install.PostRenderer = release, namespace, true, p
@@ -180,7 +192,7 @@ func (p patient) installed(t *testing.T, text string) {
 }
 
 // Run changes the chart's manifests as a post-renderer of Helm's.
-func (p patient) Run(manifests *bytes.Buffer) (*bytes.Buffer, error) {
+func (p *patient) Run(manifests *bytes.Buffer) (*bytes.Buffer, error) {
 	var changed bytes.Buffer
 	for document := range strings.SplitSeq(manifests.String(), "\n---\n") {
 		var object unstructured.Unstructured
@@ -209,7 +221,7 @@ func (p patient) Run(manifests *bytes.Buffer) (*bytes.Buffer, error) {
 }
 
 // route does the same to what is installed.
-func (p patient) route(t *testing.T) {
+func (p *patient) route(t *testing.T) {
 	t.Helper()
 	alias := &corev1.Service{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "loadline-webhook"},

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	. "github.com/onsi/gomega"
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -28,17 +29,16 @@ const vpaModule = "k8s.io/autoscaler/vertical-pod-autoscaler"
 // becomes runs the doctor until what it finds is as wanted, and returns the last findings.
 func becomes(t *testing.T, want string, holds func(findings []finding, code int) bool, args ...string) []finding {
 	t.Helper()
-	end := time.Now().Add(patience)
-	for {
-		found, code, err := examined(t.Context(), args...)
-		if err == nil && holds(found, code) {
-			return found
+	var found []finding
+	NewWithT(t).Eventually(func() error {
+		var code int
+		var err error
+		if found, code, err = examined(t.Context(), args...); err == nil && !holds(found, code) {
+			err = fmt.Errorf("not yet %s: exit code %d\n%s", want, code, list(found))
 		}
-		if time.Now().After(end) {
-			t.Fatalf("never %s: exit code %d, %v\n%s", want, code, err, list(found))
-		}
-		time.Sleep(500 * time.Millisecond)
-	}
+		return err
+	}, patience, 500*time.Millisecond).Should(Succeed())
+	return found
 }
 
 func list(found []finding) string {
