@@ -71,7 +71,7 @@ func memoryStatus(mem Memory) *v1alpha1.DecisionMemory {
 			CPURaised: timeOrNil(c.CPURaised), CPULowered: timeOrNil(c.CPULowered), CPUInPlaceMoved: timeOrNil(c.CPUInPlaceMoved),
 			GiveBackLockedUntil: timeOrNil(c.GiveBackLockedUntil),
 			MemoryRaised:        timeOrNil(c.MemoryRaised), MemoryLowered: timeOrNil(c.MemoryLowered),
-			MemoryAsked:        timeOrNil(c.MemoryAsked),
+			MemoryAsked: timeOrNil(c.MemoryAsked), MemoryLimitAsked: timeOrNil(c.MemoryLimitAsked),
 			MemoryHistoryHours: int32(c.MemoryHistoryHours),
 		})
 	}
@@ -92,7 +92,7 @@ func guardMemoryOf(m *v1alpha1.DecisionMemory, template *v1alpha1.CurrentValues)
 			CPURaised: timeOf(c.CPURaised), CPULowered: timeOf(c.CPULowered), CPUInPlaceMoved: timeOf(c.CPUInPlaceMoved),
 			GiveBackLockedUntil: timeOf(c.GiveBackLockedUntil),
 			MemoryRaised:        timeOf(c.MemoryRaised), MemoryLowered: timeOf(c.MemoryLowered),
-			MemoryAsked:        timeOf(c.MemoryAsked),
+			MemoryAsked: timeOf(c.MemoryAsked), MemoryLimitAsked: timeOf(c.MemoryLimitAsked),
 			MemoryHistoryHours: int(c.MemoryHistoryHours),
 		}
 	}

@@ -178,6 +178,10 @@ type ContainerMemory struct {
 	// +optional
 	MemoryAsked *metav1.Time `json:"memoryAsked,omitempty"`
 
+	// memoryLimitAsked is when the memory limit of the template last rose: it is then the least limit for two weeks.
+	// +optional
+	MemoryLimitAsked *metav1.Time `json:"memoryLimitAsked,omitempty"`
+
 	// memoryHistoryHours is the history behind the present memory target, in hours: less never lowers it.
 	// +optional
 	// +kubebuilder:validation:Minimum=0

@@ -146,7 +146,7 @@ func addContainer(t *rapid.T, in *Input, name string) {
 	}
 	in.Containers = append(in.Containers, c)
 	in.Memory.Containers[name] = ContainerMemory{
-		Image: "app:1", ImageSince: anyTime().Draw(t, "image since"), MemoryAsked: anyTime().Draw(t, "memory asked"),
+		Image: "app:1", ImageSince: anyTime().Draw(t, "image since"), MemoryAsked: anyTime().Draw(t, "memory asked"), MemoryLimitAsked: anyTime().Draw(t, "memory limit asked"),
 		CPUInPlaceMoved: anyTime().Draw(t, "in place moved"), GiveBackLockedUntil: anyTime().Draw(t, "give-back locked"),
 		CPURaised: anyTime().Draw(t, "cpu raised"), MemoryLowered: anyTime().Draw(t, "memory lowered"),
 		MemoryHistoryHours: rapid.IntRange(0, 700).Draw(t, "hours behind"),

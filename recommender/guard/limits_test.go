@@ -2,6 +2,7 @@ package guard
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -71,6 +72,24 @@ func TestARequestThatIsTheLimitCoversAPeakThatIsWeeksOld(t *testing.T) {
 		if got := container(out.Candidate, "app"); got.Target.MemoryBytes < 900*mib || got.MemoryLimit.Value < 900*mib {
 			t.Errorf("%s: target %d MiB, limit %d MiB: the next time it uses 900 MiB it is killed", name, got.Target.MemoryBytes/mib, got.MemoryLimit.Value/mib)
 		}
+	}
+}
+
+func TestWhoRaisesOnlyTheMemoryLimitGetsTheLimitAndNotTheOldRequest(t *testing.T) {
+	in := workload().limits(2000, 2000).inForce(1000, 700).proposes(1000, 700).with(func(in *Input) { in.Policy.Memory.Limit = "Headroom" }).
+		app(func(c *Container, p *sizing.ContainerProposal) {
+			c.PeakMemoryBytes, p.Peak.MemoryBytes = 600*mib, 600*mib
+		}).in
+	in = again(in, Decide(in))
+	in.Containers[0].Current.Limits.MemoryBytes = 6000 * mib
+	for _, later := range []time.Duration{0, time.Hour, 12 * 24 * time.Hour} {
+		in.Now = now.Add(later)
+		out := Decide(in)
+		wantTarget(t, out, 1000, 700)
+		if got := container(out.Candidate, "app").MemoryLimit.Value; got != 6000*mib {
+			t.Errorf("%s later the limit is %d MiB, want the 6000 that the template was raised to", later, got/mib)
+		}
+		in = again(in, out)
 	}
 }
 

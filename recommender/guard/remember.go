@@ -29,7 +29,7 @@ func (d *draft) rememberContainer(s *size) ContainerMemory {
 	m := d.in.Memory.Containers[s.container.Name]
 	m.ImageSince = d.imageSince(s.container)
 	m.Image = s.container.Image
-	m.MemoryAsked = d.memoryAsked(s.container)
+	m.MemoryAsked, m.MemoryLimitAsked = d.memoryAsked(s.container)
 	m.TemplateMemory = Asked{s.container.Current.Requests.MemoryBytes, s.container.Current.Limits.MemoryBytes}
 	switch direction := s.cpu.direction(); {
 	case direction == raised && !s.proposal.Advised:

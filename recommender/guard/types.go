@@ -164,9 +164,10 @@ type ContainerMemory struct {
 	CPUInPlaceMoved time.Time
 	// GiveBackLockedUntil is how long running pods give no CPU back, because it was not to be had when it was needed again.
 	GiveBackLockedUntil time.Time
-	// MemoryAsked is when the template last began to ask for more memory, and TemplateMemory what it asked for at the last look.
-	MemoryAsked    time.Time
-	TemplateMemory Asked
+	// MemoryAsked is when the template last began to ask for more memory, MemoryLimitAsked when its limit last rose, and TemplateMemory
+	// what it asked for at the last look.
+	MemoryAsked, MemoryLimitAsked time.Time
+	TemplateMemory                Asked
 	// MemoryHistoryHours is the history behind the present memory target: less never lowers it.
 	MemoryHistoryHours int
 }

@@ -202,6 +202,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: memoryHistoryHours
       type:
         scalar: numeric
+    - name: memoryLimitAsked
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
     - name: memoryLowered
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time

@@ -31,6 +31,8 @@ type ContainerMemoryApplyConfiguration struct {
 	MemoryLowered *v1.Time `json:"memoryLowered,omitempty"`
 	// memoryAsked is when the template last began to ask for more memory: what it asks for is then the least for two weeks.
 	MemoryAsked *v1.Time `json:"memoryAsked,omitempty"`
+	// memoryLimitAsked is when the memory limit of the template last rose: it is then the least limit for two weeks.
+	MemoryLimitAsked *v1.Time `json:"memoryLimitAsked,omitempty"`
 	// memoryHistoryHours is the history behind the present memory target, in hours: less never lowers it.
 	MemoryHistoryHours *int32 `json:"memoryHistoryHours,omitempty"`
 }
@@ -118,6 +120,14 @@ func (b *ContainerMemoryApplyConfiguration) WithMemoryLowered(value v1.Time) *Co
 // If called multiple times, the MemoryAsked field is set to the value of the last call.
 func (b *ContainerMemoryApplyConfiguration) WithMemoryAsked(value v1.Time) *ContainerMemoryApplyConfiguration {
 	b.MemoryAsked = &value
+	return b
+}
+
+// WithMemoryLimitAsked sets the MemoryLimitAsked field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the MemoryLimitAsked field is set to the value of the last call.
+func (b *ContainerMemoryApplyConfiguration) WithMemoryLimitAsked(value v1.Time) *ContainerMemoryApplyConfiguration {
+	b.MemoryLimitAsked = &value
 	return b
 }
 
