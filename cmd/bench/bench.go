@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -42,10 +43,16 @@ func (b bench) run(ctx context.Context, found recordings) error {
 		r.M4 = measured
 		r.Bars = append(r.Bars, measured.bars()...)
 	}
+	var unusable []error
 	for _, files := range found.traces {
 		measured, err := b.runTrace(ctx, files)
-		if err != nil {
+		if ctx.Err() != nil {
 			return err
+		}
+		if err != nil { // The others are worth the hour that they take.
+			unusable = append(unusable, err)
+			b.printf("## %s\n\nIt could not be measured: %v\n\n", files.name, err)
+			continue
 		}
 		r.Traces = append(r.Traces, measured)
 		r.Bars = append(r.Bars, measured.bars()...)
@@ -57,7 +64,7 @@ func (b bench) run(ctx context.Context, found recordings) error {
 	writeBars(b.out, r.Bars)
 	r.Seconds = time.Since(started).Seconds()
 	b.printf("The whole run took %.0f s.\n", r.Seconds)
-	return b.save(r)
+	return errors.Join(append(unusable, b.save(r))...)
 }
 
 func (b bench) printf(format string, args ...any) {
