@@ -32,17 +32,18 @@ type result struct {
 	perSecond float64
 	// missed counts the pods that the webhook should have sized and that came as they were written: it was too slow.
 	missed int
-	// cpu is the webhook's time while pods were created at the fixed rate, and peak its largest resident memory so far in bytes.
-	cpu  time.Duration
-	peak int64
+	// cpu and server are the times of the webhook and of the API server while pods were created at the fixed rate, and peak is the
+	// webhook's largest resident memory so far in bytes.
+	cpu, server time.Duration
+	peak        int64
 }
 
 // measure does all rounds and returns the results of each system.
 func (b *bed) measure(ctx context.Context) (map[string][]result, error) {
 	results := map[string][]result{}
 	for round := range b.rounds {
-		for i := range b.systems {
-			s := b.systems[(i+round)%len(b.systems)]
+		for _, i := range order(round, len(b.systems)) {
+			s := b.systems[i]
 			b.say("round %d of %d: %s", round+1, b.rounds, s.name)
 			r, err := b.measureOne(ctx, s)
 			if err != nil {
@@ -52,6 +53,22 @@ func (b *bed) measure(ctx context.Context) (map[string][]result, error) {
 		}
 	}
 	return results, nil
+}
+
+// order is a round's order of n systems. For an even n, n rounds are a Williams design: each system comes once after each other one, so
+// that what one leaves behind, such as an etcd that compacts, does not always meet the same one.
+//
+// Source: E. J. Williams, Experimental designs balanced for the estimation of residual effects of treatments, 1949.
+func order(round, n int) []int {
+	all := make([]int, n)
+	for i := range all {
+		step := (i + 1) / 2
+		if i%2 == 0 {
+			step = n - step
+		}
+		all[i] = (round + step) % n
+	}
+	return all
 }
 
 func (b *bed) measureOne(ctx context.Context, s *system) (r result, err error) {
@@ -79,7 +96,14 @@ func (b *bed) measureOne(ctx context.Context, s *system) (r result, err error) {
 
 // atAPace creates the pods at the fixed rate, and looks at the webhook and at the API server meanwhile.
 func (b *bed) atAPace(ctx context.Context, s *system, r *result, missed *atomic.Int64) error {
+	if err := b.settle(ctx); err != nil {
+		return err
+	}
 	usedBefore, err := usageOf(s.pid)
+	if err != nil {
+		return err
+	}
+	serverBefore, err := b.serverUsage()
 	if err != nil {
 		return err
 	}
@@ -99,6 +123,11 @@ func (b *bed) atAPace(ctx context.Context, s *system, r *result, missed *atomic.
 	if err != nil {
 		return err
 	}
+	server, err := b.serverUsage()
+	if err != nil {
+		return err
+	}
+	r.server = server.CPU - serverBefore.CPU
 	r.cpu, r.peak = used.CPU-usedBefore.CPU, used.Peak
 	for _, other := range b.systems {
 		want := 0 // Who is not measured must not be asked either.

@@ -13,10 +13,10 @@ func write(w io.Writer, o options, results map[string][]result) error {
 	fmt.Fprintf(w, "%d pods of %d workloads, %d rounds, medians; fixed pace: %d pods/s; as fast as possible: %d clients\n\n",
 		o.pods, o.workloads, o.rounds, o.rate, o.workers)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "webhook\tasked p50\tasked p99\tcall, mean\tcreate p50\tcreate p99\tpods/s\tmissed\tCPU/pod\tmemory\t")
+	fmt.Fprintln(table, "webhook\tasked p50\tasked p99\tcall, mean\tcreate p50\tcreate p99\tpods/s\tmissed\tCPU/pod\tserver\tmemory\t")
 	for _, name := range []string{"none", constantName, "loadline", "vpa 1.8.1"} {
 		rounds := results[name]
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%.0f\t%.0f\t%s\t%s\t\n", name,
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%.0f\t%.0f\t%s\t%s\t%s\t\n", name,
 			shown(rounds, func(r result) time.Duration { return quantile(r.asked, 0.5) }),
 			shown(rounds, func(r result) time.Duration { return quantile(r.asked, 0.99) }),
 			shown(rounds, func(r result) time.Duration { return r.webhook }),
@@ -25,6 +25,7 @@ func write(w io.Writer, o options, results map[string][]result) error {
 			median(rounds, func(r result) float64 { return r.perSecond }),
 			median(rounds, func(r result) float64 { return float64(r.missed) }),
 			shown(rounds, func(r result) time.Duration { return r.cpu / time.Duration(o.pods) }),
+			shown(rounds, func(r result) time.Duration { return r.server / time.Duration(o.pods) }),
 			mebibytes(median(rounds, func(r result) float64 { return float64(r.peak) })))
 	}
 	if err := table.Flush(); err != nil {
@@ -35,6 +36,8 @@ asked:     the webhook alone, over TLS, at the fixed pace (bar for Loadline's p9
 call:      what the API server waited for it, by its own account
 create:    what a client waited for its pod at the fixed pace
 missed:    pods, of twice the number above, that came without the recommended sizes because the webhook did not answer in time
+CPU/pod:   processor time of the webhook at the fixed pace
+server:    the same of the API server
 memory:    the largest resident set so far
 constant:  a webhook that gives every pod the same sizes without looking at it; none can add less
 
@@ -46,6 +49,7 @@ constant:  a webhook that gives every pod the same sizes without looking at it; 
 		{"call, mean", func(r result) time.Duration { return r.webhook }},
 		{"create p50", func(r result) time.Duration { return quantile(r.paced, 0.5) }},
 		{"create p99", func(r result) time.Duration { return quantile(r.paced, 0.99) }},
+		{"CPU of the API server, per pod", func(r result) time.Duration { return r.server / time.Duration(o.pods) }},
 		{"CPU of the webhook, per pod", func(r result) time.Duration { return r.cpu / time.Duration(o.pods) }},
 	} {
 		over := func(name, base string) time.Duration {

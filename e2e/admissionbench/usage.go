@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
@@ -17,6 +18,31 @@ func usageOf(pid int) (process.Usage, error) {
 		return process.Usage{}, nil
 	}
 	return process.UsageOf(pid)
+}
+
+func (b *bed) serverUsage() (process.Usage, error) {
+	return process.UsageOf(b.cluster.Process("kube-apiserver").PID())
+}
+
+// settle waits, at most for a minute, until the API server has done what it put off, such as forgetting the pods of the measurement before.
+func (b *bed) settle(ctx context.Context) error {
+	const rest = 100 * time.Millisecond // of processor time in a second
+	for range 60 {
+		before, err := b.serverUsage()
+		if err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(time.Second):
+		}
+		after, err := b.serverUsage()
+		if err != nil || after.CPU-before.CPU < rest {
+			return err
+		}
+	}
+	return nil
 }
 
 // waiting is for how many seconds the API server has waited for a webhook, in how many calls of it.
