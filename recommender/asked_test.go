@@ -49,6 +49,14 @@ func TestWhoRaisesATemplateIsHeardWhileThereIsNoHistory(t *testing.T) {
 	}
 }
 
+func TestALimitRangeWhoseDefaultGrowsIsNoWish(t *testing.T) {
+	l := settled(t)
+	l.in.Containers, l.in.DefaultMemory = []corev1.Container{testkit.Container("app", "2", "4Gi")}, []string{"app"}
+	if got := l.look().newPod().Requests.MemoryBytes; got != 512*mebibyte {
+		t.Errorf("a new pod gets %d MiB because the default of the namespace rose", got/mebibyte)
+	}
+}
+
 func TestALittleMoreInATemplateIsNoWish(t *testing.T) {
 	l := settled(t)
 	l.in.Containers = []corev1.Container{testkit.Container("app", "2", "2080Mi")}

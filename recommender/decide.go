@@ -181,7 +181,7 @@ func (p pass) guardInput(proposal sizing.Proposal) guard.Input {
 		input.Hold, input.HoldReason = true, p.in.Spec.Hold.Reason
 	}
 	for i, container := range p.in.Containers {
-		c := guardContainer(container)
+		c := p.guardContainer(container)
 		c.PeakMemoryBytes = proposal.Containers[i].SizedPeakBytes
 		floor := oomFloorOf(p.mem.OOM, container.Name)
 		c.OOMFloorBytes, c.OOMEndless = floor.FloorBytes, floor.endless(p.now)
@@ -189,20 +189,22 @@ func (p pass) guardInput(proposal sizing.Proposal) guard.Input {
 		input.Containers = append(input.Containers, c)
 	}
 	for _, container := range p.in.LeftAlone {
-		c := guardContainer(container)
+		c := p.guardContainer(container)
 		c.Excluded, c.Init = true, slices.Contains(p.in.Init, container.Name)
 		input.Containers = append(input.Containers, c)
 	}
 	return input
 }
 
-func guardContainer(container corev1.Container) guard.Container {
+func (p pass) guardContainer(container corev1.Container) guard.Container {
 	return guard.Container{
 		Name:    container.Name,
 		Current: resourcesOf(container),
 		Image:   imageID(container.Image),
 		JVM:     looksLikeJVM(container),
 		Sidecar: apply.IsSidecar(container),
+
+		DefaultMemory: slices.Contains(p.in.DefaultMemory, container.Name),
 	}
 }
 

@@ -44,6 +44,7 @@ func (e *Engine) Gather(ctx context.Context, target Target, now time.Time) (Inpu
 		return in, err
 	}
 	chooseContainers(&in, withDefaults(found.template, in.LimitBounds))
+	in.DefaultMemory = silentOnMemory(found.template)
 	// The slow part first, so that all the rest is fresh.
 	if err := e.History.Ensure(ctx, target.Namespace, now); err != nil {
 		if ctx.Err() != nil {
@@ -130,6 +131,17 @@ func withDefaults(template corev1.PodSpec, bounds []apply.LimitBound) corev1.Pod
 		}
 	}
 	return template
+}
+
+// silentOnMemory returns the containers whose template does not speak of memory.
+func silentOnMemory(template corev1.PodSpec) (names []string) {
+	for _, c := range slices.Concat(template.Containers, template.InitContainers) {
+		_, request := c.Resources.Requests[corev1.ResourceMemory]
+		if _, limit := c.Resources.Limits[corev1.ResourceMemory]; !request && !limit {
+			names = append(names, c.Name)
+		}
+	}
+	return names
 }
 
 // gatherSettings combines the annotations of namespace and workload with the policy.

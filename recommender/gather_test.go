@@ -122,9 +122,13 @@ func TestContainersAreDividedIntoThoseToSizeAndThoseToLeaveAlone(t *testing.T) {
 	}
 	object := deployment.Object()
 	object.Spec.Template.Spec.InitContainers = []corev1.Container{{Name: "migrate"}}
+	object.Spec.Template.Spec.Containers[2].Resources.Requests = nil
 	in := newShop(t, object, testkit.Namespace("shop", v1alpha1.AnnotationMode, "auto")).gather()
 	if len(in.Containers) != maxContainers || in.Surplus != 1 || len(in.LeftAlone) != 3 {
 		t.Errorf("%d to size, %d too many, %d left alone", len(in.Containers), in.Surplus, len(in.LeftAlone))
+	}
+	if diff := cmp.Diff([]string{object.Spec.Template.Spec.Containers[2].Name, "migrate"}, in.DefaultMemory); diff != "" {
+		t.Errorf("of whose memory the template says nothing (-want +got):\n%s", diff)
 	}
 }
 

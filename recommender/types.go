@@ -120,6 +120,8 @@ type Input struct {
 	Unmeasured Unmeasured
 	// LimitBounds are what the LimitRanges of the namespace ask for. Their defaults are in Containers and LeftAlone already.
 	LimitBounds []apply.LimitBound
+	// DefaultMemory are the containers that have their memory from LimitRanges alone.
+	DefaultMemory []string
 	HPA         guard.HPA
 	// VPA changes the same pods, so that Settings allow no more than a dry run.
 	VPA VPA

@@ -39,7 +39,7 @@ func (d *draft) stillAsked(since time.Time) bool {
 func (d *draft) memoryAsked(c Container) (request, limit time.Time) {
 	known, template := d.in.Memory.Containers[c.Name], d.template[c.Name]
 	since := func(last time.Time, before, now int64) time.Time {
-		if before > 0 && now > before && !d.trifle(before, now) {
+		if !c.DefaultMemory && before > 0 && now > before && !d.trifle(before, now) {
 			return d.in.Now
 		}
 		return last

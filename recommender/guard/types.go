@@ -65,6 +65,8 @@ type Container struct {
 	Name string
 	// Current is what the template asks for.
 	Current sizing.Resources
+	// DefaultMemory says that its memory is what LimitRanges fill in, which is nobody's wish for this container.
+	DefaultMemory bool
 	// Image that runs.
 	Image string
 	// PeakMemoryBytes is the peak of one pod that memory is sized from; the memory target never falls under it.
