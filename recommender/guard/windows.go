@@ -6,7 +6,7 @@ import "slices"
 const replicasName = "replicas"
 
 // windows restricts changes around events: nothing shrinks inside a NeverShrink window, and nothing moves inside a Freeze
-// window except what an out-of-memory kill demands. The windows come with their lead time in them.
+// window except what an out-of-memory kill demands, or who raises the memory of a template. The windows come with their lead time in them.
 func windows(d *draft) {
 	for _, w := range d.openWindows() {
 		d.each(func(_ *size, a *amount) {
