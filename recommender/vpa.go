@@ -37,6 +37,9 @@ func (v VPA) problem() string {
 		"set its updateMode to Off, or delete it, to have Loadline size them", v.Name, v.Mode)
 }
 
+// vpaPatience is how long a workload waits for the first list of VerticalPodAutoscalers.
+const vpaPatience = 30 * time.Second
+
 // vpaKind is the kind of VerticalPodAutoscalers. Most clusters have none.
 func vpaKind() schema.GroupVersionKind {
 	return schema.GroupVersionKind{Group: "autoscaling.k8s.io", Version: "v1", Kind: "VerticalPodAutoscaler"}
@@ -51,6 +54,9 @@ func anyVPA() *unstructured.Unstructured {
 // vpa returns the first VerticalPodAutoscaler by name that changes the target's pods. Two that size the same pods undo each other's
 // work without end, so whoever was asked first stays.
 func (e *Engine) vpa(ctx context.Context, target Target) (VPA, error) {
+	// Reading waits until all were listed once: for good, where the right to list them is missing.
+	ctx, cancel := context.WithTimeout(ctx, vpaPatience)
+	defer cancel()
 	all := &unstructured.UnstructuredList{}
 	all.SetGroupVersionKind(vpaKind())
 	err := e.Client.List(ctx, all, client.InNamespace(target.Namespace), client.UnsafeDisableDeepCopy)
@@ -58,7 +64,7 @@ func (e *Engine) vpa(ctx context.Context, target Target) (VPA, error) {
 		return VPA{}, nil // the cluster does not know the kind
 	}
 	if err != nil {
-		return VPA{}, fmt.Errorf("list vertical pod autoscalers of %s: %w", target.Namespace, err)
+		return VPA{}, fmt.Errorf("list vertical pod autoscalers of %s (does the recommender's role allow it?): %w", target.Namespace, err)
 	}
 	slices.SortFunc(all.Items, func(a, b unstructured.Unstructured) int { return cmp.Compare(a.GetName(), b.GetName()) })
 	for i := range all.Items {
