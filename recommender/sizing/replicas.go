@@ -74,8 +74,8 @@ func sizeReplicas(in Input, sizes []cpuSize) ReplicaProposal {
 	}
 	if float64(p.Target) != max(ahead, held) {
 		p.say("bounded to %d to %d: %d.", p.Min, p.Max, p.Target)
-		p.fix(fixed)
 	}
+	p.fix(fixed)
 	p.Schedule = p.schedule(groups, in.Now)
 	p.raiseAutoscaler(in, groups, until)
 	return p
@@ -145,8 +145,9 @@ func (g podGroup) shared(in Input, request int64) podGroup {
 	return g
 }
 
-// bound sets the least and the most pods, and says why both are the present number where they are. Where the policy names no most, it is a multiple of the number that the manifest asks for, which
-// stays where it is: a multiple of the present number would move along with every pod that is added, and bound nothing.
+// bound sets the least and the most pods, and says why both are the present number where they are. Where the policy names no most,
+// it is a multiple of the number that the manifest asks for, which stays where it is: a multiple of the present number would move along
+// with every pod that is added, and bound nothing.
 //
 // Somebody may run more pods than that already, and what the manifest asks for may not be known. Then the present number is the most and,
 // because what is lowered could not be raised again, the least. An autoscaler has a maximum of its own.

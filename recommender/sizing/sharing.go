@@ -20,18 +20,21 @@ func (p *ReplicaProposal) sharedBy(in Input) float64 {
 	return float64(min(in.CurrentReplicas, p.Target))
 }
 
-// share sizes a pod by its part of the demand of all, if it is decided how many share it. The busiest pod does as many times
-// more than the others as it did.
+// share sizes a pod by its part of the demand of all, if it is decided how many share it: of the rarer peaks that are worth covering,
+// or of the plain quantile where the busiest pod, which does as many times more than the others as it did, needs more than that.
 func (s *cpuSize) share(in Input, pods float64) {
 	if pods == 0 || math.IsNaN(s.demand.average.least) {
 		return
 	}
 	policy := in.Policy.CPU
 	total := covering(weighted(nil, s.container.CPUTotal, nil, in.Now), policy.Quantile)
-	each := total.cores / pods * s.demand.imbalance(pods)
+	used, level, each := total.cores, total.level, total.cores/pods
+	if busiest := total.least / pods * s.demand.imbalance(pods); busiest > each {
+		used, level, each = total.least, policy.Quantile, busiest
+	}
 	before := s.plainMillis
 	if s.setCores(each * (1 + policy.Margin)); s.plainMillis != before {
 		s.trail = append(s.trail, fmt.Sprintf("CPU: all pods together use %.3f cores (%s), of which each of %.0f has to carry %.3f; plus %s margin: %dm.",
-			total.cores, quantileName(total.level), pods, each, percent(policy.Margin), s.plainMillis))
+			used, quantileName(level), pods, each, percent(policy.Margin), s.plainMillis))
 	}
 }
