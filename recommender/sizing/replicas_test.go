@@ -2,6 +2,7 @@ package sizing
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -140,6 +141,24 @@ func TestNumberAndSizeOfThePodsAreDecidedTogether(t *testing.T) {
 			}
 			checkMillis(t, "target", got.Containers[0].Target.CPUMillis, test.target)
 		})
+	}
+}
+
+func TestABusyPodAndARarePeakOfAllAreNotProvidedForTwice(t *testing.T) {
+	hours := slices.Repeat([]float32{0.8}, 50)
+	hours[24] = 0.9
+	peak := auto(func(in *Input) {
+		in.Containers[0].CPUTotal, in.Policy.Replicas.Max = usage(hours...), 2
+	})
+	checkMillis(t, "for the peak", propose(t, peak).Target.CPUMillis, 518) // 0.9 cores ÷ 2 pods × 1.15.
+	peak.Containers[0].CPUHottest = usage(0.7)
+	checkMillis(t, "for the busy pod", propose(t, peak).Target.CPUMillis, 805) // 0.7 cores × 1.15.
+}
+
+func TestANumberThatHasNoMostIsToldBeforeItIsNeeded(t *testing.T) {
+	unknown := auto(func(in *Input) { in.DeclaredReplicas, in.CurrentReplicas = 0, 3 })
+	if got := Propose(unknown).Replicas; got.Target != 3 || !strings.Contains(got.Unbounded, "not known how many the manifest asks for") {
+		t.Errorf("%d pods, told: %q", got.Target, got.Unbounded)
 	}
 }
 
