@@ -47,6 +47,9 @@ COUNT ?= 6
 ## QUICK           bench with DATA: 1 takes a third of the series, and no grid of settings
 QUICK ?=
 
+## GRID_EVERY      bench with DATA: replay the grid of settings on one of so many workloads (default: 6)
+GRID_EVERY ?=
+
 ## BENCH_OUT       bench with DATA: a file for the results as JSON
 BENCH_OUT ?=
 override BENCH_OUT := $(abspath $(BENCH_OUT))
@@ -195,7 +198,7 @@ measure:
 	@if [[ ! -d "$(DATA)" ]]; then echo "DATA=$(DATA): no such folder" >&2; exit 1; fi
 	@$(compile) "the measurements" ./cmd/bench
 	@go build -o bin/ ./cmd/bench
-	@$(phase) "scores on $(DATA)" bin/bench -data "$(DATA)" $(if $(QUICK),-quick) $(if $(BENCH_OUT),-out "$(BENCH_OUT)")
+	@$(phase) "scores on $(DATA)" bin/bench -data "$(DATA)" $(if $(QUICK),-quick) $(if $(GRID_EVERY),-grid-every $(GRID_EVERY)) $(if $(BENCH_OUT),-out "$(BENCH_OUT)")
 
 .PHONY: bench-admission
 bench-admission: ## Create 2,000 pods with no webhook, a constant one, Loadline's and the Vertical Pod Autoscaler's, and compare

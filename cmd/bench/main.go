@@ -31,6 +31,9 @@ type options struct {
 	data, out string
 	// quick scores a third of the M4 series, and of each trace the policies at their defaults only.
 	quick bool
+	// gridEvery is which workloads the grid of settings is replayed on: one of so many. The grid shows how settings compare; on all
+	// workloads it takes four times as long as everything else.
+	gridEvery int
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -40,11 +43,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.StringVar(&o.data, "data", "", "folder with the recordings")
 	flags.StringVar(&o.out, "out", "", "file for the results as JSON")
 	flags.BoolVar(&o.quick, "quick", false, "a third of the M4 series, and no grid of settings for the traces")
+	flags.IntVar(&o.gridEvery, "grid-every", 6, "replay the grid of settings on one of so many workloads")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if o.data == "" || flags.NArg() > 0 {
-		return errors.New("usage: bench -data FOLDER [-quick] [-out FILE]")
+	if o.data == "" || o.gridEvery < 1 || flags.NArg() > 0 {
+		return errors.New("usage: bench -data FOLDER [-quick] [-grid-every N] [-out FILE]")
 	}
 	found, err := discover(os.DirFS(o.data))
 	if err != nil {

@@ -13,10 +13,6 @@ import (
 	"github.com/loadline-dev/loadline/replay"
 )
 
-// gridEvery is which workloads the grid of settings is replayed on: every sixth. The grid shows how settings compare; on all
-// workloads it would take four times as long as everything else.
-const gridEvery = 6
-
 // bytesPerGB is what a unit of the recorded memory stands for.
 const bytesPerGB = 1e9
 
@@ -65,7 +61,7 @@ func (b bench) runTrace(ctx context.Context, files traceFiles) (*traceResult, er
 	if b.quick {
 		return r, nil
 	}
-	some := everyNth(workloads, gridEvery)
+	some := everyNth(workloads, b.gridEvery)
 	shipped := float64(*config.Default().Policy.MaxGiveBackPercent) / 100
 	result, err = b.replay(ctx, files.name+", grid", some, replay.Options{
 		Policies:    []string{replay.LoadlineInPlace, replay.LoadlineNoForecast, replay.VPAPolicy},

@@ -42,7 +42,7 @@ func (r *traceResult) write(b bench) {
 }
 
 func (g *grid) write(b bench) {
-	b.printf("Loadline in place with other amounts to give back, and other raises refused, on every %dth workload (%d):\n\n", gridEvery, g.Workloads)
+	b.printf("Loadline in place with other amounts to give back, and other raises refused, on one of %d workloads (%d):\n\n", b.gridEvery, g.Workloads)
 	writeRows(b, g.Rows, g.VPA, false)
 }
 
