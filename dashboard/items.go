@@ -1,7 +1,6 @@
 package dashboard
 
 import (
-	"cmp"
 	"context"
 	"net/url"
 	"regexp"
@@ -11,6 +10,7 @@ import (
 
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/report"
@@ -52,7 +52,7 @@ func (s *server) item(rec *v1alpha1.Recommendation, now time.Time) item {
 		row.Waiting = "" // A person approved it a moment ago, and the recommender has not looked yet.
 	}
 	row.SavesPerMonth = s.Prices.Saves(row.Savings)
-	stale := isStale(rec, now, s.StaleAfter)
+	stale := rec.Status.Stale(now, s.StaleAfter)
 	return item{Row: row, rec: rec, currency: s.Prices.Currency, Stale: stale, Standing: standingOf(rec, row, stale, now), Approve: s.approveCommand(rec, row, now)}
 }
 
@@ -171,14 +171,6 @@ func hasFinding(rec *v1alpha1.Recommendation, severity v1alpha1.Severity) bool {
 	return false
 }
 
-// isStale reports whether nobody confirmed the sizes for too long. The condition alone does not tell: where no recommender
-// runs, nobody writes it.
-func isStale(rec *v1alpha1.Recommendation, now time.Time, staleAfter time.Duration) bool {
-	confirmed := rec.Status.ObservedTime
-	return apimeta.IsStatusConditionTrue(rec.Status.Conditions, v1alpha1.ConditionStale) ||
-		staleAfter > 0 && confirmed != nil && now.Sub(confirmed.Time) > staleAfter
-}
-
 func isHeld(rec *v1alpha1.Recommendation, now time.Time) bool {
 	hold := rec.Spec.Hold
 	return hold != nil && (hold.Until == nil || now.Before(hold.Until.Time))
@@ -192,7 +184,7 @@ func (s *server) approveCommand(rec *v1alpha1.Recommendation, row report.Row, no
 	if row.Waiting == "" || !legalRevision.MatchString(row.Waiting) {
 		return ""
 	}
-	risks := report.RisksOf(rec, now, cmp.Or(s.Program, "loadline"))
+	risks := report.Input{Now: metav1.Time{Time: now}, Program: s.Program}.RisksOf(rec)
 	i := slices.IndexFunc(risks, func(r report.Risk) bool { return r.Type == report.RiskPendingApproval })
 	if i < 0 {
 		return ""

@@ -121,7 +121,7 @@ func (s *server) summary(r *http.Request) (view, error) {
 	}
 	halts, haltsErr := s.Source.Halts(r.Context())
 	all := s.itemsOf(recommendations)
-	whole := report.New(report.Input{Now: metav1.Time{Time: s.Clock.Now()}, Recommendations: recommendations, Halts: halts, Prices: s.Prices})
+	whole := report.New(report.Input{Now: metav1.Time{Time: s.Clock.Now()}, Recommendations: recommendations, Halts: halts, Prices: s.Prices, StaleAfter: s.StaleAfter})
 	title := "Cluster summary"
 	if s.Namespace != "" {
 		title = "Summary of namespace " + s.Namespace

@@ -78,7 +78,7 @@ func health(recs []v1alpha1.Recommendation, rows []Row, in Input) *Health {
 		all++
 		tooLittle = tooLittle.plus(row, needsMore(row))
 		hit = hit.plus(row, len(killed(s, in.Now.Time)) > 0)
-		blind = blind.plus(row, withoutSizes(row, s))
+		blind = blind.plus(row, withoutSizes(row, s, in))
 		stuck = stuck.plus(row, notEffective(s))
 		held, free := worth(row, in.Prices)
 		reserved += held
@@ -152,12 +152,12 @@ func needsMore(row Row) bool {
 }
 
 // withoutSizes says that nothing may be used, or that it is out of date. Where every container is left alone nothing is missing.
-func withoutSizes(row Row, s v1alpha1.RecommendationStatus) bool {
+func withoutSizes(row Row, s v1alpha1.RecommendationStatus, in Input) bool {
 	ready := condition(s, v1alpha1.ConditionReady, metav1.ConditionFalse)
 	if ready != nil && ready.Reason == v1alpha1.ReasonNothingToSize {
 		return false
 	}
-	return !row.Ready || condition(s, v1alpha1.ConditionStale, metav1.ConditionTrue) != nil
+	return !row.Ready || s.Stale(in.Now.Time, in.StaleAfter)
 }
 
 func notEffective(s v1alpha1.RecommendationStatus) bool {

@@ -4,6 +4,7 @@ package report
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -20,6 +21,8 @@ type Input struct {
 	Namespace string
 	// Recommendations in any order.
 	Recommendations []v1alpha1.Recommendation
+	// StaleAfter is the age at which sizes that nobody confirmed are stale. Without it, only the recommender's own word counts.
+	StaleAfter time.Duration
 	// Halts are why nothing that runs is changed in the whole cluster, or only a little.
 	Halts []string
 	// Prices turn savings into money. The zero value says nothing of money.
@@ -89,7 +92,7 @@ func New(in Input) Report {
 		row.SavesPerMonth = saved(report.Prices, row.Savings)
 		report.Rows = append(report.Rows, row)
 		report.Totals.add(row)
-		report.Risks = append(report.Risks, RisksOf(&all[i], in.Now.Time, cmp.Or(in.Program, "loadline"))...)
+		report.Risks = append(report.Risks, in.RisksOf(&all[i])...)
 	}
 	report.Totals.SavesPerMonth = saved(report.Prices, &v1alpha1.Savings{CPU: report.Totals.CPU, Memory: report.Totals.Memory})
 	report.Health = health(all, report.Rows, in)

@@ -40,9 +40,9 @@ type Risk struct {
 }
 
 // RisksOf returns what a person should look at about one workload, the gravest first. Findings that are only for information
-// are left out. Program is what people type to run Loadline, such as loadline; commands begin with it.
-func RisksOf(rec *v1alpha1.Recommendation, now time.Time, program string) []Risk {
-	s, row := rec.Status, rowOf(rec)
+// are left out. Of the input, only the time, the age at which sizes are stale and the name of the program count.
+func (in Input) RisksOf(rec *v1alpha1.Recommendation) []Risk {
+	s, row, program := rec.Status, rowOf(rec), cmp.Or(in.Program, "loadline")
 	var risks []Risk
 	for _, f := range s.Findings {
 		if f.Severity != v1alpha1.SeverityInfo {
@@ -50,7 +50,8 @@ func RisksOf(rec *v1alpha1.Recommendation, now time.Time, program string) []Risk
 		}
 	}
 	risks = append(risks, conditionRisks(s)...)
-	for _, f := range killed(s, now) {
+	risks = append(risks, in.staleRisks(s)...)
+	for _, f := range killed(s, in.Now.Time) {
 		if tellsOfKill(s, f.Container) {
 			continue
 		}
@@ -82,9 +83,6 @@ func conditionRisks(s v1alpha1.RecommendationStatus) []Risk {
 	if c := condition(s, v1alpha1.ConditionHealthy, metav1.ConditionFalse); c != nil && !rolledBack(s) {
 		risks = append(risks, Risk{Severity: v1alpha1.SeverityCritical, Type: RiskHarmed, Message: c.Message})
 	}
-	if c := condition(s, v1alpha1.ConditionStale, metav1.ConditionTrue); c != nil {
-		risks = append(risks, Risk{Severity: v1alpha1.SeverityCritical, Type: RiskStale, Message: c.Message})
-	}
 	if c := condition(s, v1alpha1.ConditionApplied, metav1.ConditionFalse); c != nil && c.Reason == v1alpha1.ReasonDidNotStick {
 		risks = append(risks, Risk{Severity: v1alpha1.SeverityWarning, Type: RiskDidNotStick, Message: c.Message})
 	}
@@ -92,6 +90,21 @@ func conditionRisks(s v1alpha1.RecommendationStatus) []Risk {
 		risks = append(risks, Risk{Severity: v1alpha1.SeverityWarning, Type: RiskNotReady, Message: cmp.Or(c.Message, c.Reason)})
 	}
 	return risks
+}
+
+// staleRisks tells of sizes that nobody confirms, in the recommender's words if it has noticed.
+func (in Input) staleRisks(s v1alpha1.RecommendationStatus) []Risk {
+	if !s.Stale(in.Now.Time, in.StaleAfter) {
+		return nil
+	}
+	r := Risk{Severity: v1alpha1.SeverityCritical, Type: RiskStale}
+	if c := condition(s, v1alpha1.ConditionStale, metav1.ConditionTrue); c != nil {
+		r.Message = c.Message
+	} else {
+		r.Message = "the sizes were last confirmed at " + stamp(s.ObservedTime.Time) + ", and no recommender says why; nothing is lowered until they are confirmed again"
+		r.Command = cmp.Or(in.Program, "loadline") + " doctor"
+	}
+	return []Risk{r}
 }
 
 // newsworthy says that a workload has no sizes for a reason that does not pass by itself and that nobody chose.

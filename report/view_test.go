@@ -126,6 +126,27 @@ func TestEveryLostPointOfTheHealthScoreHasItsReason(t *testing.T) {
 	}
 }
 
+// Who is dead writes no condition.
+func TestSizesThatNobodyConfirmsAreSeenByTheirAge(t *testing.T) {
+	confirmed := func(name string, ago time.Duration) v1alpha1.Recommendation {
+		rec := right(name)
+		rec.Status.ObservedTime = new(metav1.NewTime(readTime.Add(-ago)))
+		return rec
+	}
+	left := confirmed("switched-off", 48*time.Hour)
+	left.Status.Mode = v1alpha1.ModeOff
+	all := []v1alpha1.Recommendation{confirmed("old", 25*time.Hour), confirmed("fresh", 23*time.Hour), left}
+	in := report.Input{Now: readTime, Recommendations: all, StaleAfter: 24 * time.Hour}
+	if _, losses := healthOf(t, in); !slices.Equal(losses, []string{"8 of 15 WithoutSizes"}) {
+		t.Errorf("losses %v", losses)
+	}
+	risks := report.New(in).Risks
+	if len(risks) != 1 || risks[0].Workload != "deployment/old" || risks[0].Type != report.RiskStale || risks[0].Severity != v1alpha1.SeverityCritical ||
+		!strings.Contains(risks[0].Message, "last confirmed at 2026-11-24 11:00") || risks[0].Command != "loadline doctor" {
+		t.Errorf("risks %+v", risks)
+	}
+}
+
 func TestWhatKeepsSizesFromTakingEffectIsKnownByItsName(t *testing.T) {
 	for _, finding := range []string{
 		recommender.FindingRolledBack, recommender.FindingUnschedulable, recommender.FindingQuota,

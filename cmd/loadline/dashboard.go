@@ -42,8 +42,8 @@ func newDashboardCommand(flags *clusterFlags, std streams) *cobra.Command {
 	set := cmd.Flags()
 	set.StringVar(&d.listen, "listen", "127.0.0.1:8099", "address to serve at, as host:port; port 0 takes a free one. Whoever reaches it sees every page")
 	set.StringVar(&d.prometheus, "prometheus", "", "URL of Prometheus, for charts")
-	set.StringVar(&d.config, "config", "", "operator configuration file, for charts from its Prometheus; without it the one that the Deployments use says what stops the updater")
-	set.StringVar(&d.operator, operatorNamespaceFlag, d.operator, "where Loadline runs, to say whether its updater is stopped")
+	set.StringVar(&d.config, "config", "", "operator configuration file, for charts from its Prometheus; without it the one that the Deployments use says what stops the updater and which sizes are stale")
+	set.StringVar(&d.operator, operatorNamespaceFlag, d.operator, "where Loadline runs, to say whether its updater is stopped and which sizes are stale")
 	set.StringVar(&d.prices, "prices", "", "file with prices, see docs/report.md (default: public on-demand prices)")
 	return cmd
 }
@@ -77,9 +77,11 @@ func (d dashboardFlags) run(cmd *cobra.Command, flags *clusterFlags, std streams
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	if options.Source, err = d.watchCluster(ctx, flags, cfg); err != nil {
+	source, operator, err := d.watchCluster(ctx, flags, cfg)
+	if err != nil {
 		return err
 	}
+	options.Source, options.StaleAfter = source, operator.config.Recommender.StaleAfter.Duration
 	handler, err := dashboard.New(options)
 	if err != nil {
 		return err
@@ -128,24 +130,24 @@ func newDashboardHistories(cfg config.Config) *dashboard.PrometheusHistories {
 	}
 }
 
-// watchCluster reads all recommendations once and follows their changes until ctx ends.
-func (d dashboardFlags) watchCluster(ctx context.Context, flags *clusterFlags, cfg config.Config) (*dashboard.Cluster, error) {
+// watchCluster reads all recommendations once and follows their changes until ctx ends. It also says what runs in the cluster.
+func (d dashboardFlags) watchCluster(ctx context.Context, flags *clusterFlags, cfg config.Config) (*dashboard.Cluster, installed, error) {
 	restConfig, err := flags.restConfig()
 	if err != nil {
-		return nil, err
+		return nil, installed{}, err
 	}
 	live, err := newClient(flags)
 	if err != nil {
-		return nil, err
+		return nil, installed{}, err
 	}
 	namespace := flags.namespaceFlag()
 	// A watch that is refused is tried again for ever; this tells why.
 	if err := live.List(ctx, &v1alpha1.RecommendationList{}, client.InNamespace(namespace), client.Limit(1)); err != nil {
-		return nil, explainReadError(err)
+		return nil, installed{}, explainReadError(err)
 	}
 	scheme := runtime.NewScheme()
 	if err := errors.Join(v1alpha1.AddToScheme(scheme), corev1.AddToScheme(scheme)); err != nil {
-		return nil, fmt.Errorf("prepare the client: %w", err)
+		return nil, installed{}, fmt.Errorf("prepare the client: %w", err)
 	}
 	options := cache.Options{Scheme: scheme, DefaultTransform: cache.TransformStripManagedFields()}
 	if namespace != "" {
@@ -153,17 +155,17 @@ func (d dashboardFlags) watchCluster(ctx context.Context, flags *clusterFlags, c
 	}
 	watched, err := cache.New(restConfig, options)
 	if err != nil {
-		return nil, fmt.Errorf("prepare to watch recommendations: %w", err)
+		return nil, installed{}, fmt.Errorf("prepare to watch recommendations: %w", err)
 	}
 	go func() { _ = watched.Start(ctx) }() // It fails only if it is started twice.
 	if _, err := watched.GetInformer(ctx, &v1alpha1.Recommendation{}); err != nil {
-		return nil, explainReadError(err)
+		return nil, installed{}, explainReadError(err)
 	}
 	operator := installed{config: cfg}
 	if d.config == "" {
 		operator = findInstalled(ctx, live, d.operator)
 	}
-	return &dashboard.Cluster{Cached: watched, Live: live, Hidden: []string{operator.config.Updater.ProbeNamespace}, StopReasons: operator.halts}, nil
+	return &dashboard.Cluster{Cached: watched, Live: live, Hidden: []string{operator.config.Updater.ProbeNamespace}, StopReasons: operator.halts}, operator, nil
 }
 
 // Bounds of what one request may take.

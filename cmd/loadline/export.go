@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -31,13 +32,16 @@ const (
 
 // exportOptions are the flags of the export.
 type exportOptions struct {
-	format, threshold, folder string
-	replicas                  bool
-	paths                     gitops.Paths
+	format, threshold, folder, operator string
+	replicas                            bool
+	paths                               gitops.Paths
+	// now is when the cluster was read, staleAfter the age at which its operator calls sizes stale.
+	now        time.Time
+	staleAfter time.Duration
 }
 
 func newExportCommand(flags *clusterFlags, std streams) *cobra.Command {
-	options := exportOptions{format: exportPatch, threshold: "10%", replicas: true}
+	options := exportOptions{format: exportPatch, threshold: "10%", replicas: true, operator: config.Default().Namespace}
 	cmd := &cobra.Command{
 		Use:   "export",
 		Short: "Write recommended sizes as files for a repository",
@@ -63,6 +67,7 @@ func newExportCommand(flags *clusterFlags, std streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			options.askOperator(cmd.Context(), c)
 			return options.write(std, options.compare(std, workloads, threshold))
 		},
 	}
@@ -78,6 +83,7 @@ func (o *exportOptions) bind(set *pflag.FlagSet) {
 	set.BoolVar(&o.replicas, "replicas", o.replicas, "export recommended numbers of pods, where nobody else decides them")
 	set.StringVar(&o.paths.Resources, "values-path", "", "helm-values: where the resources of a container are, such as '{{.Name}}.resources'")
 	set.StringVar(&o.paths.Replicas, "replicas-path", "", "helm-values: where the number of pods is, such as '{{.Name}}.replicaCount' (default: left out)")
+	set.StringVar(&o.operator, operatorNamespaceFlag, o.operator, "where Loadline runs, to say which sizes are stale")
 }
 
 // check returns the threshold in percent.
@@ -98,11 +104,16 @@ func (o *exportOptions) check() (float64, error) {
 	return threshold, nil
 }
 
+// askOperator finds out which sizes the Loadline that runs in the cluster calls stale.
+func (o *exportOptions) askOperator(ctx context.Context, reader client.Reader) {
+	o.now, o.staleAfter = time.Now(), findInstalled(ctx, reader, o.operator).config.Recommender.StaleAfter.Duration
+}
+
 // compare returns what has to change, and says of every other workload why nothing is exported.
 func (o *exportOptions) compare(std streams, workloads []gitops.Workload, threshold float64) []gitops.Change {
 	var changes []gitops.Change
 	for _, w := range workloads {
-		change, why := gitops.Compare(w, gitops.Options{ThresholdPercent: threshold, WithoutReplicas: !o.replicas})
+		change, why := gitops.Compare(w, gitops.Options{ThresholdPercent: threshold, WithoutReplicas: !o.replicas, Now: o.now, StaleAfter: o.staleAfter})
 		if why == "" {
 			changes = append(changes, change)
 		} else {

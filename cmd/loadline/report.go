@@ -77,6 +77,7 @@ func (o *reportOptions) gather(ctx context.Context, c client.Client, std streams
 	}
 	in.Now = metav1.Time{Time: time.Now().UTC()}
 	operator := findInstalled(ctx, c, o.operator)
+	in.StaleAfter = operator.config.Recommender.StaleAfter.Duration
 	if in.Halts, err = operator.halts(ctx, c); err != nil {
 		_, _ = fmt.Fprintln(std.err, "loadline: whether the updater is stopped cannot be told:", err) // a remark, the report follows
 	}
@@ -124,7 +125,7 @@ func (o *reportOptions) bind(set *pflag.FlagSet) {
 	set.StringVar(&o.prices, "prices", "", "file with prices, see docs/report.md (default: public on-demand prices)")
 	set.BoolVar(&o.nodes, "nodes", o.nodes, "say which nodes could go, which takes reading all pods; only without --namespace")
 	set.StringVar(&o.since, "since", "", "earlier report to compare with, written with --output json or yaml")
-	set.StringVar(&o.operator, operatorNamespaceFlag, o.operator, "where Loadline runs, to say whether its updater is stopped")
+	set.StringVar(&o.operator, operatorNamespaceFlag, o.operator, "where Loadline runs, to say whether its updater is stopped and which sizes are stale")
 }
 
 // input reads the files that the flags name.

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -94,6 +96,32 @@ func TestTheKillSwitchIsLookedForWhereLoadlineRuns(t *testing.T) {
 		}
 		if len(in.Halts) != want.halts || !strings.HasSuffix(said.String(), want.said) || (said.String() == "") != (want.said == "") {
 			t.Errorf("in %s: halts %q, said %q", namespace, in.Halts, said.String())
+		}
+	}
+}
+
+func TestReportAndExportCallSizesStaleAsTheOperatorDoes(t *testing.T) {
+	web := exportable("web", 500)
+	web.Status.ObservedTime = new(metav1.NewTime(time.Now().Add(-90 * time.Minute)))
+	operator := installation("ops")
+	operator[1].(*corev1.ConfigMap).Data["config.yaml"] += "recommender: {refreshInterval: 30m, staleAfter: 1h}\n"
+	c := fakeCluster(t, interceptor.Funcs{}, append(operator, web, deployment("web", "2"))...)
+	for namespace, stale := range map[string]bool{"ops": true, "elsewhere": false} {
+		in, said := report.Input{Namespace: "shop"}, strings.Builder{}
+		if err := (&reportOptions{operator: namespace}).gather(t.Context(), c, streams{err: &said}, &in); err != nil {
+			t.Fatal(err)
+		}
+		if risks := report.New(in).Risks; slices.ContainsFunc(risks, func(r report.Risk) bool { return r.Type == report.RiskStale }) != stale {
+			t.Errorf("%s: risks %+v", namespace, risks)
+		}
+		export := exportOptions{operator: namespace}
+		export.askOperator(t.Context(), c)
+		workloads, err := readWorkloads(t.Context(), c, "shop")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if changes := export.compare(streams{err: &said}, workloads, 0); (len(changes) == 0) != stale {
+			t.Errorf("%s: exported %+v, said %q", namespace, changes, said.String())
 		}
 	}
 }

@@ -118,7 +118,7 @@ func (e examiner) byAge(all []v1alpha1.Recommendation, in map[string]bool) (old 
 	for _, r := range all {
 		switch {
 		case !in[r.Namespace] || r.Status.ObservedTime == nil || r.Status.Mode == v1alpha1.ModeOff:
-		case e.Clock.Since(r.Status.ObservedTime.Time) > e.Config.Recommender.StaleAfter.Duration:
+		case r.Status.Stale(e.Clock.Now(), e.Config.Recommender.StaleAfter.Duration):
 			old = append(old, r)
 		default:
 			fresh++

@@ -5,6 +5,7 @@ package gitops
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
@@ -31,6 +32,9 @@ type Options struct {
 	ThresholdPercent float64
 	// WithoutReplicas leaves the number of pods as it is.
 	WithoutReplicas bool
+	// Now is when the workloads were read. Sizes that were not confirmed for longer than StaleAfter are left out.
+	Now        time.Time
+	StaleAfter time.Duration
 }
 
 // Change is what one workload should ask for.
@@ -59,7 +63,7 @@ type Container struct {
 // Compare returns what has to change in the template of a workload so that its pods ask for exactly what admission would inject, or
 // why nothing is. Sizes that may not be used yet, or are stale, are never exported.
 func Compare(w Workload, o Options) (change Change, why string) {
-	if why := w.unusable(); why != "" {
+	if why := w.unusable(o); why != "" {
 		return change, why
 	}
 	s, ref := w.Recommendation.Status, w.Recommendation.Spec.TargetRef
@@ -90,7 +94,7 @@ func Compare(w Workload, o Options) (change Change, why string) {
 }
 
 // unusable says why the sizes may not be used; empty if they may.
-func (w Workload) unusable() string {
+func (w Workload) unusable(o Options) string {
 	switch s := w.Recommendation.Status; {
 	case s.Mode == v1alpha1.ModeOff || s.Mode == "":
 		return "it has not opted in"
@@ -98,7 +102,7 @@ func (w Workload) unusable() string {
 		return w.Unreadable
 	case s.Applicable == nil || !apimeta.IsStatusConditionTrue(s.Conditions, v1alpha1.ConditionReady):
 		return "it has no sizes that may be used yet"
-	case apimeta.IsStatusConditionTrue(s.Conditions, v1alpha1.ConditionStale):
+	case s.Stale(o.Now, o.StaleAfter):
 		return "its sizes are stale"
 	case apply.HasPodLevelResources(&corev1.Pod{Spec: w.Template}):
 		return "its resources are set for the pod as a whole"

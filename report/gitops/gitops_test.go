@@ -57,6 +57,9 @@ func requirements(requests, limits string) corev1.ResourceRequirements {
 	return corev1.ResourceRequirements{Requests: list(requests), Limits: list(limits)}
 }
 
+// readTime is when the cluster was read.
+var readTime = time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
+
 // checkout is a workload with a container that is far too large, a side-car, and one that nobody sizes.
 func checkout() gitops.Workload {
 	always := corev1.ContainerRestartPolicyAlways
@@ -141,6 +144,9 @@ func TestWhatMayNotBeUsedIsNotExported(t *testing.T) {
 		"stale": {func(w *gitops.Workload) {
 			w.Recommendation.Status.Conditions = append(w.Recommendation.Status.Conditions, metav1.Condition{Type: v1alpha1.ConditionStale, Status: metav1.ConditionTrue})
 		}, "its sizes are stale"},
+		"nobody confirms it": {func(w *gitops.Workload) {
+			w.Recommendation.Status.ObservedTime = new(metav1.NewTime(readTime.Add(-25 * time.Hour)))
+		}, "its sizes are stale"},
 		"pod-level resources": {func(w *gitops.Workload) { w.Template.Resources = new(requirements("1 1Gi", "")) }, "its resources are set for the pod as a whole"},
 		"a LimitRange refuses it": {func(w *gitops.Workload) {
 			w.Bounds = []apply.LimitBound{{Name: "floor", CPU: apply.ResourceBound{Min: 1000}}}
@@ -149,7 +155,7 @@ func TestWhatMayNotBeUsedIsNotExported(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := checkout()
 			c.change(&w)
-			if _, why := gitops.Compare(w, gitops.Options{}); why != c.why {
+			if _, why := gitops.Compare(w, gitops.Options{Now: readTime, StaleAfter: 24 * time.Hour}); why != c.why {
 				t.Errorf("got %q, want %q", why, c.why)
 			}
 		})
