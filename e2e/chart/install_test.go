@@ -106,15 +106,6 @@ func charted(t *testing.T, change ...string) *chartv2.Chart {
 	return loaded.(*chartv2.Chart)
 }
 
-func values(t *testing.T, text string) map[string]any {
-	t.Helper()
-	set := map[string]any{}
-	if err := yaml.Unmarshal([]byte(text), &set); err != nil {
-		t.Fatal(err)
-	}
-	return set
-}
-
 func installed(t *testing.T, chart *chartv2.Chart, text string) {
 	t.Helper()
 	install := action.NewInstall(helm(t))

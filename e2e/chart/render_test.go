@@ -75,3 +75,12 @@ func as[T any](t *testing.T, objects set, key string) T {
 	}
 	return typed
 }
+
+func values(t *testing.T, text string) map[string]any {
+	t.Helper()
+	set := map[string]any{}
+	if err := yaml.Unmarshal([]byte(text), &set); err != nil {
+		t.Fatal(err)
+	}
+	return set
+}

@@ -327,6 +327,7 @@ func TestWhatIsRefused(t *testing.T) {
 		"a certificate for nobody":               {"{certManager: {enabled: true}, webhook: {enabled: false}, updater: {enabled: false}}", "certManager.enabled needs webhook.enabled"},
 		"a label that selects pods":              {"{pods: {labels: {app.kubernetes.io/name: x}}}", "app.kubernetes.io/name is the chart's"},
 		"an annotation that restarts pods":       {"{pods: {annotations: {checksum/config: x}}}", "checksum/config is the chart's"},
+		"an unknown key of an issuer":            {"{certManager: {enabled: true, issuerRef: {name: ca, knd: ClusterIssuer}}}", "knd"},
 		"an issuer without a name":               {"{certManager: {enabled: true, issuerRef: {kind: ClusterIssuer}}}", "issuerRef has no name"},
 		"a kind without its resource":            {"{config: {scaling: {kinds: [{group: a.example, version: v1, kind: A}]}}}", "needs group, version, kind and resource"},
 		"two priority classes":                   {"{priorityClass: {create: true}, pods: {priorityClassName: x}}", "contradict"},

@@ -20,6 +20,7 @@ type schema map[string]any
 // What a comment says that a schema can say, too.
 var (
 	oneOf   = regexp.MustCompile(`One of: ([\w, -]+)\.`)
+	keysAre = regexp.MustCompile(`Its keys: ([\w, ]+)\.`)
 	atLeast = regexp.MustCompile(`At least (\d+)\.`)
 )
 
@@ -72,11 +73,23 @@ func leaf(name, path string, node any, about map[string]string) schema {
 		if found := oneOf.FindStringSubmatch(text); found != nil {
 			s["enum"] = strings.Split(found[1], ", ")
 		}
+		if found := keysAre.FindStringSubmatch(text); found != nil {
+			s["additionalProperties"], s["properties"] = false, words(found[1])
+		}
 		if found := atLeast.FindStringSubmatch(text); found != nil {
 			s["minimum"], _ = strconv.Atoi(found[1]) // the expression finds digits only
 		}
 	}
 	return s
+}
+
+// words is the schema of keys, separated by commas, that have words.
+func words(keys string) map[string]any {
+	properties := map[string]any{}
+	for key := range strings.SplitSeq(keys, ", ") {
+		properties[key] = schema{"type": "string"}
+	}
+	return properties
 }
 
 // chosen are the fields of the configuration that the chart decides, because other objects depend on them.
