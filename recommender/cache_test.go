@@ -9,7 +9,7 @@ import (
 
 func TestTheCacheKeepsWhoScaledAWorkloadOfAKindThatTheOperatorConfigures(t *testing.T) {
 	rollout := testkit.ScaledRollout()
-	if _, err := CacheOptions().DefaultTransform(rollout); err != nil {
+	if _, err := CacheOptions(true).DefaultTransform(rollout); err != nil {
 		t.Fatal(err)
 	}
 	if by, ok := apply.ScaledBy(rollout); !ok || by != "kubectl" {

@@ -146,7 +146,7 @@ func heldReason(rule string) string {
 		return v1alpha1.ReasonOnHold
 	case "approval":
 		return v1alpha1.ReasonWaitingForApproval
-	case "window":
+	case "window", "rollback":
 		return v1alpha1.ReasonWaiting
 	default:
 		return v1alpha1.ReasonHistoryTooShort

@@ -28,6 +28,7 @@ import (
 	loadlineac "github.com/loadline-dev/loadline/api/v1alpha1/applyconfiguration"
 	recommendationac "github.com/loadline-dev/loadline/api/v1alpha1/applyconfiguration/api/v1alpha1"
 	"github.com/loadline-dev/loadline/config"
+	"github.com/loadline-dev/loadline/internal/owner"
 	"github.com/loadline-dev/loadline/internal/testkit"
 	"github.com/loadline-dev/loadline/recommender/history"
 )
@@ -49,13 +50,19 @@ var checkoutTarget = Target{Namespace: "shop", Kind: kindDeployment, Name: "chec
 
 func newShop(t *testing.T, objects ...client.Object) *shop {
 	t.Helper()
+	return newShopOf(t, nil, objects...)
+}
+
+// newShopOf has workloads of these kinds, too.
+func newShopOf(t *testing.T, kinds owner.Kinds, objects ...client.Object) *shop {
+	t.Helper()
 	scheme := newScheme(t)
 	s := &shop{T: t, clock: clocktesting.NewFakeClock(noon), events: events.NewFakeRecorder(100), history: &fakeHistory{known: map[string]history.Workload{
 		"Deployment/checkout": checkout(t, 14*day).in.History,
 	}}}
 	s.client = fake.NewClientBuilder().WithScheme(scheme).WithReturnManagedFields().
 		WithTypeConverters(loadlineac.NewTypeConverter(scheme), kubernetesac.NewTypeConverter(clientgoscheme.Scheme)).WithObjects(objects...).WithObjects(testkit.Node("n1", "16", "64Gi")).
-		WithStatusSubresource(&v1alpha1.Recommendation{}).WithIndex(&corev1.Pod{}, podOwnerIndex, podOwner(nil)).WithIndex(&corev1.Event{}, involvedIndex, involved).
+		WithStatusSubresource(&v1alpha1.Recommendation{}).WithIndex(&corev1.Pod{}, podOwnerIndex, podOwner(kinds)).WithIndex(&corev1.Event{}, involvedIndex, involved).WithIndex(&corev1.Event{}, refusedIndex, refusedBy(kinds)).
 		WithInterceptorFuncs(interceptor.Funcs{SubResourceApply: func(ctx context.Context, c client.Client, sub string, o runtime.ApplyConfiguration, opts ...client.SubResourceApplyOption) error {
 			s.writes++
 			if err := s.refuse; err != nil {
@@ -69,6 +76,7 @@ func newShop(t *testing.T, objects ...client.Object) *shop {
 		Client: s.client, Engine: NewEngine(s.client, s.history, cfg), Clock: s.clock, Recorder: s.events,
 		Every: 5 * time.Minute, JitterShare: 0.2, Retention: 7 * day,
 	}
+	s.recommender.Engine.Kinds = kinds
 	return s
 }
 

@@ -50,5 +50,7 @@ func readCustom(object *unstructured.Unstructured, w *workload) error {
 	if found {
 		w.replicas = int32(min(max(replicas, 0), 1<<30))
 	}
+	updated, tells, err := unstructured.NestedInt64(object.Object, "status", "updatedReplicas")
+	w.wants, w.outdated = w.replicas, err == nil && tells && updated < int64(w.replicas)
 	return nil
 }

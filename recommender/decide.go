@@ -37,7 +37,9 @@ type ContainerForecast struct {
 // sizes calls it and comes to the same result; report and explain show what was stored. It follows the straight path: forecast, advice, sizing, guard.
 func Decide(now time.Time, in Input, mem Memory) (Decision, Memory) {
 	mem.OOM = rememberOOM(mem.OOM, in.OOMKills, in.Containers)
-	mem.Rollback = judge(now, in, mem)
+	if mem.Rollback = judge(now, in, mem); mem.Rollback.Holds(now) && mem.Rollback.AsWritten {
+		mem.LastGood = nil // The policy may refuse it as well; only the template is known to be accepted.
+	}
 	mem.Autoscaler = mem.Autoscaler.seen(now, in.HPA)
 	var evidence advice.Evidence
 	if in.Evidence != nil {
@@ -54,6 +56,7 @@ func Decide(now time.Time, in Input, mem Memory) (Decision, Memory) {
 	bounded, reach := p.guardInput(proposal), p.reach()
 	bounded.Budgets = reach.budget(now, in.Placed)
 	verdict := p.withinQuotas(bounded)
+	verdict.Decision = p.asWritten(verdict.Decision)
 
 	decision := Decision{Proposal: proposal, Guard: verdict.Decision, Advice: refined, Rules: rules, Forecasts: p.forecasts, YieldsTo: p.yields}
 	decision.Evidence = advice.Citations(refined, evidence)

@@ -12,7 +12,7 @@ import (
 )
 
 // Engine gathers what decisions look at. Every read of the recommender is in gather.go, workloads.go, nodes.go, quotas.go,
-// autoscaler.go, vpa.go, happenings.go, signals.go, health.go and historian.go.
+// autoscaler.go, vpa.go, happenings.go, refusal.go, signals.go, health.go and historian.go.
 type Engine struct {
 	// Client reads from a cache.
 	Client client.Reader

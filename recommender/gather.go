@@ -34,7 +34,7 @@ func (e *Engine) Gather(ctx context.Context, target Target, now time.Time) (Inpu
 	if found == nil || in.Settings.Mode == v1alpha1.ModeOff {
 		return in, nil
 	}
-	in.TargetUID, in.Replicas, in.Refused = found.uid, found.replicas, found.refused
+	in.TargetUID, in.Replicas = found.uid, found.replicas
 	in.Template = templateID(found.template)
 	in.PodLevel = apply.HasPodLevelResources(&corev1.Pod{Spec: found.template})
 	in.Controller = controllerOf(found.object)
@@ -95,8 +95,11 @@ func chooseContainers(in *Input, template corev1.PodSpec) {
 	}
 }
 
-// gatherRoom reads what nodes and quotas have for the workload's pods.
+// gatherRoom reads what policies of the cluster refuse, and what nodes and quotas have for the workload's pods.
 func (e *Engine) gatherRoom(ctx context.Context, in *Input, found *workload, now time.Time) (err error) {
+	if err := e.gatherRefusal(ctx, in, found, now); err != nil {
+		return err
+	}
 	since := now.Add(-nodeRoomsFor)
 	if len(in.Waiting) > 0 { // What is free decides, and the pods of a minute ago may be gone.
 		since = now

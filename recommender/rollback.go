@@ -1,6 +1,7 @@
 package recommender
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -28,11 +29,12 @@ func rollbackHold(count int32) time.Duration {
 // judge decides whether what is in force is taken back:
 //
 //	new harm ─────────────────────▶ a rollback, the longer the more there were in a row
+//	new pods are refused ─────────▶ the same, and new pods come as they are written while it holds
 //	a person released it ─────────▶ over now
 //	else ─────────────────────────▶ as it was
 func judge(now time.Time, in Input, mem Memory) *v1alpha1.Rollback {
-	before := mem.Rollback
-	if done, found := harm(now, in, mem); found {
+	before, refused := mem.Rollback, denied(now, in, mem)
+	if done, found := harm(now, in, mem, refused); found {
 		count := int32(1)
 		if before != nil && now.Sub(before.Until.Time) < calm {
 			count = before.Count + 1
@@ -40,6 +42,7 @@ func judge(now time.Time, in Input, mem Memory) *v1alpha1.Rollback {
 		return &v1alpha1.Rollback{
 			Revision: done.Revision, Time: metav1.NewTime(now), HarmTime: done.Time, Count: count,
 			Until: metav1.NewTime(now.Add(rollbackHold(count))), Evidence: shorten(done.Message, maxSentence),
+			AsWritten: refused || before.Holds(now) && before.AsWritten,
 		}
 	}
 	if released := in.Spec.RollbackReleased; before.Holds(now) && released != nil && !released.Before(&before.Time) {
@@ -52,7 +55,7 @@ func judge(now time.Time, in Input, mem Memory) *v1alpha1.Rollback {
 
 // harm finds the newest harm that no rollback answered yet, with the time, the revision that did it, and the evidence. The revision need
 // not be in force any more: a kill raises the memory at once, before anybody says what the kill came from.
-func harm(now time.Time, in Input, mem Memory) (done v1alpha1.Outcome, found bool) {
+func harm(now time.Time, in Input, mem Memory, refused bool) (done v1alpha1.Outcome, found bool) {
 	if mem.Applicable == nil {
 		return v1alpha1.Outcome{}, false
 	}
@@ -61,7 +64,7 @@ func harm(now time.Time, in Input, mem Memory) (done v1alpha1.Outcome, found boo
 			return o, true
 		}
 	}
-	if denied(now, in, mem) {
+	if refused {
 		return v1alpha1.Outcome{Time: metav1.NewTime(now), Revision: mem.Applicable.Revision, Message: "new pods are refused: " + in.Refused}, true
 	}
 	worse := v1alpha1.Outcome{Time: metav1.NewTime(now), Revision: in.Health.Revision, Message: in.Health.Worse}
@@ -71,17 +74,42 @@ func harm(now time.Time, in Input, mem Memory) (done v1alpha1.Outcome, found boo
 // retried is more than a controller waits before it tries again to create a pod that was refused.
 const retried = 20 * time.Minute
 
-// denied reports whether a policy of the cluster refuses new pods for their sizes while they get less than the template asks for: as
-// they are written, they would come. What it says in the first minutes after a rollback may be about the sizes before.
+// denied reports whether a policy of the cluster refuses new pods for their sizes while they get anything else than they ask for: as they
+// are written, they would come. What it says in the first minutes after a rollback may be about the sizes before.
 func denied(now time.Time, in Input, mem Memory) bool {
-	if !in.Settings.Mode.Admits() || !apply.DeniedForSizes(in.Refused) || mem.Rollback != nil && now.Sub(mem.Rollback.Time.Time) < retried {
+	if mem.Applicable == nil || !in.Settings.Mode.Admits() || !apply.DeniedForSizes(in.Refused) ||
+		mem.Rollback != nil && now.Sub(mem.Rollback.Time.Time) < retried {
 		return false
 	}
+	return apply.Changes(mem.Applicable.Values, in.original())
+}
+
+// original is what a new pod asks for itself.
+func (in Input) original() map[string]apply.Resources {
 	original := map[string]apply.Resources{}
 	for _, c := range slices.Concat(in.Containers, in.LeftAlone) {
-		original[c.Name] = apply.ResourcesOf(c.Resources)
+		original[c.Name] = apply.ResourcesOf(c.Resources).Defaulted()
 	}
-	return apply.Lowers(original, apply.Desired(mem.Applicable.Values, original, apply.ForNewPod))
+	return original
+}
+
+// asWritten takes out of what is in force next whatever gives new pods anything else than they ask for, while such sizes are refused: also
+// during a person's hold, because no pod at all is not what was held.
+func (p pass) asWritten(d guard.Decision) guard.Decision {
+	r := p.mem.Rollback
+	if d.Applicable == nil || !r.Holds(p.now) || !r.AsWritten {
+		return d
+	}
+	values := apply.AsWritten(*d.Applicable, p.in.original())
+	d.Applicable, d.ApplicableRevision = &values, apply.Revision(values)
+	if d.ApplicableRevision == d.Revision {
+		return d
+	}
+	d.Approved = false
+	d.ApprovedReason = guard.Reason{Rule: "rollback", Text: "new pods come as they are written until " +
+		r.Until.UTC().Format(time.RFC3339) + ", because a policy of the cluster refuses them with other sizes"}
+	d.Trail = append(d.Trail, d.ApprovedReason)
+	return d
 }
 
 // rollback is what the guard has to know while one holds.
@@ -90,14 +118,15 @@ func (p pass) rollback() *guard.Rollback {
 	if !r.Holds(p.now) {
 		return nil
 	}
-	return &guard.Rollback{
-		Good:   p.good(),
-		Reason: fmt.Sprintf("revision %s did harm, and nothing falls below what was good before until %s", r.Revision, r.Until.UTC().Format(time.RFC3339)),
+	what := "did harm, and nothing falls below what was good before"
+	if r.AsWritten {
+		what = "is refused by a policy of the cluster, and nothing falls below what the template asks for"
 	}
+	return &guard.Rollback{Good: p.good(), Reason: fmt.Sprintf("revision %s %s until %s", r.Revision, what, r.Until.UTC().Format(time.RFC3339))}
 }
 
-// good are the sizes that a rollback gives back: those that were good last. Where none are known, or where taking back did not help the
-// last time, also what the template asks for.
+// good are the sizes that a rollback gives back: those that were good last. Where none are known, where taking back did not help the
+// last time, or where new pods are refused, also what the template asks for.
 func (p pass) good() apply.Values {
 	var out apply.Values
 	last := p.mem.LastGood
@@ -110,10 +139,11 @@ func (p pass) good() apply.Values {
 			good, _ = last.Values.Container(c.Name)
 		}
 		good.Name = c.Name
+		asked := apply.Amounts(resourcesOf(c).Requests)
 		if last == nil || p.mem.Rollback.Count > 1 {
-			asked := apply.Amounts(resourcesOf(c).Requests)
 			good.Target, good.InPlace = most(good.Target, asked), most(good.InPlace, asked)
 		}
+		good.Target, good.InPlace = orElse(good.Target, asked), orElse(good.InPlace, asked)
 		out.Containers = append(out.Containers, good)
 	}
 	return apply.Sorted(out)
@@ -121,6 +151,11 @@ func (p pass) good() apply.Values {
 
 func most(a, b apply.Amounts) apply.Amounts {
 	return apply.Amounts{CPUMillis: max(a.CPUMillis, b.CPUMillis), MemoryBytes: max(a.MemoryBytes, b.MemoryBytes)}
+}
+
+// orElse is what a pod has of a resource without a size.
+func orElse(a, asked apply.Amounts) apply.Amounts {
+	return apply.Amounts{CPUMillis: cmp.Or(a.CPUMillis, asked.CPUMillis), MemoryBytes: cmp.Or(a.MemoryBytes, asked.MemoryBytes)}
 }
 
 // lastGood is what was good last, seen from the sizes that are in force next. What was in force until now is, if pods carried it
@@ -144,9 +179,13 @@ func rollbackFinding(now time.Time, r *v1alpha1.Rollback) []v1alpha1.Finding {
 	if !r.Holds(now) {
 		return nil
 	}
+	what := "was taken back until"
+	if r.AsWritten {
+		what = "is refused by a policy of the cluster, so new pods get what the template asks for: bound the SizingPolicy, or widen that policy. It is tried again after"
+	}
 	return []v1alpha1.Finding{{
 		Type: FindingRolledBack, Severity: v1alpha1.SeverityCritical,
-		Message: shorten(fmt.Sprintf("revision %s was taken back until %s (time %d in a row): %s", r.Revision,
+		Message: shorten(fmt.Sprintf("revision %s %s %s (time %d in a row): %s", r.Revision, what,
 			r.Until.UTC().Format(time.RFC3339), r.Count, r.Evidence), maxSentence),
 	}}
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	promv1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	"github.com/prometheus/common/model"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"pgregory.net/rapid"
 
@@ -122,6 +124,85 @@ func TestSizesForWhichAPolicyOfTheClusterRefusesNewPodsAreTakenBack(t *testing.T
 	l.look()
 	if s := l.after(time.Minute).look().rec.Status; s.Rollback != nil {
 		t.Errorf("a dry run is blamed: %+v", s.Rollback)
+	}
+}
+
+// refusesLargePods is what a policy says that bounds memory.
+const refusesLargePods = `create Pod db-0 in StatefulSet db failed error: pods "db-0" is forbidden: ValidatingAdmissionPolicy 'small' with binding 'small' denied request: the memory limit is over 3Gi`
+
+// raised is a workload that needs far more memory than it asks for, and less CPU, after its second look.
+func raised(t *testing.T) *life {
+	t.Helper()
+	l := checkout(t, 28*day)
+	l.in.Containers[0].Resources.Limits = corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("2Gi")}
+	l.uses(28*day, testkit.Flat(0.2), testkit.Flat(5000*mebibyte)).look()
+	if cpu, memory := app(l.rec.Status.Applicable); cpu >= 2000 || memory <= 3000*mebibyte {
+		t.Fatalf("%dm and %d bytes in force, want less CPU and more memory than the template has", cpu, memory)
+	}
+	return l
+}
+
+func TestPodsThatAPolicyRefusesBecauseTheyWereRaisedComeAsTheyAreWritten(t *testing.T) {
+	l := raised(t)
+	bad := l.rec.Status.Applicable.Revision
+	l.in.Refused = refusesLargePods
+	s := l.after(time.Minute).look().rec.Status
+	if s.Rollback == nil || !s.Rollback.AsWritten || s.Rollback.Revision != bad {
+		t.Fatalf("rollback = %+v, want %s taken back", s.Rollback, bad)
+	}
+	written := map[string]apply.Resources{"app": apply.ResourcesOf(l.in.Containers[0].Resources)}
+	if apply.Changes(apply.FromAPI(s.Applicable), written) {
+		t.Errorf("new pods get %+v instead of what they ask for", s.Applicable.Containers)
+	}
+	running := map[string]apply.Resources{"app": {
+		Requests: apply.Amounts{CPUMillis: 200, MemoryBytes: 5000 * mebibyte}, Limits: apply.Amounts{MemoryBytes: 5000 * mebibyte},
+	}}
+	resized, err := apply.Resize(apply.FromAPI(s.Applicable), written, running)
+	if got := resized["app"]; err != nil || got.Requests.MemoryBytes != 5000*mebibyte || got.Limits != running["app"].Limits {
+		t.Errorf("a running pod is resized to %+v, %v; want it to keep its memory", got, err)
+	}
+	if _, memory := app(s.Candidate); memory <= 3000*mebibyte {
+		t.Errorf("the candidate has %d bytes, want people to see what is needed", memory)
+	}
+	if f := s.Findings[0]; f.Type != FindingRolledBack || !strings.Contains(f.Message, "what the template asks for") {
+		t.Errorf("first finding = %+v, want people to read what new pods get", f)
+	}
+	if again := l.after(40 * time.Minute).look().rec.Status.Rollback; *again != *s.Rollback {
+		t.Errorf("pods that come as they are written are blamed on sizes: %+v", again)
+	}
+	l.in.Refused = ""
+	if s := l.after(time.Hour).look().rec.Status; s.Applicable.Revision != s.Candidate.Revision {
+		t.Errorf("after the hold %s is in force and not %s", s.Applicable.Revision, s.Candidate.Revision)
+	}
+	l.in.Refused = refusesLargePods
+	if r := l.after(time.Minute).look().rec.Status.Rollback; r.Count != 2 || r.Until.Sub(r.Time.Time) != 4*time.Hour {
+		t.Errorf("refused again: %+v, want it to hold for longer", r)
+	}
+}
+
+func TestNeitherAKillNorAHoldNorHarmKeepsRefusedPodsFromComingAsTheyAreWritten(t *testing.T) {
+	for name, happens := range map[string]func(*life){
+		"a kill": func(l *life) {
+			l.in.OOMKills = []OOMKill{{Container: "app", LimitBytes: 6 << 30, Time: l.now}}
+		},
+		"a hold": func(l *life) { l.rec.Spec.Hold = &v1alpha1.Hold{Reason: "audit"} },
+		"harm":   func(l *life) { l.reports(l.rec.Status.Rollback.Revision) },
+		"an approval that is missing": func(l *life) {
+			l.in.Settings.Approval = v1alpha1.ApprovalManual
+		},
+		"a Prometheus that does not answer": func(l *life) { l.in.HistoryProblem = "no answer" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := raised(t)
+			l.in.Refused = refusesLargePods
+			l.after(time.Minute).look().after(time.Minute)
+			happens(l)
+			s := l.look().after(time.Minute).look().rec.Status
+			written := map[string]apply.Resources{"app": apply.ResourcesOf(l.in.Containers[0].Resources)}
+			if !s.Rollback.AsWritten || apply.Changes(apply.FromAPI(s.Applicable), written) {
+				t.Errorf("after %+v new pods get %+v", s.Rollback, s.Applicable.Containers)
+			}
+		})
 	}
 }
 

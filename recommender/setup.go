@@ -81,23 +81,25 @@ func Setup(ctx context.Context, mgr ctrl.Manager, opts Options) error {
 }
 
 // prepareCache asks for everything that is read before the first controller starts, so that its first read finds it all.
-// Events are read for a model only.
-func prepareCache(ctx context.Context, mgr ctrl.Manager, kinds owner.Kinds, withEvents bool) error {
+// Events about other things than refused pods are read for a model only.
+func prepareCache(ctx context.Context, mgr ctrl.Manager, kinds owner.Kinds, withModel bool) error {
 	if err := mgr.GetFieldIndexer().IndexField(ctx, &corev1.Pod{}, podOwnerIndex, podOwner(kinds)); err != nil {
 		return fmt.Errorf("index pods by workload: %w", err)
 	}
 	objects := []client.Object{
-		&corev1.Namespace{}, &corev1.Node{}, &corev1.LimitRange{}, &corev1.ResourceQuota{}, &appsv1.Deployment{}, &appsv1.StatefulSet{}, &appsv1.DaemonSet{}, &batchv1.CronJob{},
+		&corev1.Namespace{}, &corev1.Node{}, &corev1.LimitRange{}, &corev1.ResourceQuota{}, &corev1.Event{}, &appsv1.Deployment{}, &appsv1.StatefulSet{}, &appsv1.DaemonSet{}, &batchv1.CronJob{},
 		&autoscalingv2.HorizontalPodAutoscaler{}, &v1alpha1.Recommendation{}, &v1alpha1.SizingPolicy{},
 	}
 	for _, k := range kinds {
 		objects = append(objects, (&Engine{Kinds: kinds}).custom(k.Kind))
 	}
-	if withEvents {
+	if err := mgr.GetFieldIndexer().IndexField(ctx, &corev1.Event{}, refusedIndex, refusedBy(kinds)); err != nil {
+		return fmt.Errorf("index events by the workload whose pods are refused: %w", err)
+	}
+	if withModel {
 		if err := mgr.GetFieldIndexer().IndexField(ctx, &corev1.Event{}, involvedIndex, involved); err != nil {
 			return fmt.Errorf("index events by what they are about: %w", err)
 		}
-		objects = append(objects, &corev1.Event{})
 	}
 	for _, object := range objects {
 		if _, err := mgr.GetCache().GetInformer(ctx, object, cache.BlockUntilSynced(false)); err != nil {
@@ -147,8 +149,12 @@ func (r *Reconciler) setup(mgr ctrl.Manager, workers int, excluded func(namespac
 }
 
 // CacheOptions keeps the cache small: of a pod only what says who owns it, what it asked for and has, and how its containers ended, of events only the
-// warnings. The API server drops events after an hour by default.
-func CacheOptions() cache.Options {
+// warnings, and without a model only those about pods that could not be created. The API server drops events after an hour by default.
+func CacheOptions(withModel bool) cache.Options {
+	warnings := fields.Set{"type": corev1.EventTypeWarning}
+	if !withModel {
+		warnings["reason"] = reasonFailedCreate
+	}
 	return cache.Options{
 		ReaderFailOnMissingInformer: true,
 		DefaultTransform:            stripUnnamed,
@@ -156,7 +162,7 @@ func CacheOptions() cache.Options {
 			&autoscalingv2.HorizontalPodAutoscaler{}: {Transform: stripAutoscaler},
 			&corev1.Pod{}:                            {Transform: stripPod},
 			&corev1.Node{}:                           {Transform: stripNode},
-			&corev1.Event{}:                          {Transform: stripEvent, Field: fields.OneTermEqualSelector("type", corev1.EventTypeWarning)},
+			&corev1.Event{}:                          {Transform: stripEvent, Field: warnings.AsSelector()},
 		},
 	}
 }

@@ -31,7 +31,7 @@ import (
 func TestEverythingThatIsReadIsWatched(t *testing.T) {
 	scheme := newScheme(t)
 	mgr, err := ctrl.NewManager(&rest.Config{Host: "https://127.0.0.1:1"}, ctrl.Options{
-		Scheme: scheme, Cache: CacheOptions(), Metrics: metricsserver.Options{BindAddress: "0"},
+		Scheme: scheme, Cache: CacheOptions(true), Metrics: metricsserver.Options{BindAddress: "0"},
 		MapperProvider: func(*rest.Config, *http.Client) (apimeta.RESTMapper, error) {
 			return testrestmapper.TestOnlyStaticRESTMapper(scheme), nil
 		},

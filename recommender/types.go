@@ -67,7 +67,7 @@ type Input struct {
 	PodLevel bool
 	// Init names the ordinary init containers among LeftAlone.
 	Init []string
-	// Refused is what the API server says to the workload's new pods, where it refuses them. Only Deployments tell.
+	// Refused is what the API server says to the workload's new pods, where it refuses them.
 	Refused string
 	// Replicas that the workload's spec asks for.
 	Replicas int32
@@ -122,7 +122,7 @@ type Input struct {
 	LimitBounds []apply.LimitBound
 	// DefaultMemory are the containers that have their memory from LimitRanges alone.
 	DefaultMemory []string
-	HPA         guard.HPA
+	HPA           guard.HPA
 	// VPA changes the same pods, so that Settings allow no more than a dry run.
 	VPA VPA
 	// Ledgers are the ResourceQuotas of the namespace that bind this workload, each with who else it binds. Pods is how many

@@ -109,7 +109,7 @@ func TestTheCacheKeepsOfAVerticalPodAutoscalerWhatIsRead(t *testing.T) {
 	vpa := vpaOf("checkout", "Initial")
 	vpa.SetAnnotations(map[string]string{"large": "text"})
 	vpa.Object["status"] = map[string]any{"recommendation": "large"}
-	kept, err := CacheOptions().DefaultTransform(vpa)
+	kept, err := CacheOptions(true).DefaultTransform(vpa)
 	if err != nil {
 		t.Fatal(err)
 	}

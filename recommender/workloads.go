@@ -38,6 +38,10 @@ type workload struct {
 	object metav1.Object
 	// refused is what the API server says to the workload's new pods, where it refuses them; empty if it does not.
 	refused string
+	// wants is how many pods there should be at present, of a CronJob at least, where refused tells nothing; outdated says that a rollout
+	// has not reached all of them.
+	wants    int32
+	outdated bool
 	// broken says why a workload of a configured kind cannot be read; nil if it can.
 	broken error
 }
@@ -85,11 +89,14 @@ func workloadOf(object client.Object) *workload {
 		w.surge, w.refused = surgeOf(o.Spec.Strategy, w.replicas), refusedPods(o)
 	case *appsv1.StatefulSet:
 		w.template, w.replicas = o.Spec.Template.Spec, replicasOr1(o.Spec.Replicas)
+		w.wants = w.replicas
 	case *batchv1.CronJob:
 		job := o.Spec.JobTemplate.Spec
 		w.template, w.replicas = job.Template.Spec, replicasOr1(job.Parallelism)
+		w.wants = int32(len(o.Status.Active))
 	case *appsv1.DaemonSet:
 		w.template, w.replicas = o.Spec.Template.Spec, o.Status.DesiredNumberScheduled
+		w.wants, w.outdated = w.replicas, o.Status.UpdatedNumberScheduled < w.replicas
 	case *unstructured.Unstructured:
 		w.broken = readCustom(o, w)
 	}

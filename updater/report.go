@@ -131,8 +131,12 @@ func healthyCondition(now time.Time, s subject) metav1.Condition {
 	switch rollback := s.recommendation.Status.Rollback; {
 	case rollback.Holds(now):
 		c.Reason = v1alpha1.ReasonRolledBack
-		c.Message = fmt.Sprintf("revision %s was taken back at %s, and nothing falls below what was good before until %s: %s", rollback.Revision,
-			rollback.Time.UTC().Format(time.RFC3339), rollback.Until.UTC().Format(time.RFC3339), rollback.Evidence)
+		what := "nothing falls below what was good before"
+		if rollback.AsWritten {
+			what = "new pods come as they are written"
+		}
+		c.Message = fmt.Sprintf("revision %s was taken back at %s, and %s until %s: %s", rollback.Revision,
+			rollback.Time.UTC().Format(time.RFC3339), what, rollback.Until.UTC().Format(time.RFC3339), rollback.Evidence)
 	case s.Harm != "":
 		c.Reason, c.Message = v1alpha1.ReasonHarmed, s.Harm
 	default:

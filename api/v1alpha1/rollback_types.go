@@ -27,6 +27,11 @@ type Rollback struct {
 	// +kubebuilder:validation:Minimum=1
 	Count int32 `json:"count"`
 
+	// asWritten says that a policy of the cluster refuses new pods with these sizes, so that they get what their template asks for,
+	// neither less nor more.
+	// +optional
+	AsWritten bool `json:"asWritten,omitempty"`
+
 	// evidence is what happened to which pod, and when.
 	// +kubebuilder:validation:MaxLength=300
 	Evidence string `json:"evidence"`

@@ -50,7 +50,7 @@ var (
 
 // part is how one part is added to a manager of its own. Each has its own cache, because each strips objects differently.
 type part struct {
-	cache func() cache.Options
+	cache func(config.Config) cache.Options
 	// election is nil for a part that runs on every replica.
 	election func(config.Config) *config.LeaderElection
 	setup    func(context.Context, ctrl.Manager, config.Config) error
@@ -58,16 +58,16 @@ type part struct {
 
 var parts = map[string]part{
 	"recommender": {
-		cache:    recommender.CacheOptions,
+		cache:    func(cfg config.Config) cache.Options { return recommender.CacheOptions(cfg.Advisor.URL != "") },
 		election: func(cfg config.Config) *config.LeaderElection { return &cfg.Recommender.LeaderElection },
 		setup:    setupRecommender,
 	},
 	"webhook": {
-		cache: webhook.CacheOptions,
+		cache: func(config.Config) cache.Options { return webhook.CacheOptions() },
 		setup: setupWebhook,
 	},
 	"updater": {
-		cache:    updater.CacheOptions,
+		cache:    func(config.Config) cache.Options { return updater.CacheOptions() },
 		election: func(cfg config.Config) *config.LeaderElection { return &cfg.Updater.LeaderElection },
 		setup:    setupUpdater,
 	},
@@ -159,7 +159,7 @@ func newManager(p part, cfg config.Config, restConfig *rest.Config, scheme *runt
 	restConfig.QPS, restConfig.Burst = cfg.Kubernetes.QPS, cfg.Kubernetes.Burst
 	options := manager.Options{
 		Scheme:                 scheme,
-		Cache:                  p.cache(),
+		Cache:                  p.cache(cfg),
 		Client:                 client.Options{Cache: &client.CacheOptions{Unstructured: true}}, // workloads of custom kinds
 		Metrics:                metricsserver.Options{BindAddress: "0"},
 		HealthProbeBindAddress: "0",

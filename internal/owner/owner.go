@@ -89,3 +89,26 @@ func Of(pod *corev1.Pod) (Workload, bool) {
 	}
 	return Workload{Kind: ref.Kind, Name: ref.Name}, true
 }
+
+// Behind returns the workloads whose pods a controller of that kind and name creates, as far as its name tells: itself, the CronJob that
+// a Job is called after, and any kind that works through ReplicaSets, whose names end with a hash.
+func (k Kinds) Behind(kind, name string) []Workload {
+	found := []Workload{{Kind: kind, Name: name}}
+	switch kind {
+	case "Job":
+		if trimmed := cronJobSuffix.ReplaceAllString(name, ""); trimmed != name && trimmed != "" {
+			found = append(found, Workload{Kind: "CronJob", Name: trimmed})
+		}
+	case "ReplicaSet":
+		at := strings.LastIndexByte(name, '-')
+		if at <= 0 {
+			return found
+		}
+		for _, one := range k {
+			if one.HashLabel != "" {
+				found = append(found, Workload{Kind: one.Kind, Name: name[:at]})
+			}
+		}
+	}
+	return found
+}

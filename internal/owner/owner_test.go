@@ -1,6 +1,7 @@
 package owner_test
 
 import (
+	"slices"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -79,5 +80,24 @@ func TestAPodOfAConfiguredKindBelongsToItThroughItsReplicaSet(t *testing.T) {
 func TestABarePodBelongsToNothing(t *testing.T) {
 	if got, ok := owner.Of(&corev1.Pod{}); ok {
 		t.Errorf("Of(bare pod) = %v, want nothing", got)
+	}
+}
+
+func TestWhosePodsAControllerCreates(t *testing.T) {
+	kinds := owner.Kinds{{Kind: "CloneSet"}, {Kind: "Rollout", HashLabel: "rollouts-pod-template-hash"}}
+	for _, c := range []struct {
+		kind, name string
+		want       []owner.Workload
+	}{
+		{"StatefulSet", "db-1", []owner.Workload{{Kind: "StatefulSet", Name: "db-1"}}},
+		{"Job", "report-29384756", []owner.Workload{{Kind: "Job", Name: "report-29384756"}, {Kind: "CronJob", Name: "report"}}},
+		{"Job", "-29384756", []owner.Workload{{Kind: "Job", Name: "-29384756"}}},
+		{"Job", "migrate-42", []owner.Workload{{Kind: "Job", Name: "migrate-42"}}},
+		{"ReplicaSet", "web-6d8f9c7b5d", []owner.Workload{{Kind: "ReplicaSet", Name: "web-6d8f9c7b5d"}, {Kind: "Rollout", Name: "web"}}},
+		{"ReplicaSet", "web", []owner.Workload{{Kind: "ReplicaSet", Name: "web"}}},
+	} {
+		if got := kinds.Behind(c.kind, c.name); !slices.Equal(got, c.want) {
+			t.Errorf("%s %s: %v, want %v", c.kind, c.name, got, c.want)
+		}
 	}
 }

@@ -801,6 +801,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.loadline-dev.loadline.api.v1alpha1.Rollback
   map:
     fields:
+    - name: asWritten
+      type:
+        scalar: boolean
     - name: count
       type:
         scalar: numeric

@@ -23,6 +23,9 @@ type RollbackApplyConfiguration struct {
 	// count of rollbacks in a row. The first holds for 1 hour, then 4 hours, 24 hours, and 7 days; it starts again when 7 days
 	// passed without harm.
 	Count *int32 `json:"count,omitempty"`
+	// asWritten says that a policy of the cluster refuses new pods with these sizes, so that they get what their template asks for,
+	// neither less nor more.
+	AsWritten *bool `json:"asWritten,omitempty"`
 	// evidence is what happened to which pod, and when.
 	Evidence *string `json:"evidence,omitempty"`
 }
@@ -70,6 +73,14 @@ func (b *RollbackApplyConfiguration) WithHarmTime(value v1.Time) *RollbackApplyC
 // If called multiple times, the Count field is set to the value of the last call.
 func (b *RollbackApplyConfiguration) WithCount(value int32) *RollbackApplyConfiguration {
 	b.Count = &value
+	return b
+}
+
+// WithAsWritten sets the AsWritten field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the AsWritten field is set to the value of the last call.
+func (b *RollbackApplyConfiguration) WithAsWritten(value bool) *RollbackApplyConfiguration {
+	b.AsWritten = &value
 	return b
 }
 
