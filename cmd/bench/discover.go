@@ -12,6 +12,8 @@ import (
 type recordings struct {
 	m4Train, m4Test string
 	traces          []traceFiles
+	// unused are the tables that are nothing of that, by their names.
+	unused []string
 }
 
 // traceFiles are the tables of one trace: a column is a workload, a row five minutes.
@@ -24,58 +26,82 @@ type traceFiles struct {
 func (r recordings) empty() bool { return r.m4Train == "" && len(r.traces) == 0 }
 
 const (
+	m4TrainName  = "m4_hourly_train.csv"
+	m4TestName   = "m4_hourly_test.csv"
 	cpuSuffix    = "_cpu_cores.csv"
 	memorySuffix = "_memory_gb.csv"
+	// foldersDown is how far below the folder recordings are looked for.
+	foldersDown = 2
 )
 
-// discover looks for recordings in a folder and in the folders directly below it. Capitals do not matter, and each file may
-// be compressed with gzip. Two files that could be the same recording are an error.
+// discover looks for recordings in a folder and in those below it. Capitals do not matter, and each file may be compressed with gzip. Traces of
+// one name are told apart by their folders; other files that could be the same recording are an error.
 func discover(files fs.FS) (recordings, error) {
 	paths, err := list(files)
 	if err != nil {
 		return recordings{}, err
 	}
-	byName := map[string]string{} // the name without .gz, in lower case, to the path
+	var r recordings
+	byName := map[string][]string{} // the name without .gz, in lower case, to the paths
 	for _, p := range paths {
-		name := strings.TrimSuffix(strings.ToLower(path.Base(p)), ".gz")
-		switch name {
-		case "hourly-train.csv":
-			name = "m4_hourly_train.csv"
-		case "hourly-test.csv":
-			name = "m4_hourly_test.csv"
-		}
-		if !isRecording(name) {
+		name := recordingName(p)
+		isTrace := strings.HasSuffix(name, cpuSuffix) || strings.HasSuffix(name, memorySuffix)
+		if !isTrace && name != m4TrainName && name != m4TestName {
+			if strings.HasSuffix(name, ".csv") {
+				r.unused = append(r.unused, p)
+			}
 			continue
 		}
-		if other, found := byName[name]; found {
-			return recordings{}, fmt.Errorf("%s and %s are the same recording: remove one", other, p)
+		for _, other := range byName[name] {
+			if !isTrace || path.Dir(other) == path.Dir(p) {
+				return recordings{}, fmt.Errorf("%s and %s are the same recording: remove one", other, p)
+			}
 		}
-		byName[name] = p
+		byName[name] = append(byName[name], p)
 	}
-	r := recordings{m4Train: byName["m4_hourly_train.csv"], m4Test: byName["m4_hourly_test.csv"]}
+	r.m4Train, r.m4Test = strings.Join(byName[m4TrainName], ""), strings.Join(byName[m4TestName], "")
 	if r.m4Test != "" && r.m4Train == "" {
 		return recordings{}, fmt.Errorf("%s is there without the training part of the series", r.m4Test)
 	}
-	for name, p := range byName {
+	for name, found := range byName {
 		if prefix, ok := strings.CutSuffix(name, cpuSuffix); ok {
-			r.traces = append(r.traces, traceFiles{
-				name: prefix, cpu: p, memory: byName[prefix+memorySuffix],
-			})
+			r.traces = append(r.traces, tracesOf(prefix, found, byName[prefix+memorySuffix])...)
 		}
 	}
 	slices.SortFunc(r.traces, func(a, b traceFiles) int { return strings.Compare(a.name, b.name) })
 	return r, nil
 }
 
-func isRecording(name string) bool {
-	switch name {
-	case "m4_hourly_train.csv", "m4_hourly_test.csv":
-		return true
+// tracesOf are the traces of one name. Memory is that of the same folder, or of any if there is only one of each.
+func tracesOf(name string, cpu, memory []string) (all []traceFiles) {
+	for _, p := range cpu {
+		t := traceFiles{name: name, cpu: p}
+		if len(cpu) > 1 {
+			t.name = path.Join(path.Dir(p), name)
+		}
+		for _, m := range memory {
+			if path.Dir(m) == path.Dir(p) || len(cpu) == 1 && len(memory) == 1 {
+				t.memory = m
+			}
+		}
+		all = append(all, t)
 	}
-	return strings.HasSuffix(name, cpuSuffix) || strings.HasSuffix(name, memorySuffix)
+	return all
 }
 
-// list returns the files of a folder and of the folders directly below it.
+// recordingName is a file's name as the files are told apart by: in lower case, and without .gz.
+func recordingName(p string) string {
+	switch name := strings.TrimSuffix(strings.ToLower(path.Base(p)), ".gz"); name {
+	case "hourly-train.csv":
+		return m4TrainName
+	case "hourly-test.csv":
+		return m4TestName
+	default:
+		return name
+	}
+}
+
+// list returns the files of a folder and of those below it.
 func list(files fs.FS) ([]string, error) {
 	var paths []string
 	err := fs.WalkDir(files, ".", func(p string, entry fs.DirEntry, err error) error {
@@ -84,7 +110,7 @@ func list(files fs.FS) ([]string, error) {
 			return err
 		case !entry.IsDir():
 			paths = append(paths, p)
-		case strings.Count(p, "/") > 0:
+		case strings.Count(p, "/") >= foldersDown:
 			return fs.SkipDir
 		}
 		return nil

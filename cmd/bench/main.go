@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 )
 
@@ -56,6 +57,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	if found.empty() {
 		return fmt.Errorf("%s holds none of: m4_hourly_train.csv, *_cpu_cores.csv, either also as .gz", o.data)
+	}
+	if len(found.unused) > 0 {
+		fmt.Fprintf(stderr, "Not measured, because their names are none of those in docs/performance.md: %s\n", strings.Join(found.unused, ", "))
 	}
 	b := bench{options: o, out: stdout, progress: stderr}
 	return b.run(ctx, found)
