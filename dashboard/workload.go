@@ -156,7 +156,7 @@ func newWorkloadView(i item, now time.Time) workloadView {
 		v.Findings = append(v.Findings, findingLine{words(string(f.Severity)), toneOf(f.Severity), words(f.Type), f.Container, f.Message})
 	}
 	for _, f := range s.OOMFloor {
-		v.Kills = append(v.Kills, fmt.Sprintf("%s ran into its limit of %s, last %s (seen %s): it gets at least %s since.",
+		v.Kills = append(v.Kills, fmt.Sprintf("%s was killed with %s, last %s (seen %s): it gets at least %s since.",
 			f.Container, report.Memory(&f.Hit), ago(f.Time.Time, now), count(int(f.Kills), "time"), report.Memory(&f.Floor)))
 	}
 	if b := s.Rollback; b != nil {

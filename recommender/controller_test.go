@@ -366,6 +366,30 @@ func TestOnlyTheOwnPodsKillsOfContainersInTheTemplateCount(t *testing.T) {
 	}
 }
 
+func TestAnEvictionForMemoryCountsAlsoWhereThePodIsGoneByThen(t *testing.T) {
+	deployment := testkit.Deployment("shop", "checkout", 3).Container("app", "2", "2Gi")
+	s := openShop(t)
+	m := mapper{engine: s.recommender.Engine, excluded: config.Default().Excluded}
+	for _, app := range []string{"app", "istio-proxy"} {
+		pod := deployment.Pod(0).Object()
+		testkit.EvictForMemory(pod, app, "3000Mi", noon)
+		m.killedPod(t.Context(), pod)
+	}
+	s.reconcile()
+	floors := s.recommendation().Status.OOMFloor
+	if len(floors) != 1 || floors[0].Container != "app" || floors[0].Floor.String() != "3600Mi" || floors[0].Kills != 1 {
+		t.Fatalf("floors %v, want a fifth more than it used", floors)
+	}
+	s.clock.Step(2 * time.Hour)
+	s.reconcile()
+	if got := s.recommendation().Status.OOMFloor; len(got) != 1 || got[0].Kills != 1 {
+		t.Errorf("floors %v two hours later, want the same", got)
+	}
+	if left := s.recommender.Engine.departed.of(checkoutTarget, s.clock.Now()); len(left) != 0 {
+		t.Errorf("%v is still remembered", left)
+	}
+}
+
 func TestTheLabelFollowsTheAnnotationAndNothingElseIsTouched(t *testing.T) {
 	for name, c := range map[string]struct {
 		namespace *corev1.Namespace

@@ -33,7 +33,8 @@ type Engine struct {
 	// Kinds of workloads that the operator configures, besides those of Kubernetes itself.
 	Kinds owner.Kinds
 
-	nodes nodeRooms
+	nodes    nodeRooms
+	departed departed
 }
 
 // NewEngine returns an engine that reads objects through reader and measurements through the history reader.

@@ -258,12 +258,9 @@ func (e *Engine) gatherPods(ctx context.Context, in *Input, now time.Time) error
 	if err != nil {
 		return fmt.Errorf("list pods of %s %s/%s: %w", target.Kind, target.Namespace, target.Name, err)
 	}
+	kills := e.departed.of(target, now)
 	for i := range pods.Items {
-		for _, kill := range OOMKills(&pods.Items[i]) {
-			if inTemplate(*in, kill.Container) {
-				in.OOMKills = append(in.OOMKills, kill)
-			}
-		}
+		kills = append(kills, OOMKills(&pods.Items[i])...)
 		in.PendingRaises = earliest(in.PendingRaises, pendingRaises(&pods.Items[i]))
 		if admission, ok := admissionOf(&pods.Items[i], now); ok {
 			in.Admissions = append(in.Admissions, admission)
@@ -274,6 +271,7 @@ func (e *Engine) gatherPods(ctx context.Context, in *Input, now time.Time) error
 			in.Waiting = append(in.Waiting, w)
 		}
 	}
+	in.OOMKills = slices.DeleteFunc(kills, func(k OOMKill) bool { return !inTemplate(*in, k.Container) })
 	slices.SortFunc(in.OOMKills, compareKills)
 	return nil
 }

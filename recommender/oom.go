@@ -6,6 +6,9 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/loadline-dev/loadline/apply"
+	"github.com/loadline-dev/loadline/internal/eviction"
 )
 
 // oomBumpBytes is the least that is added to a limit that was hit.
@@ -22,8 +25,8 @@ func oomFloorBytes(hit int64) int64 {
 	return max(hit+hit/5, hit+oomBumpBytes)
 }
 
-// OOMKills returns the out-of-memory kills that the pod's status tells of, in the order of their time. Kubelets emit no
-// Event for a container's kill, and Events can be forged; the status cannot.
+// OOMKills returns the kills for lack of memory that the pod's status tells of, in the order of their time: those of single containers, and
+// that of the whole pod, by a node that ran low. Kubelets emit no Event for a container's kill, and Events can be forged; the status cannot.
 func OOMKills(pod *corev1.Pod) []OOMKill {
 	var kills []OOMKill
 	for _, status := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
@@ -33,13 +36,51 @@ func OOMKills(pod *corev1.Pod) []OOMKill {
 			}
 			kills = append(kills, OOMKill{
 				Container:  status.Name,
-				LimitBytes: memoryLimit(pod, status),
+				LimitBytes: killedAt(pod, status),
 				Time:       state.Terminated.FinishedAt.UTC(),
 			})
 		}
 	}
+	kills = append(kills, evictions(pod)...)
 	slices.SortFunc(kills, compareKills)
 	return kills
+}
+
+// evictions returns what the eviction of a pod by its node teaches, if there was one: its containers that used more memory than they request
+// need at least what they used, and a margin as after any kill. A request over the limit would be of no use to them, because the limit is not
+// what ended them. Nothing is learnt about containers that used no more than they request; those of which the kubelet had no measurements
+// are among them.
+func evictions(pod *corev1.Pod) []OOMKill {
+	evicted, ok := eviction.ForMemory(pod)
+	if !ok {
+		return nil
+	}
+	var kills []OOMKill
+	for _, used := range evicted.Used {
+		for _, c := range sizable(pod) {
+			if c.Name == used.Container {
+				limit, _ := memoryLimit(pod, statusOf(pod, c.Name))
+				kills = append(kills, OOMKill{Container: c.Name, LimitBytes: used.Bytes, MostBytes: limit, Time: evicted.At.UTC()})
+			}
+		}
+	}
+	return kills
+}
+
+// sizable are the containers of a pod without those that end before the others start.
+func sizable(pod *corev1.Pod) []corev1.Container {
+	sidecars := slices.DeleteFunc(slices.Clone(pod.Spec.InitContainers), func(c corev1.Container) bool { return !apply.IsSidecar(c) })
+	return slices.Concat(sidecars, pod.Spec.Containers)
+}
+
+// statusOf is the status of a container, with nothing but its name where there is none.
+func statusOf(pod *corev1.Pod, container string) corev1.ContainerStatus {
+	for _, s := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
+		if s.Name == container {
+			return s
+		}
+	}
+	return corev1.ContainerStatus{Name: container}
 }
 
 // compareKills orders by time. Of kills at one time, which count as one, the one at the highest limit comes first.
@@ -47,24 +88,26 @@ func compareKills(a, b OOMKill) int {
 	return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.Container, b.Container), cmp.Compare(b.LimitBytes, a.LimitBytes))
 }
 
-// memoryLimit returns the limit the container ran under: the one in the status, which an in-place resize moves, else the
-// one in the spec. Without a limit the node ran out of memory, and the request is what is known.
-func memoryLimit(pod *corev1.Pod, status corev1.ContainerStatus) int64 {
-	if status.Resources != nil {
-		if limit, ok := status.Resources.Limits[corev1.ResourceMemory]; ok {
-			return limit.Value()
-		}
-	}
+// killedAt is the limit that the container ran under. Without one the node ran out of memory, and the request is what is known.
+func killedAt(pod *corev1.Pod, status corev1.ContainerStatus) int64 {
+	limit, request := memoryLimit(pod, status)
+	return cmp.Or(limit, request)
+}
+
+// memoryLimit returns the limit that the container ran under, 0 if it had none, and its request. The limit in the status, which an in-place
+// resize moves, counts before the one in the spec.
+func memoryLimit(pod *corev1.Pod, status corev1.ContainerStatus) (limit, request int64) {
 	for _, container := range slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers) {
-		if container.Name != status.Name {
-			continue
+		if container.Name == status.Name {
+			limit, request = container.Resources.Limits.Memory().Value(), container.Resources.Requests.Memory().Value()
 		}
-		if limit, ok := container.Resources.Limits[corev1.ResourceMemory]; ok {
-			return limit.Value()
-		}
-		return container.Resources.Requests.Memory().Value()
 	}
-	return 0
+	if status.Resources != nil {
+		if moved, ok := status.Resources.Limits[corev1.ResourceMemory]; ok {
+			limit = moved.Value()
+		}
+	}
+	return limit, request
 }
 
 // What kills alone may raise. Whoever needs more than four times what the first kill asked for is more likely to leak than to grow, and
@@ -77,12 +120,14 @@ const (
 
 // endless reports whether the last raise was cut, so that more memory does not seem to end the kills. After quiet weeks it is forgotten.
 func (f *OOMFloor) endless(now time.Time) bool {
-	return f.FromBytes > 0 && f.FloorBytes < oomFloorBytes(f.HitBytes) && now.Sub(f.Time) <= oomQuiet
+	most := maxOOMFactor * oomFloorBytes(f.FromBytes)
+	return f.FromBytes > 0 && f.FloorBytes < oomFloorBytes(f.HitBytes) && most < oomFloorBytes(f.HitBytes) && now.Sub(f.Time) <= oomQuiet
 }
 
 // learn adds a kill. The container's template asks for that much memory, as its limit or, without one, its request.
 //
-// Example: the first kill at 1 GiB → a floor of 1.2 GiB; further ones raise it to 4.8 GiB at most.
+// Example: the first kill at 1 GiB → a floor of 1.2 GiB; further ones raise it to 4.8 GiB at most. An eviction with 900 MiB in use → 1080 MiB
+// without a limit, 1 GiB with a limit of 1 GiB.
 func (f *OOMFloor) learn(kill OOMKill, template int64) {
 	if f.FromBytes == 0 || kill.Time.Sub(f.Time) > oomQuiet {
 		f.FromBytes = max(f.HitBytes, kill.LimitBytes)
@@ -91,7 +136,11 @@ func (f *OOMFloor) learn(kill OOMKill, template int64) {
 	f.Time = kill.Time
 	f.Kills++
 	f.HitBytes = max(f.HitBytes, kill.LimitBytes)
-	f.FloorBytes = max(f.FloorBytes, min(oomFloorBytes(f.HitBytes), maxOOMFactor*oomFloorBytes(f.FromBytes)))
+	floor := min(oomFloorBytes(f.HitBytes), maxOOMFactor*oomFloorBytes(f.FromBytes))
+	if kill.MostBytes > 0 {
+		floor = min(floor, kill.MostBytes)
+	}
+	f.FloorBytes = max(f.FloorBytes, floor)
 }
 
 // rememberOOM adds kills that are newer than what is known. A floor never goes down: several pods killed at a lower limit

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
@@ -41,6 +42,44 @@ func TestWhatAKillTeaches(t *testing.T) {
 			got := rememberOOM(c.known, c.kills, nil)
 			if diff := cmp.Diff(c.want, got); diff != "" && len(c.want)+len(got) > 0 {
 				t.Errorf("floors (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestWhatAnEvictionByTheNodeTeaches(t *testing.T) {
+	deployment := testkit.Deployment("shop", "checkout", 1).Container("app", "1", "256Mi").Container("proxy", "1", "64Mi")
+	evicted := func(limit, used string) *corev1.Pod {
+		pod := deployment.Pod(0).Object()
+		if limit != "" {
+			pod.Spec.Containers[0].Resources.Limits = corev1.ResourceList{corev1.ResourceMemory: resource.MustParse(limit)}
+		}
+		testkit.EvictForMemory(pod, "app", used, noon)
+		return pod
+	}
+	resized := evicted("1Gi", "900Mi")
+	resized.Status.ContainerStatuses = []corev1.ContainerStatus{{
+		Name: "app", Resources: &corev1.ResourceRequirements{Limits: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("950Mi")}},
+	}}
+	unnamed := evicted("", "900Mi")
+	unnamed.Spec.Containers[0].Name = "other"
+	for name, c := range map[string]struct {
+		pod  *corev1.Pod
+		want int64 // in MiB
+	}{
+		"what it used, and a fifth more":         {evicted("", "1000Mi"), 1200},
+		"what it used, and 100 MiB more":         {evicted("", "300Mi"), 400},
+		"no more than its limit":                 {evicted("1Gi", "900Mi"), 1024},
+		"no more than the limit after a resize":  {resized, 950},
+		"nothing where another container did it": {unnamed, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			floors := rememberOOM(nil, OOMKills(c.pod), c.pod.Spec.Containers)
+			if got := oomFloorOf(floors, "app"); got.FloorBytes != c.want*mebibyte || got.endless(noon) {
+				t.Errorf("floor = %d MiB, want %d; %+v", got.FloorBytes/mebibyte, c.want, floors)
+			}
+			if got := oomFloorOf(floors, "proxy"); got.FloorBytes != 0 {
+				t.Errorf("the container that used no more than it asked for: %+v", got)
 			}
 		})
 	}
@@ -98,6 +137,7 @@ func TestOnlyAPodWithANewKillWakesTheRecommender(t *testing.T) {
 func TestTheCacheKeepsWhatIsRead(t *testing.T) {
 	deployment := testkit.Deployment("shop", "checkout", 1).Container("app", "1", "1Gi")
 	pod := deployment.Pod(0).OOMKilled("app", "2Gi", noon).Object()
+	testkit.EvictForMemory(pod, "app", "3Gi", noon.Add(time.Minute))
 	pod.Annotations, pod.ManagedFields = map[string]string{"large": "text"}, []metav1.ManagedFieldsEntry{{Manager: "kubelet"}}
 	pod.Status.ContainerStatuses[0].Resources = nil
 	pod.Spec.Containers[0].Env = []corev1.EnvVar{{Name: "A"}}
@@ -107,7 +147,7 @@ func TestTheCacheKeepsWhatIsRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := stripped.(*corev1.Pod)
-	if diff := cmp.Diff(kills, OOMKills(p)); diff != "" {
+	if diff := cmp.Diff(kills, OOMKills(p)); diff != "" || len(kills) != 2 {
 		t.Errorf("kills (-whole +stripped):\n%s", diff)
 	}
 	if diff := cmp.Diff(owner, podOwner(nil)(p)); diff != "" || owner[0] != "Deployment/checkout" {

@@ -199,7 +199,7 @@ func stripPod(object any) (any, error) {
 	}
 	pod.Spec = spec
 	conditions := slices.DeleteFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
-		return c.Type != corev1.PodResizePending && (c.Type != corev1.PodScheduled || c.Status == corev1.ConditionTrue)
+		return c.Type != corev1.PodResizePending && c.Type != corev1.DisruptionTarget && (c.Type != corev1.PodScheduled || c.Status == corev1.ConditionTrue)
 	})
 	pod.Status = corev1.PodStatus{
 		Phase: pod.Status.Phase, ContainerStatuses: pod.Status.ContainerStatuses, Conditions: conditions,

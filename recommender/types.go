@@ -167,12 +167,14 @@ type Cadence struct {
 	Unschedulable time.Duration
 }
 
-// OOMKill is one out-of-memory kill as a pod's status tells it.
+// OOMKill is one kill for lack of memory as a pod's status tells it.
 type OOMKill struct {
 	Container string
-	// LimitBytes that the container ran into.
+	// LimitBytes that the container ran into; or what it used when its node ran low on memory and evicted the pod.
 	LimitBytes int64
-	Time       time.Time
+	// MostBytes is the most that an eviction asks for: the container's limit, which was not what ended it. 0 means no bound.
+	MostBytes int64
+	Time      time.Time
 }
 
 // Memory is what a decision needs from the ones before. It is stored in the Recommendation's status.
@@ -214,8 +216,8 @@ type Revisioned struct {
 // OOMFloor is what an out-of-memory kill taught.
 type OOMFloor struct {
 	Container string
-	// HitBytes is the limit that the container ran into, FloorBytes the request that follows. FromBytes is where the kills began, or
-	// what the template asks for if that is more; 0 if that was not noted.
+	// HitBytes is the limit that the container ran into, or what it used when its pod was evicted; FloorBytes the request that
+	// follows. FromBytes is where the kills began, or what the template asks for if that is more; 0 if that was not noted.
 	HitBytes, FloorBytes, FromBytes int64
 	// Time of the last kill. Kills is how many were seen; of those in one second one is counted.
 	Time  time.Time

@@ -56,6 +56,7 @@ func (m mapper) autoscaler(_ context.Context, o client.Object) []Target {
 	return m.wanted(Target{Namespace: hpa.Namespace, Kind: hpa.Spec.ScaleTargetRef.Kind, Name: hpa.Spec.ScaleTargetRef.Name})
 }
 
+// killedPod returns the workload of a pod that was killed, and keeps what the kill tells: the pod may be gone when the workload is looked at.
 func (m mapper) killedPod(_ context.Context, o client.Object) []Target {
 	pod, ok := o.(*corev1.Pod)
 	if !ok {
@@ -65,7 +66,11 @@ func (m mapper) killedPod(_ context.Context, o client.Object) []Target {
 	if !ok {
 		return nil
 	}
-	return m.wanted(Target{Namespace: pod.Namespace, Kind: of.Kind, Name: of.Name})
+	wanted := m.wanted(Target{Namespace: pod.Namespace, Kind: of.Kind, Name: of.Name})
+	for _, target := range wanted {
+		m.engine.departed.note(target, pod)
+	}
+	return wanted
 }
 
 func (m mapper) namespace(ctx context.Context, o client.Object) []Target {

@@ -147,7 +147,7 @@ func replicaLines(r *v1alpha1.ReplicaStatus) []string {
 func floorLines(floors []v1alpha1.OOMFloor) []string {
 	var lines []string
 	for _, f := range floors {
-		lines = append(lines, fmt.Sprintf("%s: hit its limit of %s, last at %s (seen: %d); it gets at least %s since",
+		lines = append(lines, fmt.Sprintf("%s: killed with %s, last at %s (seen: %d); it gets at least %s since",
 			f.Container, gibibytes(&f.Hit), stamp(f.Time.Time), f.Kills, gibibytes(&f.Floor)))
 	}
 	return lines

@@ -57,7 +57,7 @@ func (in Input) RisksOf(rec *v1alpha1.Recommendation) []Risk {
 		}
 		risks = append(risks, Risk{
 			Severity: v1alpha1.SeverityWarning, Type: RiskKilledLately,
-			Message: fmt.Sprintf("%s: killed for lack of memory at %s, at a limit of %s; it gets at least %s since",
+			Message: fmt.Sprintf("%s: killed for lack of memory at %s, with %s; it gets at least %s since",
 				f.Container, stamp(f.Time.Time), gibibytes(&f.Hit), gibibytes(&f.Floor)),
 		})
 	}

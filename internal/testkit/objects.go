@@ -2,6 +2,7 @@
 package testkit
 
 import (
+	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -90,6 +91,26 @@ func (b *PodBuilder) OOMKilled(container, limit string, at time.Time) *PodBuilde
 		},
 	})
 	return b
+}
+
+// EvictForMemory writes into the pod's status what its kubelet writes when the node ran low on memory, and a container used so much more
+// than it requests that the pod had to go.
+func EvictForMemory(pod *corev1.Pod, container, used string, at time.Time) {
+	message := "The node was low on resource: memory. Threshold quantity: 100Mi, available: 90100Ki. " +
+		"Container " + container + " was using " + used + ", request is 1Mi, has larger consumption of memory. "
+	status := &pod.Status
+	status.Phase, status.Reason, status.Message = corev1.PodFailed, "Evicted", message
+	status.Conditions = slices.DeleteFunc(status.Conditions, func(c corev1.PodCondition) bool { return c.Type == corev1.PodReady })
+	status.Conditions = append(status.Conditions,
+		corev1.PodCondition{Type: corev1.PodReady, Status: corev1.ConditionFalse, Reason: "PodFailed", LastTransitionTime: metav1.NewTime(at)},
+		corev1.PodCondition{
+			Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue, Reason: corev1.PodReasonTerminationByKubelet,
+			Message: message, LastTransitionTime: metav1.NewTime(at),
+		})
+	for i := range status.ContainerStatuses {
+		status.ContainerStatuses[i].Ready = false
+		status.ContainerStatuses[i].State = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Reason: "Error", ExitCode: 137, FinishedAt: metav1.NewTime(at)}}
+	}
 }
 
 // Object returns the pod.

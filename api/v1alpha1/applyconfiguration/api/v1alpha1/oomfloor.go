@@ -14,12 +14,13 @@ import (
 type OOMFloorApplyConfiguration struct {
 	// container that was killed.
 	Container *string `json:"container,omitempty"`
-	// hit is the memory limit that the container ran into, in bytes.
+	// hit is the memory limit that the container ran into, in bytes; or what it used when its node ran low on memory and evicted the
+	// pod, if that was more.
 	Hit *resource.Quantity `json:"hit,omitempty"`
 	// floor is the memory request that follows, in bytes: the larger of 1.2 × hit and hit + 100 MiB, though at most four times what
-	// the same makes of from.
+	// the same makes of from. An eviction asks for no more than the container's limit.
 	Floor *resource.Quantity `json:"floor,omitempty"`
-	// from is the memory limit at which the kills began, or what the template asks for if that is more. It begins anew after
+	// from is what hit was when the kills began, or what the template asks for if that is more. It begins anew after
 	// four weeks without a kill.
 	From *resource.Quantity `json:"from,omitempty"`
 	// time of the last kill.
