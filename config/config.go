@@ -228,7 +228,7 @@ type Breaker struct {
 	Window metav1.Duration `json:"window"`
 	// Quiet is how long no count may be high before a little is tried, and then again before everything goes on.
 	Quiet metav1.Duration `json:"quiet"`
-	// OOMKills is the number of workloads with containers killed for lack of memory.
+	// OOMKills is the number of workloads with containers killed for lack of memory, or pods that their nodes evicted for it.
 	OOMKills int `json:"oomKills"`
 	// PendingPods is the number of workloads with pods that no node has room for at the moment.
 	PendingPods int `json:"pendingPods"`

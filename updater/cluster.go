@@ -3,6 +3,7 @@ package updater
 import (
 	"context"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -19,7 +20,8 @@ type cluster struct {
 	in map[string][]*corev1.Pod
 }
 
-func readCluster(ctx context.Context, reader client.Reader) (*cluster, error) {
+// readCluster lists nodes and pods, and adds the pods that were lost and are gone.
+func readCluster(ctx context.Context, now time.Time, reader client.Reader, lost *lostPods) (*cluster, error) {
 	var nodes corev1.NodeList
 	if err := reader.List(ctx, &nodes); err != nil {
 		return nil, fmt.Errorf("list nodes: %w", err)
@@ -28,7 +30,7 @@ func readCluster(ctx context.Context, reader client.Reader) (*cluster, error) {
 	if err := reader.List(ctx, &pods); err != nil {
 		return nil, fmt.Errorf("list pods: %w", err)
 	}
-	c := &cluster{nodes: nodes.Items, pods: pods.Items, in: map[string][]*corev1.Pod{}}
+	c := &cluster{nodes: nodes.Items, pods: append(pods.Items, lost.missingIn(now, pods.Items)...), in: map[string][]*corev1.Pod{}}
 	for i := range c.pods {
 		pod := &c.pods[i]
 		c.in[pod.Namespace] = append(c.in[pod.Namespace], pod)

@@ -20,7 +20,7 @@ func TestRoomIsWhatSchedulableNodesHaveBesideAllPods(t *testing.T) {
 	runs.Spec.NodeName, elsewhere.Spec.NodeName = "open", "closed"
 	ended.Status.Phase = corev1.PodSucceeded
 	w := newWorld(t, node("open", false), node("closed", true), runs, pending, ended, elsewhere)
-	all, err := readCluster(t.Context(), w.client)
+	all, err := readCluster(t.Context(), start, w.client, &lostPods{})
 	if err != nil {
 		t.Fatal(err)
 	}

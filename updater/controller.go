@@ -21,6 +21,7 @@ type controller struct {
 	interval, warmUp time.Duration
 	clock            clock.WithTicker
 	gatherer         gatherer
+	informers        podInformers
 	probe            *probe
 	actor            actor
 	reporter         reporter
@@ -47,6 +48,9 @@ func (*controller) NeedLeaderElection() bool { return true }
 // Start runs a round per interval until the context ends, which also happens when leadership is lost.
 func (c *controller) Start(ctx context.Context) error {
 	ctx = logf.IntoContext(ctx, ctrl.Log.WithName("updater"))
+	if err := c.gatherer.lost.follow(ctx, c.informers); err != nil {
+		return err
+	}
 	c.started = c.clock.Now()
 	ticker := c.clock.NewTicker(c.interval)
 	defer ticker.Stop()
@@ -206,7 +210,7 @@ func (c *controller) watch(now time.Time, s *subject) {
 	if s.Harm == "" {
 		if harm, found := plan.Harm(now, s.Workload); found {
 			s.Harm = harm.Evidence
-			failed := outcome(now, s.Workload, s.Pods[harm.Pod], v1alpha1.OutcomeFailed, harm.Evidence)
+			failed := outcome(now, s.Workload, harm.Pod, v1alpha1.OutcomeFailed, harm.Evidence)
 			failed.Revision = harm.Revision
 			c.ledger.note(s.Key, failed)
 		}

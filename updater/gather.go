@@ -29,6 +29,8 @@ type gatherer struct {
 	config    config.Config
 	resources resourceLister
 	metrics   *metrics
+	// lost are pods that may be gone already.
+	lost lostPods
 	// resizeServed is asked again until it is true: a cluster gains in-place resize by an upgrade and does not lose it.
 	resizeServed bool
 }
@@ -65,7 +67,7 @@ func (g *gatherer) gather(ctx context.Context, now time.Time, memory *ledger) (v
 		return view{}, fmt.Errorf("list recommendations: %w", err)
 	}
 	g.discoverResize(ctx)
-	all, err := readCluster(ctx, g.reader)
+	all, err := readCluster(ctx, now, g.reader, &g.lost)
 	if err != nil {
 		return view{}, err
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/apply"
 	"github.com/loadline-dev/loadline/config"
+	"github.com/loadline-dev/loadline/internal/eviction"
 	"github.com/loadline-dev/loadline/internal/owner"
 	"github.com/loadline-dev/loadline/updater/plan"
 )
@@ -34,8 +35,10 @@ type namespace struct {
 	policies  map[string]*v1alpha1.SizingPolicy
 	workloads map[owner.Workload]client.Object
 	pods      map[owner.Workload][]*corev1.Pod
-	budgets   []disruptionBudget
-	scalers   map[owner.Workload]string
+	// lost are the pods that were evicted by their nodes for lack of memory.
+	lost    map[owner.Workload][]*corev1.Pod
+	budgets []disruptionBudget
+	scalers map[owner.Workload]string
 }
 
 type disruptionBudget struct {
@@ -46,7 +49,7 @@ type disruptionBudget struct {
 func (g *gatherer) namespace(ctx context.Context, name string, all *cluster) (*namespace, error) {
 	ns := &namespace{
 		policies: map[string]*v1alpha1.SizingPolicy{}, workloads: map[owner.Workload]client.Object{},
-		kinds: g.config.Scaling.Owners(), pods: map[owner.Workload][]*corev1.Pod{}, scalers: map[owner.Workload]string{},
+		kinds: g.config.Scaling.Owners(), pods: map[owner.Workload][]*corev1.Pod{}, lost: map[owner.Workload][]*corev1.Pod{}, scalers: map[owner.Workload]string{},
 	}
 	meta := namespaceMetadata()
 	if err := g.reader.Get(ctx, client.ObjectKey{Name: name}, meta); client.IgnoreNotFound(err) != nil {
@@ -118,7 +121,13 @@ func (n *namespace) readCustom(ctx context.Context, reader client.Reader, name s
 // left alone, at admission too.
 func (n *namespace) assign(pods []*corev1.Pod) {
 	for _, pod := range pods {
-		if w, ok := n.kinds.Of(pod); ok && !ended(pod) && !apply.HasPodLevelResources(pod) {
+		w, ok := n.kinds.Of(pod)
+		if !ok || apply.HasPodLevelResources(pod) {
+			continue
+		}
+		if _, evicted := eviction.ForMemory(pod); evicted {
+			n.lost[w] = append(n.lost[w], pod)
+		} else if !ended(pod) {
 			n.pods[w] = append(n.pods[w], pod)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/loadline-dev/loadline/apply"
+	"github.com/loadline-dev/loadline/internal/eviction"
 	"github.com/loadline-dev/loadline/internal/owner"
 	"github.com/loadline-dev/loadline/updater/plan"
 )
@@ -111,6 +112,20 @@ func resizeStatus(pod *corev1.Pod) plan.ResizeStatus {
 // troubles lists what went wrong with a pod. It comes from the pod's status, which only its node writes; Events can be forged by
 // anyone who may create them.
 func troubles(pod *corev1.Pod) []plan.Trouble {
+	if evicted, ok := eviction.ForMemory(pod); ok {
+		return evictedFor(evicted)
+	}
+	out := containerTroubles(pod)
+	if at, lost := lostReadiness(pod); lost {
+		out = append(out, plan.Trouble{What: plan.TroubleNotReady, At: at})
+	} else if !at.IsZero() && allRun(pod) {
+		out = append(out, plan.Trouble{What: plan.TroubleNeverReady, At: started(pod)})
+	}
+	return out
+}
+
+// containerTroubles lists how containers of a pod ended.
+func containerTroubles(pod *corev1.Pod) []plan.Trouble {
 	const crashLoop = "CrashLoopBackOff"
 	var out []plan.Trouble
 	for _, s := range containerStatuses(pod) {
@@ -127,10 +142,18 @@ func troubles(pod *corev1.Pod) []plan.Trouble {
 			out = append(out, plan.Trouble{Container: s.Name, What: plan.TroubleCrashLoop, At: last.FinishedAt.Time})
 		}
 	}
-	if at, lost := lostReadiness(pod); lost {
-		out = append(out, plan.Trouble{What: plan.TroubleNotReady, At: at})
-	} else if !at.IsZero() && allRun(pod) {
-		out = append(out, plan.Trouble{What: plan.TroubleNeverReady, At: started(pod)})
+	return out
+}
+
+// evictedFor lists what an eviction by its node did to a pod: to the containers that used more memory than they request, or to the pod as
+// a whole where the node named none. Whatever else is in its status is what such an end looks like.
+func evictedFor(e eviction.Memory) []plan.Trouble {
+	var out []plan.Trouble
+	for _, used := range e.Used {
+		out = append(out, plan.Trouble{Container: used.Container, What: plan.TroubleEvicted, At: e.At})
+	}
+	if len(out) == 0 {
+		out = append(out, plan.Trouble{What: plan.TroubleEvicted, At: e.At})
 	}
 	return out
 }

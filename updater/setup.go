@@ -31,10 +31,11 @@ func Setup(mgr ctrl.Manager, options Options) error {
 	}
 	cfg := options.Config.Updater
 	return mgr.Add(&controller{
-		interval: cfg.Interval.Duration,
-		warmUp:   cfg.WarmUp.Duration,
-		clock:    options.Clock,
-		gatherer: gatherer{reader: mgr.GetCache(), live: mgr.GetAPIReader(), config: options.Config, resources: resources, metrics: metrics},
+		interval:  cfg.Interval.Duration,
+		warmUp:    cfg.WarmUp.Duration,
+		clock:     options.Clock,
+		gatherer:  gatherer{reader: mgr.GetCache(), live: mgr.GetAPIReader(), config: options.Config, resources: resources, metrics: metrics},
+		informers: mgr.GetCache(),
 		probe: &probe{
 			client: mgr.GetClient(), namespace: cfg.ProbeNamespace, maxAge: cfg.ProbeMaxAge.Duration,
 			maxLatency: cfg.ProbeMaxLatency.Duration, clock: options.Clock, metrics: metrics,

@@ -124,7 +124,7 @@ type signs struct {
 	workloads, namespaces int
 }
 
-// signs looks for kills for lack of memory within the window, and for pods without a node.
+// signs looks for kills and evictions for lack of memory within the window, and for pods without a node.
 func (c *cluster) signs(now time.Time, window time.Duration, kinds owner.Kinds) signs {
 	var s signs
 	workloads, namespaces := map[plan.Key]bool{}, map[string]bool{}
@@ -152,7 +152,9 @@ func hasSizes(pod *corev1.Pod) bool {
 }
 
 func killedSince(pod *corev1.Pod, since time.Time) bool {
-	return slices.ContainsFunc(troubles(pod), func(t plan.Trouble) bool { return t.What == plan.TroubleOOM && t.At.After(since) })
+	return slices.ContainsFunc(troubles(pod), func(t plan.Trouble) bool {
+		return (t.What == plan.TroubleOOM || t.What == plan.TroubleEvicted) && t.At.After(since)
+	})
 }
 
 func waitsForRoom(pod *corev1.Pod, now time.Time) bool {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/config"
+	"github.com/loadline-dev/loadline/internal/testkit"
 	"github.com/loadline-dev/loadline/updater/breaker"
 )
 
@@ -59,6 +60,11 @@ func killedAt(at time.Time) func(*corev1.Pod) {
 	}
 }
 
+// lostForMemoryAt makes a pod one that its node evicted when it ran low on memory.
+func lostForMemoryAt(at time.Time) func(*corev1.Pod) {
+	return func(p *corev1.Pod) { testkit.EvictForMemory(p, "app", "2Gi", at) }
+}
+
 // lostAt makes a pod one that no node has room for since a time.
 func lostAt(at time.Time) func(*corev1.Pod) {
 	return func(p *corev1.Pod) {
@@ -79,6 +85,7 @@ func TestOneNoisyNamespaceStopsNobodyElse(t *testing.T) {
 		"kills in many workloads with sizes":       {40, true, killedAt},
 		"no room for many workloads with sizes":    {40, true, lostAt},
 		"kills of one workload with sizes of ours": {1, true, killedAt},
+		"evictions where Loadline does nothing":    {40, false, lostForMemoryAt},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -105,6 +112,9 @@ func TestEverythingStopsWhenTheWholeClusterGetsWorse(t *testing.T) {
 	}{
 		"containers are killed": {
 			func(w *world) { w.elsewhere(5, killedAt(w.clock.Now())) }, "5 workloads with containers killed for lack of memory",
+		},
+		"nodes evict pods for lack of memory": {
+			func(w *world) { w.elsewhere(5, lostForMemoryAt(w.clock.Now())) }, "5 workloads with containers killed for lack of memory, or pods evicted for it",
 		},
 		"no node has room": {func(w *world) {
 			w.elsewhere(5, lostAt(w.clock.Now().Add(-time.Minute)))

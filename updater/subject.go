@@ -14,6 +14,7 @@ import (
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/apply"
+	"github.com/loadline-dev/loadline/internal/eviction"
 	"github.com/loadline-dev/loadline/internal/owner"
 	"github.com/loadline-dev/loadline/updater/plan"
 )
@@ -64,6 +65,7 @@ func (g *gatherer) subject(now time.Time, ns *namespace, rec *v1alpha1.Recommend
 	past.notes = templateNotes(object)
 	w.OOMFloorBytes = oomFloors(rec.Status.OOMFloor)
 	w.Pods = g.pods(now, ns, ns.pods[ref], past)
+	w.Lost = g.pods(now, ns, lostWithin(now, w.Disruption.Observe, ns.lost[ref]), past)
 	w.NoSuccessor = notReplaced(now, object, w, past.outcomes)
 	w.Harm = knownHarm(now, w.Revision, past.outcomes, rec.Status.Rollback)
 	if rollback := rec.Status.Rollback; rollback != nil {
@@ -234,6 +236,17 @@ func (g *gatherer) pods(now time.Time, ns *namespace, all []*corev1.Pod, past hi
 		pods = append(pods, g.pod(now, ns, pod, past))
 	}
 	return pods
+}
+
+// lostWithin are the pods that their nodes evicted for lack of memory within the last watch. They stay on view for days where nobody deletes
+// them.
+func lostWithin(now time.Time, watch time.Duration, all []*corev1.Pod) (lost []*corev1.Pod) {
+	for _, pod := range all {
+		if evicted, ok := eviction.ForMemory(pod); ok && now.Sub(evicted.At) <= watch {
+			lost = append(lost, pod)
+		}
+	}
+	return lost
 }
 
 // putOff are the pods of a workload, by their places, whose node has put a resize off for long.

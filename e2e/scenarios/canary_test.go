@@ -17,12 +17,14 @@ import (
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/e2e/install"
 	"github.com/loadline-dev/loadline/e2e/shop"
+	"github.com/loadline-dev/loadline/internal/testkit"
 )
 
 var (
 	canaryShop   = generous("canary")
 	rollbackShop = generous("rollback")
 	revertedShop = generous("reverted")
+	evictedShop  = ofKind("StatefulSet", generous("evicted"))
 )
 
 // generous is a workload of three pods that have far more than they need, and can be resized.
@@ -31,6 +33,13 @@ func generous(namespace string) []shop.Workload {
 		Name: "web", Replicas: 3, Requests: map[string]string{"cpu": "2", "memory": "2Gi"},
 		CPU: shop.Flat(0.2), Memory: shop.Flat(300 * shop.Mebibyte),
 	}})
+}
+
+func ofKind(kind string, all []shop.Workload) []shop.Workload {
+	for i := range all {
+		all[i].Kind = kind
+	}
+	return all
 }
 
 // watching creates a policy under which first pods are watched for that long, and one revision is all there is.
@@ -168,6 +177,41 @@ func (s scene) kill(name string) {
 	pod.Status.ContainerStatuses[0].LastTerminationState.Terminated = &corev1.ContainerStateTerminated{
 		Reason: "OOMKilled", ExitCode: 137, StartedAt: metav1.NewTime(time.Now().Add(-time.Minute)), FinishedAt: metav1.NewTime(time.Now().Add(time.Second)),
 	}
+	s.Expect(loadline.Client.Status().Patch(s.t.Context(), pod, client.MergeFrom(before))).To(Succeed())
+}
+
+// The controller of a StatefulSet deletes a pod that was evicted at once: neither updater nor recommender finds it when it looks.
+func TestAPodThatItsNodeEvictsForLackOfMemoryIsHarmAndKeepsTheMemoryHigher(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, "evicted", evictedShop)
+	s.watching(10 * time.Minute)
+	s.annotate(map[string]string{v1alpha1.AnnotationMode: "auto"})
+	s.Eventually(func() []resizeMark { return s.marks("web") }).Should(HaveLen(1), "one pod is resized first")
+	first := s.marks("web")[0]
+	s.when("StatefulSet", "web", "watches the first pod", func(rec *v1alpha1.Recommendation) bool {
+		return conditionReason(rec, v1alpha1.ConditionApplied) == v1alpha1.ReasonWatching
+	})
+	s.evictByNode(first.Pod, "1000Mi")
+	rec := s.when("StatefulSet", "web", "takes it back", func(rec *v1alpha1.Recommendation) bool {
+		return rec.Status.Rollback != nil && conditionReason(rec, v1alpha1.ConditionHealthy) == v1alpha1.ReasonRolledBack
+	})
+	s.Expect(rec.Status.Rollback.Revision).To(Equal(first.Revision))
+	s.Expect(rec.Status.Rollback.Evidence).To(And(ContainSubstring("container app of pod "+first.Pod), ContainSubstring("EvictedForMemory")))
+	s.Expect(rec.Status.OOMFloor).To(ConsistOf(HaveField("Floor.String()", "1200Mi")), "a fifth more than it used")
+	s.Eventually(func() []string { return cpuOf(s.pods("web")) }).Should(Equal([]string{"2", "2", "2"}), "its successor has what pods had before")
+	for _, mark := range s.marks("web") {
+		s.Expect(mark.Pod).To(Equal(first.Pod), "no other pod was touched")
+	}
+}
+
+// evictByNode writes into a pod's status what a kubelet writes when its node runs low on memory and the container used so much. The simulated
+// nodes have no memory to run low on.
+func (s scene) evictByNode(name, used string) {
+	s.t.Helper()
+	pod := &corev1.Pod{}
+	s.Expect(s.get(name, pod)).To(Succeed())
+	before := pod.DeepCopy()
+	testkit.EvictForMemory(pod, "app", used, time.Now().Add(time.Second)) // in whole seconds, and after what was done to it
 	s.Expect(loadline.Client.Status().Patch(s.t.Context(), pod, client.MergeFrom(before))).To(Succeed())
 }
 

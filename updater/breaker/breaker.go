@@ -27,7 +27,8 @@ type Signal string
 
 // Signals.
 const (
-	// OOMKills counts workloads with a container that was killed for lack of memory within Rules.Window.
+	// OOMKills counts workloads with a container that was killed for lack of memory within Rules.Window, or with a pod that its node
+	// evicted for it. One and the same want shows as either, by how fast it comes.
 	OOMKills Signal = "oom-kills"
 	// PendingPods counts workloads with a pod that no node has room for now.
 	PendingPods Signal = "pending-pods"
@@ -53,7 +54,7 @@ func (s Signal) ofWorkloads() bool {
 func (s Signal) words() string {
 	switch s {
 	case OOMKills:
-		return "workloads with containers killed for lack of memory"
+		return "workloads with containers killed for lack of memory, or pods evicted for it"
 	case PendingPods:
 		return "workloads with pods that no node has room for"
 	case UnsizedWorkloads:

@@ -14,8 +14,7 @@ const unreadyFor = 30 * time.Second
 
 // Harmed is a pod that came to harm by a change.
 type Harmed struct {
-	// Pod is its index.
-	Pod int
+	Pod Pod
 	// Revision that did it, and what happened in words.
 	Revision, Evidence string
 }
@@ -39,14 +38,14 @@ type touch struct {
 // in trouble before, if it was only given more, if a pod without the revision has the same trouble, or if it is that of another
 // version of the workload.
 func Harm(now time.Time, w Workload) (Harmed, bool) {
-	for i, p := range w.Pods {
+	for _, p := range slices.Concat(w.Pods, w.Lost) {
 		if len(p.Troubles) == 0 {
 			continue
 		}
 		for _, c := range touches(w, p) {
 			for _, t := range p.Troubles {
 				if c.watches(w, t) && c.counts(now, w, p, t) && !common(w, c, t) && !otherVersion(w, p, c, t) {
-					return Harmed{Pod: i, Revision: c.by, Evidence: describeHarm(w, p, c, t)}, true
+					return Harmed{Pod: p, Revision: c.by, Evidence: describeHarm(w, p, c, t)}, true
 				}
 			}
 		}
@@ -93,12 +92,33 @@ func (c touch) watches(w Workload, t Trouble) bool {
 }
 
 // otherVersion reports whether the trouble is that of a new version of the workload: pods of another template came through the watch
-// with the same revision. A kill for lack of memory is ours all the same where the pod has less than its template asks for.
+// with the same revision. A kill for lack of memory is ours all the same where the pod has less than its template asks for, and so is an
+// eviction for it.
 func otherVersion(w Workload, p Pod, c touch, t Trouble) bool {
 	if !c.fresh || w.Trial.Revision != c.by || p.Template == "" || p.Template == w.Trial.Template {
 		return false
 	}
-	return t.What != TroubleOOM || !lowersMemory(p.Original[t.Container], p.Present[t.Container])
+	switch t.What {
+	case TroubleOOM:
+		return !lowersMemory(p.Original[t.Container], p.Present[t.Container])
+	case TroubleEvicted:
+		return !requestsLess(w, p, t.Container)
+	default:
+		return true
+	}
+}
+
+// requestsLess reports whether Loadline lowered the memory that a container of the pod requests, or that of any of them where none is named:
+// compared with its template, with what was good before, or with what it had before a resize. Limits have no part in whom a node evicts.
+func requestsLess(w Workload, p Pod, container string) bool {
+	good := apply.Desired(w.Good, p.Original, apply.ForNewPod)
+	for name, has := range p.Present {
+		had := max(p.had(name).Requests.MemoryBytes, good[name].Requests.MemoryBytes)
+		if (container == "" || container == name) && has.Requests.MemoryBytes < had {
+			return true
+		}
+	}
+	return false
 }
 
 func lowersMemory(from, to apply.Resources) bool {
@@ -151,6 +171,8 @@ func (c touch) counts(now time.Time, w Workload, p Pod, t Trouble) bool {
 		return now.Sub(t.At) >= unreadyFor
 	case TroubleRestart:
 		return p.Restarts > c.restarts
+	case TroubleEvicted:
+		return requestsLess(w, p, t.Container)
 	default:
 		return true
 	}
@@ -179,7 +201,7 @@ func (w Workload) readyWithin() time.Duration {
 
 // common reports whether a pod that never got the revision had the same kind of trouble at about that time.
 func common(w Workload, c touch, t Trouble) bool {
-	return slices.ContainsFunc(w.Pods, func(other Pod) bool {
+	return slices.ContainsFunc(slices.Concat(w.Pods, w.Lost), func(other Pod) bool {
 		got := slices.ContainsFunc(touches(w, other), func(o touch) bool { return o.by == c.by })
 		return !got && slices.ContainsFunc(other.Troubles, func(o Trouble) bool {
 			return alike(o.What, t.What) && o.At.After(t.At.Add(-w.Disruption.Observe-time.Hour))

@@ -106,6 +106,56 @@ func TestTroubleIsHarmOnlyWhereTheChangeCanBeToBlame(t *testing.T) {
 	}
 }
 
+func TestAnEvictionByTheNodeIsHarmWhereMemoryWasLowered(t *testing.T) {
+	evicted := func(container string, after time.Duration) []plan.Trouble {
+		return []plan.Trouble{{Container: container, What: plan.TroubleEvicted, At: now.Add(after)}}
+	}
+	fresh := func(p *plan.Pod) { p.Mark, p.Created, p.InjectedRevision = nil, now, revision }
+	cases := map[string]struct {
+		change func(lost, sibling *plan.Pod)
+		// good is the memory in MiB that was good before.
+		good int64
+		want bool
+	}{
+		"that its template asks for":              {change: func(p, _ *plan.Pod) { p.Original = requests(500, 1024) }, want: true},
+		"that it had before a resize":             {change: func(p, _ *plan.Pod) { p.Mark.Had = requests(500, 600) }, want: true},
+		"that was good before, in a new pod":      {change: func(p, _ *plan.Pod) { fresh(p) }, good: 600, want: true},
+		"in a new pod":                            {change: func(p, _ *plan.Pod) { fresh(p); p.Original = requests(500, 1024) }, want: true},
+		"where the node did not name a container": {change: func(p, _ *plan.Pod) { p.Original, p.Troubles = requests(500, 1024), evicted("", time.Minute) }, want: true},
+		"in a new version of the workload": {change: func(p, _ *plan.Pod) {
+			fresh(p)
+			p.Original, p.Template = requests(500, 1024), "broken"
+		}, want: true},
+		"and not where only CPU was":               {change: func(p, _ *plan.Pod) { p.Original = requests(2000, 512) }},
+		"and not where another container has less": {change: func(p, _ *plan.Pod) { p.Original, p.Troubles = requests(500, 1024), evicted("proxy", time.Minute) }},
+		"and not after the watch":                  {change: func(p, _ *plan.Pod) { p.Original, p.Troubles = requests(500, 1024), evicted("app", time.Hour) }},
+		"and not where pods without it go, too":    {change: func(p, s *plan.Pod) { p.Original, s.Troubles = requests(500, 1024), evicted("app", 0) }},
+		"also where pods without it crash meanwhile": {change: func(p, s *plan.Pod) {
+			p.Original, s.Troubles = requests(500, 1024), []plan.Trouble{{Container: "app", What: plan.TroubleRestart, At: now}}
+		}, want: true},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			lost, sibling := lowered("lost"), pod("sibling", fits)
+			lost.Original, lost.Troubles = fits, evicted("app", time.Minute)
+			c.change(&lost, &sibling)
+			w := checkout(sibling)
+			w.Lost, w.Disruption.Observe = []plan.Pod{lost}, 10*time.Minute
+			w.Trial = plan.Trial{Revision: revision, Template: "works"}
+			if c.good > 0 {
+				w.Good.Containers = []apply.Container{{Name: "app", Target: apply.Amounts{MemoryBytes: c.good * apply.MiB}}}
+			}
+			harm, found := plan.Harm(now.Add(2*time.Minute), w)
+			if found != c.want {
+				t.Fatalf("harm = %v (%s), want %v", found, harm.Evidence, c.want)
+			}
+			if found && (harm.Pod.Name != "lost" || !strings.Contains(harm.Evidence, "EvictedForMemory 1m0s after it got revision "+revision)) {
+				t.Errorf("harm = %+v", harm)
+			}
+		})
+	}
+}
+
 func TestANewPodWithLessThatDoesNotBecomeReadyIsHarm(t *testing.T) {
 	never := []plan.Trouble{{What: plan.TroubleNeverReady, At: now.Add(time.Minute)}}
 	cases := map[string]struct {

@@ -101,6 +101,9 @@ type Workload struct {
 	Yields string
 
 	Pods []Pod
+	// Lost are pods that their nodes evicted for lack of memory, as long as changes to them are watched. Nothing counts of them but
+	// what happened to them.
+	Lost []Pod
 }
 
 // Disruption is the policy's disruption section with every default filled in.
@@ -232,6 +235,8 @@ type TroubleKind string
 const (
 	// TroubleOOM: the container was killed for lack of memory.
 	TroubleOOM TroubleKind = "OOMKilled"
+	// TroubleEvicted: the node ran low on memory and evicted the pod, of which the container used more than it requests.
+	TroubleEvicted TroubleKind = "EvictedForMemory"
 	// TroubleCrashLoop: the container keeps crashing.
 	TroubleCrashLoop TroubleKind = "CrashLoopBackOff"
 	// TroubleRestart: the container ended with an error and was started again.
