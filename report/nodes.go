@@ -168,12 +168,14 @@ func withItsNode(pod *corev1.Pod) bool {
 }
 
 // tied says whether something ties a pod to where it runs, or may do so: a wish for certain nodes, other pods or a spread, a port of
-// the node, a volume of its own, another scheduler, nobody who would create it again, or a person who asked not to move it.
+// the node, a volume of its own, a device or anything else that nodes have besides CPU and memory, another scheduler, nobody who would
+// create it again, or a person who asked not to move it.
 func tied(pod *corev1.Pod) bool {
 	spec := pod.Spec
 	switch {
 	case metav1.GetControllerOfNoCopy(pod) == nil, spec.Affinity != nil, len(spec.NodeSelector) > 0, spec.HostNetwork,
 		spec.SchedulerName != "" && spec.SchedulerName != corev1.DefaultSchedulerName,
+		len(spec.ResourceClaims) > 0, slices.ContainsFunc(slices.Concat(spec.InitContainers, spec.Containers), wantsMore),
 		pod.Annotations["cluster-autoscaler.kubernetes.io/safe-to-evict"] == "false", pod.Annotations["karpenter.sh/do-not-disrupt"] == "true":
 		return true
 	}
@@ -184,6 +186,18 @@ func tied(pod *corev1.Pod) bool {
 	}) || slices.ContainsFunc(spec.Containers, func(c corev1.Container) bool {
 		return slices.ContainsFunc(c.Ports, func(p corev1.ContainerPort) bool { return p.HostPort > 0 })
 	})
+}
+
+// wantsMore says whether a container asks for something of its node that is not packed, such as a GPU, huge pages or local storage.
+func wantsMore(c corev1.Container) bool {
+	for _, amounts := range []corev1.ResourceList{c.Resources.Requests, c.Resources.Limits} {
+		for name, amount := range amounts {
+			if name != corev1.ResourceCPU && name != corev1.ResourceMemory && !amount.IsZero() {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // tolerates says whether no taint of the node keeps the pod away.
