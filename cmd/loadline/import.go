@@ -44,13 +44,13 @@ func newImportCommand(flags *clusterFlags, std streams) *cobra.Command {
 		newImportFromCommand(flags, std, &cobra.Command{
 			Use:     "vpa",
 			Short:   "Read VerticalPodAutoscalers",
-			Example: "  loadline import vpa --namespace shop\n  kubectl get vpa --all-namespaces -o yaml | loadline import vpa --filename -",
+			Example: "  loadline import vpa --namespace shop\n  kubectl get vpa,deployments,statefulsets,daemonsets,cronjobs --all-namespaces -o yaml | loadline import vpa --filename -",
 		}, schema.GroupVersionKind{Group: "autoscaling.k8s.io", Version: "v1", Kind: "VerticalPodAutoscaler"},
 			migrate.VPA),
 		newImportFromCommand(flags, std, &cobra.Command{
 			Use:     "goldilocks",
 			Short:   "Read the labels and annotations of Goldilocks on namespaces and workloads",
-			Example: "  loadline import goldilocks\n  kubectl get namespaces,deployments --all-namespaces -o yaml | loadline import goldilocks --filename -",
+			Example: "  loadline import goldilocks\n  kubectl get namespaces,deployments,statefulsets,daemonsets,cronjobs --all-namespaces -o yaml | loadline import goldilocks --filename -",
 		}, corev1.SchemeGroupVersion.WithKind("Namespace"), goldilocks),
 	)
 	return cmd

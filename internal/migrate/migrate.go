@@ -139,7 +139,11 @@ func (r *Result) namespace(namespace string, wanted []wish, known Known) error {
 	}
 	widest := slices.MaxFunc(wanted, func(a, b wish) int { return width(a.mode) - width(b.mode) }).mode
 	common := policies.commonest
-	own := map[string]string{v1alpha1.AnnotationMode: string(widest), v1alpha1.AnnotationPolicy: policyName}
+	granted := widest
+	if wanted[0].Name != "" {
+		granted = grant(widest, namespace, known)
+	}
+	own := map[string]string{v1alpha1.AnnotationMode: string(granted), v1alpha1.AnnotationPolicy: policyName}
 	if wanted[0].Name == "" { // it stands for all of them
 		maps.Copy(own, wanted[0].annotations())
 		wanted = nil
@@ -165,16 +169,36 @@ func (r *Result) namespace(namespace string, wanted []wish, known Known) error {
 		}
 	}
 	r.others(namespace, known.Workloads, seen)
-	if len(wanted) > 0 && widest != v1alpha1.ModeOff {
-		who := "workloads that are made in it later"
-		if !known.All {
-			who = "workloads that were not read, and those that are made in it later,"
-		}
-		r.Notes = append(r.Notes, fmt.Sprintf("namespace %s: %s get its mode, %s; annotate those that should not with %s=off", namespace, who, widest, v1alpha1.AnnotationMode))
+	if len(wanted) > 0 {
+		r.tellOthers(namespace, widest, granted, known)
 	}
 	// Last, so that no workload gets more than it should in between.
 	r.Objects = append(r.Objects, annotated{metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"}, metadata{Name: namespace, Annotations: own}})
 	return nil
+}
+
+// tellOthers says what the mode of a namespace means for workloads that nobody asked anything for.
+func (r *Result) tellOthers(namespace string, widest, granted v1alpha1.Mode, known Known) {
+	who := "workloads that are made in it later"
+	if !known.All {
+		who = "workloads that were not read, and those that are made in it later,"
+	}
+	switch {
+	case granted != widest:
+		r.Notes = append(r.Notes, fmt.Sprintf("namespace %s: none of its workloads was read, and %s would also be for those that nobody sized: %s is taken. Read them as well, or give those %s=off and then the namespace %s",
+			namespace, widest, granted, v1alpha1.AnnotationMode, widest))
+	case widest != v1alpha1.ModeOff:
+		r.Notes = append(r.Notes, fmt.Sprintf("namespace %s: %s get its mode, %s; annotate those that should not with %s=off", namespace, who, widest, v1alpha1.AnnotationMode))
+	}
+}
+
+// grant is the widest mode, where it is known which workloads it would be for; else nothing that changes pods.
+func grant(widest v1alpha1.Mode, namespace string, known Known) v1alpha1.Mode {
+	read := known.All || slices.ContainsFunc(known.Workloads, func(w Workload) bool { return w.Namespace == namespace })
+	if !read && width(widest) > width(v1alpha1.ModeDryRun) {
+		return v1alpha1.ModeDryRun
+	}
+	return widest
 }
 
 // others opts out what nobody asked for.

@@ -160,6 +160,26 @@ func texts(of map[string]any) map[string]string {
 	return all
 }
 
+// Or everything beside them would be resized and evicted because of a file that does not name it.
+func TestANamespaceOfWhichNoWorkloadWasReadStartsWithDryRun(t *testing.T) {
+	for name, c := range map[string]struct {
+		known migrate.Known
+		want  v1alpha1.Mode
+	}{
+		"nothing else in the file":   {migrate.Known{}, v1alpha1.ModeDryRun},
+		"the workloads are in it":    {migrate.Known{Workloads: []migrate.Workload{deployment("checkout")}}, v1alpha1.ModeAuto},
+		"the whole cluster was read": {all(deployment("checkout")), v1alpha1.ModeAuto},
+	} {
+		r, err := migrate.VPA([]unstructured.Unstructured{vpa(t, "checkout", "updatePolicy: {updateMode: InPlaceOrRecreate}")}, c.known)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := texts(written(t, r)["Namespace shop"])[v1alpha1.AnnotationMode]; got != string(c.want) {
+			t.Errorf("%s: mode %q, want %s", name, got, c.want)
+		}
+	}
+}
+
 func TestWhatDoesNotTranslateIsListedWithItsWorkload(t *testing.T) {
 	r, err := migrate.VPA([]unstructured.Unstructured{
 		vpa(t, "checkout", `
@@ -188,7 +208,7 @@ resourcePolicy:
 		"shop deployment/checkout: startupBoost", "shop deployment/checkout: mode Off of all containers that are not named, and which those are was not read: dry-run is taken", "container app: its bounds are merged",
 		"container app: controlledResources [memory]", "container app: oomBumpUpRatio", "by the larger of 20 % and", "container sidecar: controlledValues RequestsOnly",
 		"container sidecar: startupBoost", "shop deployment/checkout: more than one object", `shop deployment/odd: updateMode "Sometimes"`,
-		"shop ship/boat: Loadline sizes", "namespace shop: workloads that were not read, and those that are made in it later, get its mode, ",
+		"shop ship/boat: Loadline sizes", "namespace shop: none of its workloads was read, and initial would also be for those that nobody sized: dry-run is taken.",
 	} {
 		if !strings.Contains(notes, want) {
 			t.Errorf("no note %q in:\n%s", want, notes)
