@@ -49,9 +49,10 @@ func newExportCommand(flags *clusterFlags, std streams) *cobra.Command {
 			"say: as patches, as a component for kustomize, or as values of a Helm chart. The pods then ask by themselves for exactly what\n" +
 			"Loadline would inject. Nothing in the cluster is changed.\n\n" +
 			"With --output-dir, each workload has a file of its own in a folder per namespace. A file is written anew when the workload differs\n" +
-			"again, and stays as it is otherwise; no file is deleted, and none that something else wrote is overwritten.",
+			"again, with everything that is recommended for it, and stays as it is otherwise; no file is deleted, and none that something else\n" +
+			"wrote is overwritten. Without it, patches are printed to look at: only those of workloads that differ now.",
 		Example: "  loadline export --namespace shop\n  loadline export --format kustomize --output-dir deploy/sizes\n" +
-			"  loadline export --format helm-values --values-path '{{.Name}}.resources' --namespace shop > sizes.yaml",
+			"  loadline export --format helm-values --values-path '{{.Name}}.resources' --output-dir sizes",
 		GroupID: "look",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -79,14 +80,15 @@ func newExportCommand(flags *clusterFlags, std streams) *cobra.Command {
 func (o *exportOptions) bind(set *pflag.FlagSet) {
 	set.StringVar(&o.format, "format", o.format, "patch, kustomize or helm-values")
 	set.StringVar(&o.threshold, "threshold", o.threshold, "leave a workload as it is of which no amount differs by more than this percentage")
-	set.StringVar(&o.folder, "output-dir", "", "folder to write files to (default: standard output)")
+	set.StringVar(&o.folder, "output-dir", "", "folder to write files to (default: patches on standard output)")
 	set.BoolVar(&o.replicas, "replicas", o.replicas, "export recommended numbers of pods, where nobody else decides them")
 	set.StringVar(&o.paths.Resources, "values-path", "", "helm-values: where the resources of a container are, such as '{{.Name}}.resources'")
 	set.StringVar(&o.paths.Replicas, "replicas-path", "", "helm-values: where the number of pods is, such as '{{.Name}}.replicaCount' (default: left out)")
 	set.StringVar(&o.operator, operatorNamespaceFlag, o.operator, "where Loadline runs, to say which sizes are stale")
 }
 
-// check returns the threshold in percent.
+// check returns the threshold in percent. Values are files, like the component: one document that is made anew each time would lose a
+// workload as soon as it asks for what is recommended, or has no sizes that may be used, and its chart's own sizes would come back.
 func (o *exportOptions) check() (float64, error) {
 	threshold, err := strconv.ParseFloat(strings.TrimSuffix(o.threshold, "%"), 64)
 	switch {
@@ -94,8 +96,8 @@ func (o *exportOptions) check() (float64, error) {
 		return 0, usageError("--threshold %q: legal is a percentage from 0%% to 1000%%", o.threshold)
 	case !slices.Contains([]string{exportPatch, exportKustomize, exportHelm}, o.format):
 		return 0, usageError("--format %q: legal are %s, %s and %s", o.format, exportPatch, exportKustomize, exportHelm)
-	case o.format == exportKustomize && o.folder == "":
-		return 0, usageError("--format %s is a folder of files: name it with --output-dir", exportKustomize)
+	case o.format != exportPatch && o.folder == "":
+		return 0, usageError("--format %s is a folder of files: name it with --output-dir", o.format)
 	case o.format == exportHelm && o.paths.Resources == "":
 		return 0, usageError("--format %s: say with --values-path where the chart has the resources of a container, such as '{{.Name}}.resources'", exportHelm)
 	case o.format != exportHelm && o.paths != gitops.Paths{}:
@@ -123,31 +125,23 @@ func (o *exportOptions) compare(std streams, workloads []gitops.Workload, thresh
 	return changes
 }
 
-// write writes the changes to the folder, or to standard output.
+// write writes the changes to the folder, or patches to standard output.
 func (o *exportOptions) write(std streams, changes []gitops.Change) error {
 	if o.folder != "" {
 		return exportFolder{exportOptions: o, std: std}.write(changes)
 	}
-	var text string
-	if o.format == exportHelm {
-		values, err := gitops.Values(changes, o.paths)
+	var text strings.Builder
+	for i, c := range changes {
+		patch, err := c.Patch(nil)
 		if err != nil {
-			return codedError{error: err, code: exitUsage}
+			return fmt.Errorf("write the patch of %s: %w", c.Name, err)
 		}
-		text = values
-	} else {
-		for i, c := range changes {
-			patch, err := c.Patch()
-			if err != nil {
-				return fmt.Errorf("write the patch of %s: %w", c.Name, err)
-			}
-			if i > 0 {
-				text += "---\n"
-			}
-			text += patch
+		if i > 0 {
+			text.WriteString("---\n")
 		}
+		text.WriteString(patch)
 	}
-	_, err := fmt.Fprint(std.out, text)
+	_, err := fmt.Fprint(std.out, text.String())
 	return err
 }
 

@@ -31,14 +31,14 @@ type exportFolder struct {
 func (f exportFolder) write(changes []gitops.Change) error {
 	texts := map[string]string{}
 	for _, c := range changes {
-		text, err := c.Patch()
-		if f.format == exportHelm {
-			text, err = gitops.Values([]gitops.Change{c}, f.paths)
-		}
+		path := filepath.Join(f.folder, c.Namespace, c.FileName())
+		before, err := ours(path)
 		if err != nil {
+			return err
+		}
+		if texts[path], err = f.text(c, before); err != nil {
 			return codedError{error: err, code: exitUsage}
 		}
-		texts[filepath.Join(f.folder, c.Namespace, c.FileName())] = text
 	}
 	if f.format == exportKustomize {
 		if err := f.components(texts); err != nil {
@@ -47,7 +47,7 @@ func (f exportFolder) write(changes []gitops.Change) error {
 	}
 	paths := slices.Sorted(maps.Keys(texts))
 	for _, path := range paths {
-		if err := ours(path); err != nil {
+		if _, err := ours(path); err != nil {
 			return err
 		}
 	}
@@ -60,6 +60,14 @@ func (f exportFolder) write(changes []gitops.Change) error {
 		}
 	}
 	return nil
+}
+
+// text is what the file of a change says. Some of it may only be known from what the file said before.
+func (f exportFolder) text(c gitops.Change, before []byte) (string, error) {
+	if f.format == exportHelm {
+		return c.Values(f.paths, before)
+	}
+	return c.Patch(before)
 }
 
 // components adds the kustomization of every namespace's folder: it lists the patches that are written now, and those that an earlier
@@ -90,7 +98,7 @@ func (f exportFolder) components(texts map[string]string) error {
 			if err := yaml.Unmarshal([]byte(files[name]), &object); err != nil {
 				return fmt.Errorf("read %s: %w", filepath.Join(folder, name), err)
 			}
-			list = append(list, gitops.PatchFile{Path: name, Kind: object.Kind, Name: object.Name})
+			list = append(list, gitops.PatchFile{Path: name, Kind: object.Kind, Namespace: object.Namespace, Name: object.Name})
 		}
 		text, err := gitops.Component(list)
 		if err != nil {
@@ -109,18 +117,18 @@ func add(patches map[string]map[string]string, path, text string) {
 	patches[folder][name] = text
 }
 
-// ours is an error if there is a file that no export wrote.
-func ours(path string) error {
+// ours returns what an export wrote to a file; nil if there is none. It is an error if something else wrote it.
+func ours(path string) ([]byte, error) {
 	text, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil
+		return nil, nil
 	case err != nil:
-		return fmt.Errorf("look at what is there: %w", err)
+		return nil, fmt.Errorf("look at what is there: %w", err)
 	case !strings.HasPrefix(string(text), gitops.Mark):
-		return fmt.Errorf("%s is there and was not written by an export, so nothing was written; choose another --output-dir", path)
+		return nil, fmt.Errorf("%s is there and was not written by an export, so nothing was written; choose another --output-dir", path)
 	}
-	return nil
+	return text, nil
 }
 
 // replaceFile writes a file as a whole or not at all.

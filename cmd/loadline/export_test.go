@@ -54,12 +54,13 @@ func exported(t *testing.T, o exportOptions, objects ...client.Object) (out, sai
 
 func TestAWrongExportSaysWhatIsRight(t *testing.T) {
 	for line, message := range map[string]string{
-		"export --threshold much":          `--threshold "much": legal is a percentage`,
-		"export --threshold NaN":           `--threshold "NaN": legal is a percentage`,
-		"export --format xml":              `--format "xml": legal are patch, kustomize and helm-values`,
-		"export --format kustomize":        "name it with --output",
-		"export --format helm-values":      "say with --values-path",
-		"export --values-path a.resources": "--values-path and --replicas-path are for --format helm-values",
+		"export --threshold much":                        `--threshold "much": legal is a percentage`,
+		"export --threshold NaN":                         `--threshold "NaN": legal is a percentage`,
+		"export --format xml":                            `--format "xml": legal are patch, kustomize and helm-values`,
+		"export --format kustomize":                      "name it with --output",
+		"export --format helm-values":                    "--format helm-values is a folder of files: name it with --output-dir",
+		"export --format helm-values --output-dir sizes": "say with --values-path",
+		"export --values-path a.resources":               "--values-path and --replicas-path are for --format helm-values",
 	} {
 		if out, errors, code := call(t, strings.Fields(line)...); code != exitUsage || !strings.Contains(errors, message) || out != "" {
 			t.Errorf("loadline %s: exit code %d, output %q, error %q; want 2 and %q", line, code, out, errors, message)
@@ -154,14 +155,28 @@ func TestExportOverwritesNothingThatSomebodyElseWrote(t *testing.T) {
 }
 
 func TestValuesOfAChartGoWhereThePathsSay(t *testing.T) {
-	o := exportOptions{format: exportHelm, paths: gitops.Paths{Resources: "{{.Name}}.resources"}}
-	out, _, err := exported(t, o, exportable("web", 500), deployment("web", "2"), exportable("api", 700), deployment("api", "2"))
-	if err != nil || !strings.Contains(out, "\nweb:\n  resources:\n    requests:\n      cpu: 500m\n") || !strings.Contains(out, "\napi:\n") {
-		t.Errorf("error %v, values:\n%s", err, out)
-	}
-	o.folder = t.TempDir()
-	if out, _, err := exported(t, o, exportable("web", 500), deployment("web", "2")); err != nil || out != filepath.Join(o.folder, "shop", "deployment-web.yaml")+"\n" {
+	o := exportOptions{format: exportHelm, folder: t.TempDir(), paths: gitops.Paths{Resources: "{{.Name}}.resources"}}
+	web := filepath.Join(o.folder, "shop", "deployment-web.yaml")
+	if out, _, err := exported(t, o, exportable("web", 500), deployment("web", "2")); err != nil || out != web+"\n" {
 		t.Errorf("error %v, wrote %q", err, out)
+	}
+	if text, err := os.ReadFile(web); err != nil || !strings.Contains(string(text), "\nweb:\n  resources:\n    requests:\n      cpu: 500m\n") {
+		t.Errorf("error %v, values:\n%s", err, text)
+	}
+}
+
+func TestAFileThatIsWrittenAgainKeepsWhatOnlyItKnows(t *testing.T) {
+	o := exportOptions{format: exportPatch, folder: t.TempDir()}
+	before := exportable("web", 500)
+	before.Status.Replicas = &v1alpha1.ReplicaStatus{Target: new(int32(6))}
+	for _, rec := range []*v1alpha1.Recommendation{before, exportable("web", 700)} { // No number of pods is known the second time.
+		if _, _, err := exported(t, o, rec, deployment("web", "2")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := os.ReadFile(filepath.Join(o.folder, "shop", "deployment-web.yaml"))
+	if err != nil || !strings.Contains(string(text), "replicas: 6") || !strings.Contains(string(text), "cpu: 700m") {
+		t.Errorf("error %v, and not the new size with the number of pods from before:\n%s", err, text)
 	}
 }
 

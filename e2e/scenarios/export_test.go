@@ -9,6 +9,8 @@ import (
 
 	. "github.com/onsi/gomega"
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
 
@@ -16,6 +18,7 @@ import (
 	"github.com/loadline-dev/loadline/apply"
 	"github.com/loadline-dev/loadline/e2e/shop"
 	"github.com/loadline-dev/loadline/e2e/template"
+	"github.com/loadline-dev/loadline/report/gitops"
 )
 
 var exportShop = shop.InNamespace("export", []shop.Workload{
@@ -37,7 +40,8 @@ func TestApplyingAnExportGivesExactlyTheRecommendedSizes(t *testing.T) {
 	dir := t.TempDir()
 
 	// Both by values of their chart, as Helm makes manifests of them.
-	s.Expect(s.charted(s.export("--format", "helm-values", "--values-path", "{{.Name}}.resources"))).To(Equal(map[string]apply.Resources{
+	s.export("--format", "helm-values", "--values-path", "{{.Name}}.resources", "--output-dir", filepath.Join(dir, "values"))
+	s.Expect(s.charted(s.read(dir, "values", "deployment-web.yaml") + s.read(dir, "values", "deployment-api.yaml"))).To(Equal(map[string]apply.Resources{
 		"web": {Requests: web, Limits: amounts("4", "2Gi")}, "api": {Requests: api, Limits: api},
 	}))
 
@@ -51,11 +55,75 @@ func TestApplyingAnExportGivesExactlyTheRecommendedSizes(t *testing.T) {
 	said := s.export("--format", "kustomize", "--output-dir", filepath.Join(dir, "sizes"))
 	s.Expect(said).To(ContainSubstring("export/deployment-web: nothing differs by more than 10 %"))
 	for _, namespace := range []string{"export", ""} {
-		built := s.kustomize(filepath.Join(dir, "overlay"+namespace), namespace)
+		manifest := exportShop[1].Object(started).(*appsv1.Deployment)
+		manifest.APIVersion, manifest.Kind, manifest.Namespace = "apps/v1", "Deployment", namespace
+		built := s.kustomize(filepath.Join(dir, "overlay"+namespace), manifest)
 		s.kubectl(built, "apply", "--server-side", "--force-conflicts", "--namespace", "export", "--filename", "-")
 		s.Expect(s.template("api")).To(Equal(apply.Resources{Requests: api, Limits: api}), "it stays Guaranteed")
 	}
 	s.Expect(s.export()).To(Equal("export/deployment-api: nothing differs by more than 10 %\nexport/deployment-web: nothing differs by more than 10 %\n"))
+}
+
+// What is built is the base with the newest file, and knows nothing of the files before.
+func TestAComponentThatIsWrittenAgainGivesTheBaseEverythingThatIsRecommended(t *testing.T) {
+	s := joinScene(t, "export")
+	dir := t.TempDir()
+	base := exportShop[0].Object(started).(*appsv1.Deployment)
+	base.APIVersion, base.Kind, base.Namespace = "apps/v1", "Deployment", "export"
+	app := base.Spec.Template.Spec.Containers[0]
+	side := *app.DeepCopy()
+	side.Name = "side"
+	base.Spec.Template.Spec.Containers = append(base.Spec.Template.Spec.Containers, side)
+
+	live, file := base, filepath.Join(dir, "sizes", "export", "deployment-web.yaml")
+	sized := func(name, cpu, memory, cpuLimit string) apply.Container {
+		return apply.Container{Name: name, Target: amounts(cpu, memory), CPULimit: apply.Limit{Policy: cpuLimit}, MemoryLimit: apply.Limit{Policy: "Equal"}}
+	}
+	for step, c := range []struct {
+		app, side apply.Container
+		replicas  int32
+	}{
+		{sized(app.Name, "500m", "3Gi", "None"), sized("side", "100m", "1Gi", "Keep"), 5},
+		{sized(app.Name, "900m", "3Gi", "None"), sized("side", "100m", "1Gi", "Keep"), 5}, // one amount of one container
+		{sized(app.Name, "900m", "3Gi", "None"), sized("side", "100m", "1Gi", "Keep"), 8}, // the number of pods alone
+	} {
+		values := apply.Values{Containers: []apply.Container{c.app, c.side}}
+		w := gitops.Workload{Template: live.Spec.Template.Spec, Replicas: *live.Spec.Replicas, Recommendation: v1alpha1.Recommendation{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "export", Name: "deployment-web"},
+			Spec:       v1alpha1.RecommendationSpec{TargetRef: v1alpha1.TargetReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "web"}},
+			Status: v1alpha1.RecommendationStatus{
+				Mode: v1alpha1.ModeDryRun, Conditions: []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue}},
+				Applicable: apply.ToAPI(values, "3f1c0a9b2d4e5f60", started), Replicas: &v1alpha1.ReplicaStatus{Target: &c.replicas},
+			},
+		}}
+		want := apply.Desired(values, apply.Present(&corev1.Pod{Spec: live.Spec.Template.Spec}), apply.ForNewPod)
+		change, why := gitops.Compare(w, gitops.Options{ThresholdPercent: 10})
+		s.Expect(why).To(BeEmpty(), "step %d", step)
+		before, _ := os.ReadFile(file) // There is none at first.
+		patch, err := change.Patch(before)
+		s.Expect(err).NotTo(HaveOccurred())
+		component, err := gitops.Component([]gitops.PatchFile{{Path: "deployment-web.yaml", Kind: "Deployment", Namespace: "export", Name: "web"}})
+		s.Expect(err).NotTo(HaveOccurred())
+		s.Expect(os.MkdirAll(filepath.Dir(file), 0o755)).To(Succeed())
+		s.Expect(os.WriteFile(file, []byte(patch), 0o600)).To(Succeed())
+		s.Expect(os.WriteFile(filepath.Join(filepath.Dir(file), "kustomization.yaml"), []byte(component), 0o600)).To(Succeed())
+
+		live = &appsv1.Deployment{}
+		s.Expect(yaml.Unmarshal([]byte(s.kustomize(filepath.Join(dir, "overlay"), base)), live)).To(Succeed())
+		s.Expect(apply.Present(&corev1.Pod{Spec: live.Spec.Template.Spec})).To(Equal(want), "step %d:\n%s", step, patch)
+		s.Expect(*live.Spec.Replicas).To(Equal(c.replicas), "step %d", step)
+	}
+	// The workload of the same name in another namespace is another workload.
+	base.Namespace = "staging"
+	s.Expect(s.kustomize(filepath.Join(dir, "staging"), base)).To(And(ContainSubstring("replicas: 3"), Not(ContainSubstring("900m"))))
+}
+
+// read returns a file of an export.
+func (s scene) read(dir, format, name string) string {
+	s.t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, format, s.namespace, name))
+	s.Expect(err).NotTo(HaveOccurred())
+	return string(text)
 }
 
 func (s scene) export(args ...string) string {
@@ -89,16 +157,14 @@ func (s scene) kubectl(input string, args ...string) string {
 	return string(out)
 }
 
-// kustomize builds an overlay of api's own manifest with the exported component beside it.
-func (s scene) kustomize(dir, namespace string) string {
+// kustomize builds an overlay of a Deployment with the exported component beside it.
+func (s scene) kustomize(dir string, deployment *appsv1.Deployment) string {
 	s.t.Helper()
-	api := exportShop[1].Object(started).(*appsv1.Deployment)
-	api.APIVersion, api.Kind, api.Namespace = "apps/v1", "Deployment", namespace
-	manifest, err := yaml.Marshal(api)
+	manifest, err := yaml.Marshal(deployment)
 	s.Expect(err).NotTo(HaveOccurred())
 	s.Expect(os.MkdirAll(dir, 0o755)).To(Succeed())
 	for name, text := range map[string]string{
-		"api.yaml": string(manifest), "kustomization.yaml": "resources: [api.yaml]\ncomponents: [../sizes/export]\n",
+		"deployment.yaml": string(manifest), "kustomization.yaml": "resources: [deployment.yaml]\ncomponents: [../sizes/export]\n",
 	} {
 		s.Expect(os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600)).To(Succeed())
 	}

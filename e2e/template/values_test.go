@@ -27,13 +27,29 @@ func TestExportedValuesGiveAChartExactlyTheSizesThatAreRecommended(t *testing.T)
 		From: sized(apply.Amounts{CPUMillis: 1000, MemoryBytes: gib}, apply.Amounts{CPUMillis: 1000, MemoryBytes: gib}),
 		To:   sized(apply.Amounts{CPUMillis: 1000, MemoryBytes: 640 << 20}, apply.Amounts{CPUMillis: 1000, MemoryBytes: 640 << 20}),
 	}
-	values, err := gitops.Values([]gitops.Change{
-		{Namespace: "shop", Kind: "Deployment", Name: "api", Containers: []gitops.Container{api}},
-		{Namespace: "shop", Kind: "Deployment", Name: "web", Containers: []gitops.Container{web}, Replicas: new(int32(5))},
-	}, gitops.Paths{Resources: "{{.Name}}.resources", Replicas: "{{.Name}}.replicaCount"})
-	if err != nil {
-		t.Fatal(err)
+	files := map[string]string{}
+	export := func(name string, c gitops.Container, replicas *int32) {
+		t.Helper()
+		change := gitops.Change{Namespace: "shop", Kind: "Deployment", Name: name, Containers: []gitops.Container{c}, Replicas: replicas}
+		text, err := change.Values(gitops.Paths{Resources: "{{.Name}}.resources", Replicas: "{{.Name}}.replicaCount"}, []byte(files[name]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name] = text
 	}
+	export("api", api, nil)
+	export("web", web, new(int32(5)))
+	compareWithChart(t, files["web"]+files["api"], map[string]apply.Resources{"web": web.To, "api": api.To})
+
+	// Once that runs, the sizes of web move again, and nothing in the cluster tells of the chart's limit any more.
+	web.From, web.To = web.To, sized(apply.Amounts{CPUMillis: 900, MemoryBytes: 333<<20 + 1024}, apply.Amounts{MemoryBytes: 1 * gib})
+	export("web", web, new(int32(5)))
+	compareWithChart(t, files["web"]+files["api"], map[string]apply.Resources{"web": web.To, "api": api.To})
+}
+
+// compareWithChart compares what the chart's Deployments ask for with these values, web for five pods and api for its own one.
+func compareWithChart(t *testing.T, values string, want map[string]apply.Resources) {
+	t.Helper()
 	objects, err := template.Render("testdata/shop", "shop", values)
 	if err != nil {
 		t.Fatal(err)
@@ -46,7 +62,7 @@ func TestExportedValuesGiveAChartExactlyTheSizesThatAreRecommended(t *testing.T)
 		}
 		got[d.Name], replicas[d.Name] = apply.ResourcesOf(d.Spec.Template.Spec.Containers[0].Resources), *d.Spec.Replicas
 	}
-	if diff := cmp.Diff(map[string]apply.Resources{"web": web.To, "api": api.To}, got); diff != "" {
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("sizes (-recommended +chart):\n%s\nof the values\n%s", diff, values)
 	}
 	if diff := cmp.Diff(map[string]int32{"web": 5, "api": 1}, replicas); diff != "" {

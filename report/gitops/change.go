@@ -3,6 +3,7 @@
 package gitops
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -37,26 +38,29 @@ type Options struct {
 	StaleAfter time.Duration
 }
 
-// Change is what one workload should ask for.
+// Change is everything that one workload should ask for, whether it does so already or not: what is written from it is laid over
+// a manifest that knows nothing of an earlier change.
 type Change struct {
 	APIVersion, Kind, Namespace, Name string
 	// Revision of the sizes, and Why they are as they are.
 	Revision, Why string
-	// Containers that change, in the order of the template.
+	// Containers that can be sized, in the order of the template.
 	Containers []Container
-	// Replicas is the new number of pods, and ReplicasNow the present one. Nil where it stays.
+	// Replicas is the recommended number of pods, and ReplicasNow the present one. Nil where none is recommended, or wanted.
 	Replicas    *int32
 	ReplicasNow int32
+	// KeepsReplicas says that no number is recommended at present and nobody else decides it: the one that was written stays.
+	KeepsReplicas bool
 }
 
-// Container is one container that changes.
+// Container is one container that can be sized.
 type Container struct {
 	Name string
 	// Sidecar says that it is among the init containers.
 	Sidecar bool
 	// From is what a pod gets today, To what it should ask for.
 	From, To apply.Resources
-	// SizesCPU and SizesMemory say which resources are sized; the other stays as it is written.
+	// SizesCPU and SizesMemory say which resources are sized; another stays as it is written.
 	SizesCPU, SizesMemory bool
 }
 
@@ -81,15 +85,14 @@ func Compare(w Workload, o Options) (change Change, why string) {
 		to, ok := sized[c.Name]
 		return ok && o.beyond(original[c.Name], to)
 	})
-	if beyond {
-		change.Containers = w.containers(values, original, sized)
+	if !o.WithoutReplicas {
+		change.Replicas, change.KeepsReplicas = w.replicas()
+		beyond = beyond || change.Replicas != nil && o.differs(int64(w.Replicas), int64(*change.Replicas))
 	}
-	if replicas, ok := w.replicas(); ok && !o.WithoutReplicas && o.differs(int64(w.Replicas), int64(replicas)) {
-		change.Replicas = &replicas
-	}
-	if len(change.Containers) == 0 && change.Replicas == nil {
+	if !beyond {
 		return change, fmt.Sprintf("nothing differs by more than %g %%", o.ThresholdPercent)
 	}
+	change.Containers = w.containers(values, original, sized)
 	return change, ""
 }
 
@@ -132,36 +135,42 @@ func (w Workload) sizable() apply.Values {
 	return v
 }
 
-// containers returns what changes, in the order of the template. Once one amount of a workload is worth a change, all sizes are
-// written: the class of a pod depends on all of its containers.
+// containers returns all that can be sized, in the order of the template, also those that ask for their sizes already. They may do so
+// because of the file that is written anew, and the class of a pod depends on all of its containers.
 func (w Workload) containers(values apply.Values, original, sized map[string]apply.Resources) []Container {
 	var out []Container
 	for i, c := range slices.Concat(w.Template.InitContainers, w.Template.Containers) {
-		to, ok := sized[c.Name]
-		of, known := values.Container(c.Name)
-		if ok && known && to != apply.ResourcesOf(c.Resources) {
-			out = append(out, Container{
-				Name: c.Name, Sidecar: i < len(w.Template.InitContainers), From: original[c.Name], To: to,
-				SizesCPU: of.Target.CPUMillis > 0, SizesMemory: of.Target.MemoryBytes > 0,
-			})
+		init := i < len(w.Template.InitContainers)
+		if init && !apply.IsSidecar(c) {
+			continue
 		}
+		container := Container{Name: c.Name, Sidecar: init, From: original[c.Name], To: original[c.Name]}
+		if of, known := values.Container(c.Name); known {
+			container.To = sized[c.Name]
+			container.SizesCPU, container.SizesMemory = of.Target.CPUMillis > 0, of.Target.MemoryBytes > 0
+		}
+		out = append(out, container)
 	}
 	return out
 }
 
 // replicas returns the largest number of pods that is recommended now or for one of the windows to come: a file does not follow the
-// clock. There is none where somebody else decides the number, or Loadline sets it itself.
-func (w Workload) replicas() (int32, bool) {
+// clock. There is none where somebody else decides the number, or Loadline sets it itself; without an opinion, or next to a person's
+// lately, what is written stays.
+func (w Workload) replicas() (number *int32, keeps bool) {
 	s := w.Recommendation.Status
-	if s.Replicas == nil || s.Replicas.Target == nil || s.Replicas.Owner != "" || s.Replicas.YieldsTo != "" ||
-		s.Mode.Admits() && s.Applicable.Replicas != nil {
-		return 0, false
+	r := cmp.Or(s.Replicas, &v1alpha1.ReplicaStatus{})
+	if r.Owner != "" || s.Mode.Admits() && s.Applicable.Replicas != nil {
+		return nil, false
 	}
-	most := *s.Replicas.Target
-	for _, window := range s.Replicas.Schedule {
+	if r.Target == nil || r.YieldsTo != "" {
+		return nil, true
+	}
+	most := *r.Target
+	for _, window := range r.Schedule {
 		most = max(most, window.Replicas)
 	}
-	return most, true
+	return &most, false
 }
 
 func (o Options) beyond(from, to apply.Resources) bool {

@@ -101,17 +101,17 @@ func changeOf(t *testing.T, w gitops.Workload) gitops.Change {
 
 func TestAChangeIsWrittenAsAPatchAsAComponentAndAsValues(t *testing.T) {
 	change := changeOf(t, checkout())
-	patch, err := change.Patch()
+	patch, err := change.Patch(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "patch.yaml", patch)
-	component, err := gitops.Component([]gitops.PatchFile{{Path: change.FileName(), Kind: change.Kind, Name: "check.out"}})
+	component, err := gitops.Component([]gitops.PatchFile{{Path: change.FileName(), Kind: change.Kind, Namespace: change.Namespace, Name: "check.out"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "kustomization.yaml", component)
-	values, err := gitops.Values([]gitops.Change{change}, gitops.Paths{Resources: "{{.Name}}.{{.Container}}.resources", Replicas: "{{.Name}}.replicaCount"})
+	values, err := change.Values(gitops.Paths{Resources: "{{.Name}}.{{.Container}}.resources", Replicas: "{{.Name}}.replicaCount"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,14 +119,14 @@ func TestAChangeIsWrittenAsAPatchAsAComponentAndAsValues(t *testing.T) {
 }
 
 func TestPathsThatCannotBeAreErrors(t *testing.T) {
-	changes := []gitops.Change{changeOf(t, checkout())}
+	change := changeOf(t, checkout())
 	for path, message := range map[string]string{
-		"resources":         `gives "resources" more than once`,
+		"resources":         `path "resources" gives "resources" more than once`,
 		"{{.Name":           `path "{{.Name": `,
 		"{{.Nothing}}":      "can't evaluate field Nothing",
 		"a..{{.Container}}": `gives "a..proxy": legal are keys separated by dots`,
 	} {
-		_, err := gitops.Values(changes, gitops.Paths{Resources: path})
+		_, err := change.Values(gitops.Paths{Resources: path}, nil)
 		if err == nil || !strings.Contains(err.Error(), message) {
 			t.Errorf("%s: got %v, want %q", path, err, message)
 		}
@@ -170,8 +170,9 @@ func TestAWorkloadIsLeftAsItIsUntilOneAmountDiffersByMoreThanTheThreshold(t *tes
 	if _, why := gitops.Compare(w, gitops.Options{ThresholdPercent: 11}); why != "nothing differs by more than 11 %" {
 		t.Errorf("10.05 %% are exported, or not for this reason: %q", why)
 	}
-	if change := changeOf(t, w); len(change.Containers) != 1 || change.Containers[0].Name != "app" {
-		t.Errorf("changes %+v, want app alone: the side-car has its size", change.Containers)
+	patch, err := changeOf(t, w).Patch(nil)
+	if err != nil || !strings.Contains(patch, "name: proxy") {
+		t.Errorf("error %v, and not all sizes are written, also those that a container has:\n%s", err, patch)
 	}
 }
 
@@ -185,13 +186,16 @@ func TestTheNumberOfPodsIsTheMostThatIsNeededAndNeverSomebodyElses(t *testing.T)
 		"Loadline sets it": func(w *gitops.Workload) {
 			w.Recommendation.Status.Mode, w.Recommendation.Status.Applicable.Replicas = v1alpha1.ModeAuto, new(int32(5))
 		},
-		"it is as recommended": func(w *gitops.Workload) { w.Replicas = 5 },
 	} {
 		w := checkout()
 		change(&w)
 		if got := changeOf(t, w); got.Replicas != nil {
 			t.Errorf("%s: replicas %d", name, *got.Replicas)
 		}
+	}
+	w := checkout()
+	if w.Replicas = 5; *changeOf(t, w).Replicas != 5 {
+		t.Error("a number that is as recommended is not written, so the manifest's own would come back")
 	}
 	if change, _ := gitops.Compare(checkout(), gitops.Options{WithoutReplicas: true}); change.Replicas != nil {
 		t.Error("replicas although they are not wanted")
@@ -252,11 +256,17 @@ func TestAPatchedTemplateAsksForExactlyWhatAdmissionWouldInject(t *testing.T) {
 
 // patched applies the patch of a change as the API server does.
 func patched(t *rapid.T, w gitops.Workload, change gitops.Change) corev1.PodSpec {
-	text, err := change.Patch()
+	text, err := change.Patch(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	patch, err := yaml.YAMLToJSON([]byte(text))
+	after, _ := deployed(t, w, text)
+	return after
+}
+
+// deployed applies a patch to the Deployment of a workload as the API server does, and returns its pods' spec and number.
+func deployed(t rapid.TB, w gitops.Workload, patch string) (corev1.PodSpec, int32) {
+	encodedPatch, err := yaml.YAMLToJSON([]byte(patch))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -266,7 +276,7 @@ func patched(t *rapid.T, w gitops.Workload, change gitops.Change) corev1.PodSpec
 	if err != nil {
 		t.Fatal(err)
 	}
-	encoded, err = strategicpatch.StrategicMergePatch(encoded, patch, appsv1.Deployment{})
+	encoded, err = strategicpatch.StrategicMergePatch(encoded, encodedPatch, appsv1.Deployment{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -274,5 +284,5 @@ func patched(t *rapid.T, w gitops.Workload, change gitops.Change) corev1.PodSpec
 	if err := json.Unmarshal(encoded, &after); err != nil {
 		t.Fatal(err)
 	}
-	return after.Spec.Template.Spec
+	return after.Spec.Template.Spec, *after.Spec.Replicas
 }
