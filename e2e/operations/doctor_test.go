@@ -2,6 +2,7 @@ package operations
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -12,6 +13,7 @@ import (
 
 	. "github.com/onsi/gomega"
 	admissionv1 "k8s.io/api/admissionregistration/v1"
+	appsv1 "k8s.io/api/apps/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -131,7 +133,7 @@ func breakages(t *testing.T) []broken {
 	certificate := func(end time.Duration) func(*testing.T) {
 		return do(func(ctx context.Context) error { return keep(ctx, serving, time.Now().Add(end)) })
 	}
-	mutating := &admissionv1.MutatingWebhookConfiguration{}
+	mutating, updater := &admissionv1.MutatingWebhookConfiguration{}, &appsv1.Deployment{}
 	return []broken{
 		{
 			name: "a kind that was deleted", breaks: run("kubectl delete crd sizingpolicies.loadline.dev"),
@@ -186,6 +188,27 @@ func breakages(t *testing.T) []broken {
 		{
 			name: "a webhook that is away", breaks: do(func(context.Context) error { return loadline.Stop(install.Webhook) }),
 			check: "admission", severity: "error", says: "without its revision", repairs: do(func(context.Context) error { return loadline.Start(context.Background(), install.Webhook) }),
+		},
+		{
+			name: "a webhook that is away, where no updater is deployed", breaks: do(func(ctx context.Context) error {
+				if err := loadline.Client.Get(ctx, client.ObjectKey{Namespace: loadline.Config.Namespace, Name: "loadline-updater"}, updater); err != nil {
+					return err
+				}
+				return errors.Join(loadline.Client.Delete(ctx, updater), loadline.Stop(install.Webhook))
+			}),
+			check: "admission", severity: "error", says: "does not reach the webhook", repairs: func(t *testing.T) {
+				t.Helper()
+				if err := loadline.Start(context.Background(), install.Webhook); err != nil {
+					t.Fatal(err)
+				}
+				becomes(t, "refused", func(found []finding, _ int) bool {
+					return strings.Contains(list(found), "the webhook refused a trial namespace")
+				})
+				updater.ResourceVersion = ""
+				if err := loadline.Client.Create(t.Context(), updater); err != nil {
+					t.Fatal(err)
+				}
+			},
 		},
 		{
 			name: "a webhook configuration that was deleted", breaks: do(func(ctx context.Context) error {

@@ -6,16 +6,24 @@ import (
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/updater"
 )
 
-// admission sends a trial pod through the API server, as the updater does, and looks at what comes back.
+// admission sends a trial pod through the API server, as the updater does, and looks at what comes back. Where no updater is deployed,
+// nobody has prepared a namespace for that, and a namespace that has to be refused is tried instead.
 func (e examiner) admission(ctx context.Context) []Finding {
 	const check = "admission"
-	if !e.runs("webhook") || !e.runs("updater") {
-		return nil // There is nobody to answer, or no namespace to try it in.
+	if !e.runs("webhook") {
+		return nil // There is nobody to answer.
+	}
+	if !e.runs("updater") {
+		return []Finding{e.refusal(ctx, check)}
 	}
 	u := e.Config.Updater
 	f := Finding{Check: check, Where: "namespace/" + u.ProbeNamespace}
@@ -36,6 +44,29 @@ func (e examiner) admission(ctx context.Context) []Finding {
 		f.Severity, f.What = OK, fmt.Sprintf("a trial pod came back with its sizes in %s", took)
 	}
 	return []Finding{f}
+}
+
+// refusal tries, as a dry run, to create a namespace with a mode that there is not. Only the webhook refuses it.
+func (e examiner) refusal(ctx context.Context, check string) Finding {
+	const trial = "loadline-trial"
+	f := Finding{Check: check, Where: "namespace/" + trial}
+	begun := e.Clock.Now()
+	err := e.client.Create(ctx, &corev1.Namespace{
+		ObjectMeta: metav1.ObjectMeta{Name: trial, Annotations: map[string]string{v1alpha1.AnnotationMode: "trial"}},
+	}, client.DryRunAll)
+	took := e.Clock.Since(begun).Round(time.Millisecond)
+	switch {
+	case err == nil:
+		f.Severity, f.Fix = Error, e.restart("webhook")
+		f.What = fmt.Sprintf("a namespace with a mode that does not exist is accepted, after %s: the API server does not reach the webhook, and new pods come as they are written", took)
+	case strings.Contains(err.Error(), v1alpha1.AnnotationMode):
+		f.Severity, f.What = OK, fmt.Sprintf("the webhook refused a trial namespace in %s", took)
+	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), "cannot create"):
+		f.Severity, f.What, f.Fix = Unseen, "you may not create the namespace with which admission is tried, not even as a dry run", CanI(err)
+	default:
+		f.Severity, f.What, f.Fix = Unseen, "admission could not be tried: "+err.Error(), "kubectl create namespace "+trial+" --dry-run=server"
+	}
+	return f
 }
 
 // halts tells what stops the updater.

@@ -3,6 +3,7 @@ package doctor_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -152,6 +153,41 @@ func TestAllPartsInOneDeploymentAreRestartedThere(t *testing.T) {
 	}
 	if asked != 3 {
 		t.Errorf("looked at the rights of %d parts, want 3", asked)
+	}
+}
+
+func TestWithoutAnUpdaterARefusalShowsThatTheWebhookIsReached(t *testing.T) {
+	for name, c := range map[string]struct {
+		answer   error
+		severity doctor.Severity
+		says     string
+	}{
+		"reached":            {errors.New(`admission webhook "namespaces.loadline.dev" denied the request: metadata.annotations[loadline.dev/mode]: no`), doctor.OK, "the webhook refused a trial namespace in "},
+		"not reached":        {nil, doctor.Error, "the API server does not reach the webhook, and new pods come as they are written"},
+		"forbidden":          {apierrors.NewForbidden(schema.GroupResource{Resource: "namespaces"}, "", errors.New("you cannot create resource namespaces")), doctor.Unseen, "you may not create the namespace"},
+		"refused by another": {errors.New(`admission webhook "labels.example.com" denied the request: a team is missing`), doctor.Unseen, "a team is missing"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld("v1.35.0")
+			w.objects = []client.Object{&appsv1.Deployment{
+				ObjectMeta: metav1.ObjectMeta{Namespace: "loadline-system", Name: "loadline-webhook", Labels: map[string]string{"app.kubernetes.io/part-of": "loadline"}},
+				Spec: appsv1.DeploymentSpec{Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{
+					ServiceAccountName: "loadline-webhook", Containers: []corev1.Container{{Args: []string{"webhook"}}},
+				}}},
+			}}
+			w.funcs.Create = func(_ context.Context, _ client.WithWatch, o client.Object, options ...client.CreateOption) error {
+				if _, trial := o.(*corev1.Namespace); !trial {
+					return nil
+				}
+				if !slices.Contains(options, client.CreateOption(client.DryRunAll)) {
+					t.Error("the trial namespace is really created")
+				}
+				return c.answer
+			}
+			if f := w.one(t, "admission"); f.Severity != c.severity || !strings.Contains(f.What, c.says) {
+				t.Errorf("%+v, want %s: %s", f, c.severity, c.says)
+			}
+		})
 	}
 }
 
