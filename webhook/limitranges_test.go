@@ -64,3 +64,21 @@ func TestSizesThatALimitRangeForbidsAreNotInjected(t *testing.T) {
 		})
 	}
 }
+
+func TestSizesThatAreHeldBackAndForbiddenGiveWayToThoseThatAreTried(t *testing.T) {
+	w := newWorld(t, recommend("Deployment", "checkout", container("app", "250m", "512Mi"), func(rec *v1alpha1.Recommendation) {
+		good := recommend("Deployment", "checkout", container("app", "1", "1Gi")).Status.Applicable
+		rec.Status.Trying, rec.Status.Memory = rec.Status.Applicable.Revision, &v1alpha1.DecisionMemory{LastGood: good}
+	}))
+	w.limitRanges["shop"] = []corev1.LimitRange{limitRange("Pod", "", "600Mi", "")}
+	got := w.send(t, PathMutatePods, createPod("shop", checkoutPod(`{"requests":{"cpu":"2","memory":"128Mi"},"limits":{"memory":"128Mi"}}`)))
+	if sized := sizes(t, got.object, 0); sized != " requests.cpu=250m requests.memory=512Mi limits.memory=512Mi" {
+		t.Errorf("app has%s, want what is tried, because 1Gi is forbidden and 128Mi is too little", sized)
+	}
+	if revision := at(t, got.object, "metadata", "annotations", v1alpha1.AnnotationRevision); revision != "aaaaaaaa" {
+		t.Errorf("revision %v, want the one that is tried", revision)
+	}
+	if again := w.send(t, PathMutatePods, createPod("shop", got.object)); len(again.Patch) > 0 {
+		t.Errorf("called again: patch %s", again.Patch)
+	}
+}

@@ -71,7 +71,8 @@ func (p *pods) mutate(ctx context.Context, req *admissionv1.AdmissionRequest) (a
 	return p.size(ctx, view, pod, s, rec)
 }
 
-// size injects what the sizer says, unless a LimitRange of the namespace would then refuse the pod.
+// size injects what the sizer says, unless a LimitRange of the namespace would then refuse the pod. What is held back, and is too much
+// for it, gives way to the sizes that are tried: they were made to fit, and the pod as written may have less memory than it needs.
 func (p *pods) size(ctx context.Context, view *podView, pod *corev1.Pod, s sizer, rec *v1alpha1.Recommendation) (answer, error) {
 	original := s.original(pod)
 	sized := s.desired(original)
@@ -81,6 +82,10 @@ func (p *pods) size(ctx context.Context, view *podView, pod *corev1.Pod, s sizer
 	ranges, err := p.limits.LimitRanges(ctx, pod.Namespace)
 	if err != nil {
 		return answer{}, err
+	}
+	if s.floor != nil && forbidden(ranges, pod, sized) {
+		s.floor = nil
+		sized = s.desired(original)
 	}
 	if forbidden(ranges, pod, sized) {
 		return leftAlone(rec, outcomeLimitRange, "a LimitRange of the namespace forbids the recommended sizes; raise it, or bound the SizingPolicy"), nil

@@ -73,14 +73,18 @@ func notBelow(want, original apply.Resources) apply.Resources {
 // somebody pasted, an attempt to have limits computed from numbers that were never there — counts as what the pod asks for
 // itself.
 func (s sizer) original(pod *corev1.Pod) map[string]apply.Resources {
-	present := apply.Present(pod)
+	present, out := apply.Present(pod), apply.Present(pod)
 	claimed := claimedOriginal(pod)
-	for name, want := range s.desired(claimed) {
-		if want == present[name] {
-			present[name] = claimed[name]
+	free := s
+	free.floor = nil // a LimitRange may have forbidden what was held back
+	for _, one := range []sizer{free, s} {
+		for name, want := range one.desired(claimed) {
+			if want == present[name] {
+				out[name] = claimed[name]
+			}
 		}
 	}
-	return present
+	return out
 }
 
 // claimedOriginal reads the annotation, for the containers that it names: those the pod had when this webhook was called
