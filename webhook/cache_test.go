@@ -78,8 +78,9 @@ func page(list *v1alpha1.RecommendationList, query url.Values) *v1alpha1.Recomme
 	return &part
 }
 
-// startCache fills a real cache, built with CacheOptions, from an API server with n workloads that have long stories.
-func startCache(tb testing.TB, n int) (cache.Cache, *apiServer) {
+// startCache fills a real cache, built with CacheOptions, from an API server with n workloads that have long stories. It does not answer
+// on the paths that are named.
+func startCache(tb testing.TB, n int, without ...string) (cache.Cache, *apiServer) {
 	tb.Helper()
 	recs := v1alpha1.RecommendationList{TypeMeta: metav1.TypeMeta{APIVersion: "loadline.dev/v1alpha1", Kind: "RecommendationList"}}
 	for i := range n {
@@ -135,6 +136,9 @@ func startCache(tb testing.TB, n int) (cache.Cache, *apiServer) {
 			}},
 		},
 	}}
+	for _, path := range without {
+		delete(server.lists, path)
+	}
 	listener := httptest.NewServer(server)
 
 	scheme := runtime.NewScheme()
@@ -171,6 +175,17 @@ func startCache(tb testing.TB, n int) (cache.Cache, *apiServer) {
 	})
 	if !c.WaitForCacheSync(tb.Context()) {
 		tb.Fatal("the cache does not fill")
+	}
+	if err := (lateFacts{cache: c}).Start(tb.Context()); err != nil {
+		tb.Fatal(err)
+	}
+	for _, object := range []client.Object{&corev1.Node{}, &policyv1.PodDisruptionBudget{}} {
+		if len(without) > 0 {
+			break // They would never come.
+		}
+		if _, err := c.GetInformer(tb.Context(), object); err != nil {
+			tb.Fatal(err)
+		}
 	}
 	return c, server
 }
@@ -239,6 +254,20 @@ func TestTheCacheKeepsOnlyWhatAdmissionNeeds(t *testing.T) {
 	}
 	if err := c.Get(t.Context(), client.ObjectKey{Namespace: "shop", Name: "x"}, &corev1.Pod{}); err == nil {
 		t.Error("reading pods starts an informer for all of them")
+	}
+}
+
+func TestAdmissionWaitsForNothingThatOnlyWarningsNeed(t *testing.T) {
+	c, _ := startCache(t, 1, "/api/v1/nodes", "/apis/policy/v1/poddisruptionbudgets")
+	w := &world{registry: prometheus.NewPedanticRegistry()}
+	w.mux, _ = serve(t, cached{c}, w.recorder, w.registry)
+	pod := w.send(t, PathMutatePods, createPod("shop", podOf("workload-0")))
+	if got, want := sizes(t, pod.object, 0), " requests.cpu=250m requests.memory=512Mi"; got != want {
+		t.Errorf("sizes%s, want%s", got, want)
+	}
+	_, noNodes := cached{c}.LargestNode(t.Context())
+	if _, noBudgets := (cached{c}).DisruptionBudgets(t.Context(), "shop"); noNodes == nil || noBudgets == nil {
+		t.Errorf("nodes: %v, disruption budgets: %v; want neither to be taken for none", noNodes, noBudgets)
 	}
 }
 

@@ -3,11 +3,15 @@ package webhook
 import (
 	"context"
 	"fmt"
+	"time"
 
+	"github.com/go-logr/logr"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"github.com/loadline-dev/loadline/apply"
 )
@@ -22,6 +26,31 @@ type facts interface {
 	LargestNode(ctx context.Context) (apply.Amounts, error)
 }
 
+// lateFacts watches what only warnings need once the cache is filled with all else: who may not read that, or waits for it, is ready all
+// the same.
+type lateFacts struct {
+	cache cache.Cache
+	log   logr.Logger
+}
+
+var _ manager.LeaderElectionRunnable = lateFacts{}
+
+// NeedLeaderElection says that every replica warns.
+func (lateFacts) NeedLeaderElection() bool { return false }
+
+// Start begins to watch, and does not wait.
+func (l lateFacts) Start(ctx context.Context) error {
+	for _, object := range []client.Object{&policyv1.PodDisruptionBudget{}, &corev1.Node{}} {
+		if _, err := l.cache.GetInformer(ctx, object, cache.BlockUntilSynced(false)); err != nil {
+			l.log.Error(err, "not watched, so no warning rests on it", "object", fmt.Sprintf("%T", object))
+		}
+	}
+	return nil
+}
+
+// patience is how long a request waits for facts that have not been read yet. It is answered without the warning then.
+const patience = 100 * time.Millisecond
+
 // Autoscalers answers from the cache.
 func (c cached) Autoscalers(ctx context.Context, namespace string) ([]autoscalingv2.HorizontalPodAutoscaler, error) {
 	var found autoscalingv2.HorizontalPodAutoscalerList
@@ -33,6 +62,8 @@ func (c cached) Autoscalers(ctx context.Context, namespace string) ([]autoscalin
 
 // DisruptionBudgets answers from the cache.
 func (c cached) DisruptionBudgets(ctx context.Context, namespace string) ([]policyv1.PodDisruptionBudget, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	var found policyv1.PodDisruptionBudgetList
 	if err := c.reader.List(ctx, &found, client.InNamespace(namespace)); err != nil {
 		return nil, fmt.Errorf("look up disruption budgets in the cache: %w", err)
@@ -42,6 +73,8 @@ func (c cached) DisruptionBudgets(ctx context.Context, namespace string) ([]poli
 
 // LargestNode answers from the cache.
 func (c cached) LargestNode(ctx context.Context) (apply.Amounts, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	var found corev1.NodeList
 	if err := c.reader.List(ctx, &found); err != nil {
 		return apply.Amounts{}, fmt.Errorf("look up nodes in the cache: %w", err)

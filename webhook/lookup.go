@@ -155,11 +155,11 @@ func indexScaleTarget(obj client.Object) []string {
 	return []string{scaleTargetKey(hpa.Spec.ScaleTargetRef.Kind, hpa.Spec.ScaleTargetRef.Name)}
 }
 
-// prepareCache starts the informers and indexes that cached needs. The cache itself is started by its owner.
+// prepareCache starts the informers and indexes that admission needs. The cache itself is started by its owner, and the webhook is ready
+// once it is filled; see lateFacts for the rest.
 func prepareCache(ctx context.Context, c cache.Cache) error {
 	for _, obj := range []client.Object{
 		&v1alpha1.Recommendation{}, &autoscalingv2.HorizontalPodAutoscaler{}, &corev1.LimitRange{}, namespaceMetadata(),
-		&policyv1.PodDisruptionBudget{}, &corev1.Node{},
 	} {
 		if _, err := c.GetInformer(ctx, obj, cache.BlockUntilSynced(false)); err != nil {
 			return fmt.Errorf("watch %T: %w", obj, err)

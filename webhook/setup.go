@@ -81,8 +81,10 @@ func Setup(mgr manager.Manager, o Options) error {
 	if err != nil {
 		return fmt.Errorf("set up the webhook: %w", err)
 	}
-	if err := mgr.Add(h); err != nil {
-		return fmt.Errorf("set up the webhook: %w", err)
+	for _, runs := range []manager.Runnable{h, lateFacts{cache: mgr.GetCache(), log: o.Log}} {
+		if err := mgr.Add(runs); err != nil {
+			return fmt.Errorf("set up the webhook: %w", err)
+		}
 	}
 	if err := mgr.AddReadyzCheck("webhook", s.StartedChecker()); err != nil {
 		return fmt.Errorf("set up the webhook: %w", err)
