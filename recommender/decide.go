@@ -56,7 +56,7 @@ func Decide(now time.Time, in Input, mem Memory) (Decision, Memory) {
 	bounded, reach := p.guardInput(proposal), p.reach()
 	bounded.Budgets = reach.budget(now, in.Placed)
 	verdict := p.withinQuotas(bounded)
-	verdict.Decision = p.asWritten(verdict.Decision)
+	verdict.Decision = p.asWritten(verdict.Decision, bounded.Containers)
 
 	decision := Decision{Proposal: proposal, Guard: verdict.Decision, Advice: refined, Rules: rules, Forecasts: p.forecasts, YieldsTo: p.yields}
 	decision.Evidence = advice.Citations(refined, evidence)

@@ -11,6 +11,7 @@ import (
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/apply"
 	"github.com/loadline-dev/loadline/recommender/guard"
+	"github.com/loadline-dev/loadline/recommender/sizing"
 )
 
 // FindingRolledBack says that a change did harm and was taken back.
@@ -95,11 +96,12 @@ func (in Input) original() map[string]apply.Resources {
 
 // asWritten takes out of what is in force next whatever gives new pods anything else than they ask for, while such sizes are refused: also
 // during a person's hold, because no pod at all is not what was held.
-func (p pass) asWritten(d guard.Decision) guard.Decision {
+func (p pass) asWritten(d guard.Decision, containers []guard.Container) guard.Decision {
 	r := p.mem.Rollback
 	if d.Applicable == nil || !r.Holds(p.now) || !r.AsWritten {
 		return d
 	}
+	d.Findings = append(d.Findings, tooLittle(containers, p.in.original())...)
 	values := apply.AsWritten(*d.Applicable, p.in.original())
 	d.Applicable, d.ApplicableRevision = &values, apply.Revision(values)
 	if d.ApplicableRevision == d.Revision {
@@ -179,13 +181,28 @@ func rollbackFinding(now time.Time, r *v1alpha1.Rollback) []v1alpha1.Finding {
 	if !r.Holds(now) {
 		return nil
 	}
-	what := "was taken back until"
+	text := fmt.Sprintf("revision %s was taken back until %s (time %d in a row)", r.Revision, r.Until.UTC().Format(time.RFC3339), r.Count)
 	if r.AsWritten {
-		what = "is refused by a policy of the cluster, so new pods get what the template asks for: bound the SizingPolicy, or widen that policy. It is tried again after"
+		text += "; new pods get what their template asks for"
 	}
 	return []v1alpha1.Finding{{
-		Type: FindingRolledBack, Severity: v1alpha1.SeverityCritical,
-		Message: shorten(fmt.Sprintf("revision %s %s %s (time %d in a row): %s", r.Revision, what,
-			r.Until.UTC().Format(time.RFC3339), r.Count, r.Evidence), maxSentence),
+		Type: FindingRolledBack, Severity: v1alpha1.SeverityCritical, Message: shorten(text+": "+r.Evidence, maxSentence),
 	}}
+}
+
+// tooLittle tells of containers that were seen to use more memory than their template allows, which is all that they get while more is
+// refused.
+func tooLittle(containers []guard.Container, written map[string]apply.Resources) (found []sizing.Finding) {
+	for _, c := range containers {
+		need, limit := max(c.PeakMemoryBytes, c.OOMFloorBytes), written[c.Name].Limits.MemoryBytes
+		if c.Excluded || limit == 0 || need <= limit {
+			continue
+		}
+		found = append(found, sizing.Finding{
+			Type: guard.FindingCeilingBelowPeak, Severity: string(v1alpha1.SeverityCritical), Container: c.Name,
+			Message: fmt.Sprintf("It needs %s of memory, a policy of the cluster refuses its new pods with that, and as they are written they have a limit of %s: allow more there.",
+				apply.FormatMemory(need), apply.FormatMemory(limit)),
+		})
+	}
+	return found
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/loadline-dev/loadline/apply"
 	"github.com/loadline-dev/loadline/forecast"
 	"github.com/loadline-dev/loadline/internal/testkit"
+	"github.com/loadline-dev/loadline/recommender/guard"
 )
 
 // harmed is a workload whose first sizes were good for a day, and whose smaller ones then did harm.
@@ -164,8 +165,11 @@ func TestPodsThatAPolicyRefusesBecauseTheyWereRaisedComeAsTheyAreWritten(t *test
 	if _, memory := app(s.Candidate); memory <= 3000*mebibyte {
 		t.Errorf("the candidate has %d bytes, want people to see what is needed", memory)
 	}
-	if f := s.Findings[0]; f.Type != FindingRolledBack || !strings.Contains(f.Message, "what the template asks for") {
-		t.Errorf("first finding = %+v, want people to read what new pods get", f)
+	if f := s.Findings[0]; f.Type != FindingRolledBack || !strings.Contains(f.Message, "what their template asks for") || !strings.Contains(f.Message, "denied request") {
+		t.Errorf("first finding = %+v, want people to read what new pods get, and why", f)
+	}
+	if f := s.Findings[1]; f.Type != guard.FindingCeilingBelowPeak || f.Container != "app" || !strings.Contains(f.Message, "limit of 2Gi") {
+		t.Errorf("second finding = %+v, want people to read that this is too little", f)
 	}
 	if again := l.after(40 * time.Minute).look().rec.Status.Rollback; *again != *s.Rollback {
 		t.Errorf("pods that come as they are written are blamed on sizes: %+v", again)
