@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -40,6 +41,7 @@ var variants = map[string]string{
 	"many replicas":         "{recommender: {replicas: 2}, webhook: {replicas: 5}, updater: {replicas: 3}}",
 	"a configuration":       "{config: {prometheus: {url: 'https://thanos.example.com', maxResponseBytes: 67108864}, policy: {cpu: {min: 20m}}}}",
 	"everything about pods": everythingAboutPods,
+	"users of the cluster":  "{pods: {fixedUser: false}, ollama: {enabled: true}}",
 }
 
 const everythingAboutPods = `
@@ -202,6 +204,24 @@ func TestPodsAreAsTheValuesSay(t *testing.T) {
 	}
 }
 
+// OpenShift admits no pod that names a user which is not its namespace's.
+func TestNoPodNamesAUserWhereTheClusterChoosesThem(t *testing.T) {
+	objects := withHooks(t, variants["users of the cluster"])
+	contexts := map[string]*corev1.PodSecurityContext{"cleanup": as[batchv1.Job](t, objects, "Job loadline-cleanup").Spec.Template.Spec.SecurityContext}
+	for _, name := range names(objects, "Deployment") {
+		contexts[name] = as[appsv1.Deployment](t, objects, "Deployment "+name).Spec.Template.Spec.SecurityContext
+	}
+	want := &corev1.PodSecurityContext{RunAsNonRoot: new(true), SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault}}
+	if len(contexts) != 5 {
+		t.Errorf("%d kinds of pods, want those of three parts, of the model and of the cleanup", len(contexts))
+	}
+	for name, got := range contexts {
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
 func TestReplicasBeyondOneAreSpreadAndKeptByABudget(t *testing.T) {
 	objects := rendered(t, variants["many replicas"])
 	wantNames(t, objects, "PodDisruptionBudget", "loadline-recommender", "loadline-updater", "loadline-webhook")
@@ -225,12 +245,12 @@ func TestAPriorityClassIsMadeAndUsed(t *testing.T) {
 
 func TestNetworkPoliciesFollowTheConfiguration(t *testing.T) {
 	for values, want := range map[string][]int{
-		"{networkPolicy: {enabled: true}}": {53, 53, 443, 6443, 8443, 16443, 9090},
-		"{networkPolicy: {enabled: true}, config: {prometheus: {url: 'http://prometheus-server.monitoring.svc'}}}":                               {53, 53, 443, 6443, 8443, 16443, 80, 9090},
-		"{networkPolicy: {enabled: true, apiServerPorts: [443], prometheusPorts: []}, config: {prometheus: {url: 'http://thanos.svc:10902'}}}":   {53, 53, 443, 10902},
-		"{networkPolicy: {enabled: true, apiServerPorts: [], egress: [{ports: [{port: 12345}]}]}}":                                               {53, 53, 9090, 12345},
-		"{networkPolicy: {enabled: true}, config: {prometheus: {url: 'https://thanos.example.com/x'}, advisor: {url: 'http://ai.svc:8000/v1'}}}": {53, 53, 443, 6443, 8443, 16443, 443, 9090, 8000},
-		"{networkPolicy: {enabled: true, egress: [{ports: [{port: 12345}]}]}, ollama: {enabled: true}}":                                          {53, 53, 443, 6443, 8443, 16443, 9090, 11434, 12345},
+		"{networkPolicy: {enabled: true}}": {53, 53, 5353, 5353, 443, 6443, 8443, 16443, 9090},
+		"{networkPolicy: {enabled: true}, config: {prometheus: {url: 'http://prometheus-server.monitoring.svc'}}}":                               {53, 53, 5353, 5353, 443, 6443, 8443, 16443, 80, 9090},
+		"{networkPolicy: {enabled: true, apiServerPorts: [443], prometheusPorts: []}, config: {prometheus: {url: 'http://thanos.svc:10902'}}}":   {53, 53, 5353, 5353, 443, 10902},
+		"{networkPolicy: {enabled: true, dnsPorts: [53], apiServerPorts: [], egress: [{ports: [{port: 12345}]}]}}":                               {53, 53, 9090, 12345},
+		"{networkPolicy: {enabled: true}, config: {prometheus: {url: 'https://thanos.example.com/x'}, advisor: {url: 'http://ai.svc:8000/v1'}}}": {53, 53, 5353, 5353, 443, 6443, 8443, 16443, 443, 9090, 8000},
+		"{networkPolicy: {enabled: true, egress: [{ports: [{port: 12345}]}]}, ollama: {enabled: true}}":                                          {53, 53, 5353, 5353, 443, 6443, 8443, 16443, 9090, 11434, 12345},
 	} {
 		var got []int
 		rules := as[networkingv1.NetworkPolicy](t, rendered(t, values), "NetworkPolicy loadline-recommender").Spec.Egress

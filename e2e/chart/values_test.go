@@ -32,7 +32,7 @@ var others = map[string]any{
 	"networkPolicy.metricsFrom":    []any{map[string]any{"podSelector": map[string]any{}}},
 	"networkPolicy.webhookFrom":    []any{map[string]any{"podSelector": map[string]any{}}},
 	"networkPolicy.egress":         []any{map[string]any{"ports": []any{map[string]any{"port": 1}}}},
-	"networkPolicy.apiServerPorts": []any{1}, "networkPolicy.prometheusPorts": []any{1},
+	"networkPolicy.dnsPorts": []any{1}, "networkPolicy.apiServerPorts": []any{1}, "networkPolicy.prometheusPorts": []any{1},
 }
 
 // other is another value of the same type.

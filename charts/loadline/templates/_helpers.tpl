@@ -65,9 +65,31 @@ helm.sh/hook-weight: {{ . | quote }}
 helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 {{- end }}
 
+{{/* The user of every pod. Where none is named, the cluster chooses one, and refuses root. */}}
+{{- define "loadline.podSecurityContext" -}}
+runAsNonRoot: true
+{{- if .Values.pods.fixedUser }}
+runAsUser: 65532
+runAsGroup: 65532
+fsGroup: 65532
+{{- end }}
+seccompProfile: {type: RuntimeDefault}
+{{- end }}
+
+{{/* The egress rule for name look-ups. */}}
+{{- define "loadline.dnsEgress" -}}
+{{- with .Values.networkPolicy.dnsPorts -}}
+- ports:
+    {{- range . }}
+    - {port: {{ . }}, protocol: UDP}
+    - {port: {{ . }}, protocol: TCP}
+    {{- end }}
+{{- end }}
+{{- end }}
+
 {{/* Egress rules for name look-ups and for the API server, whose address nobody can write down for every cluster. */}}
 {{- define "loadline.apiServerEgress" -}}
-- ports: [{port: 53, protocol: UDP}, {port: 53, protocol: TCP}]
+{{- include "loadline.dnsEgress" . }}
 {{- with .Values.networkPolicy.apiServerPorts }}
 - ports:
     {{- range . }}
