@@ -3,6 +3,8 @@ package doctor_test
 import (
 	"context"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -118,6 +120,26 @@ func TestALeaderThatIsSilentIsFound(t *testing.T) {
 				t.Errorf("got %+v, want %q", f, c.want)
 			}
 		})
+	}
+}
+
+// A laptop whose clock is wrong must not have the recommender restarted.
+func TestALeaderIsJudgedByTheAPIServersClock(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Date", now.Add(-10*time.Minute).Format(http.TimeFormat))
+	}))
+	defer server.Close()
+	w := newWorld("v1.35.0")
+	w.options.REST.Host = server.URL
+	w.objects = []client.Object{&coordinationv1.Lease{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "loadline-system", Name: "loadline-recommender"},
+		Spec:       coordinationv1.LeaseSpec{HolderIdentity: new("a"), RenewTime: new(metav1.NewMicroTime(now.Add(-10*time.Minute - 5*time.Second)))},
+	}}
+	if f := w.found(t, "leader")[0]; f.Severity != doctor.OK {
+		t.Errorf("%+v", f)
+	}
+	if f := w.one(t, "clock"); f.Severity != doctor.Warning {
+		t.Errorf("%+v", f)
 	}
 }
 

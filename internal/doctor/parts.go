@@ -113,17 +113,25 @@ func (i installation) runs(part string) bool {
 // findings are those about Deployments, and whether the parts of which one has to lead have a leader.
 func (p *parts) findings(ctx context.Context) []Finding {
 	elections := map[string]config.LeaderElection{"recommender": p.Config.Recommender.LeaderElection, "updater": p.Config.Updater.LeaderElection}
-	found := slices.Clone(p.found)
+	found, now := slices.Clone(p.found), p.now(ctx)
 	for _, part := range partNames {
 		election, elects := elections[part]
 		if _, deployed := p.accounts[part]; deployed && elects && election.Enabled {
-			found = append(found, p.leader(ctx, part, election))
+			found = append(found, p.leader(ctx, part, election, now))
 		}
 	}
 	return found
 }
 
-func (p *parts) leader(ctx context.Context, part string, election config.LeaderElection) Finding {
+// now is the time by the API server's clock, which those who lead are closer to than this machine; by this machine's if it does not tell.
+func (p *parts) now(ctx context.Context) time.Time {
+	if theirs, err := serverTime(ctx, p.REST); err == nil {
+		return theirs
+	}
+	return p.Clock.Now()
+}
+
+func (p *parts) leader(ctx context.Context, part string, election config.LeaderElection, now time.Time) Finding {
 	f := Finding{Check: "leader", Severity: Error, Where: "lease/" + election.LeaseName, Fix: p.restart(part)}
 	lease := &coordinationv1.Lease{}
 	err := p.client.Get(ctx, client.ObjectKey{Namespace: p.Config.Namespace, Name: election.LeaseName}, lease)
@@ -135,8 +143,8 @@ func (p *parts) leader(ctx context.Context, part string, election config.LeaderE
 		return unseen(f.Check, f.Where, err)
 	case held.HolderIdentity == nil || *held.HolderIdentity == "" || held.RenewTime == nil:
 		f.What = fmt.Sprintf("no %s leads: the last one has stopped", part)
-	case p.Clock.Since(held.RenewTime.Time) > 2*election.LeaseDuration.Duration:
-		f.What = fmt.Sprintf("no %s leads: %s was last heard of %s ago", part, *held.HolderIdentity, p.Clock.Since(held.RenewTime.Time).Round(time.Second))
+	case now.Sub(held.RenewTime.Time) > 2*election.LeaseDuration.Duration:
+		f.What = fmt.Sprintf("no %s leads: %s was last heard of %s ago", part, *held.HolderIdentity, now.Sub(held.RenewTime.Time).Round(time.Second))
 	default:
 		return Finding{Check: f.Check, Severity: OK, Where: f.Where, What: fmt.Sprintf("the %s works: %s leads", part, *held.HolderIdentity)}
 	}
