@@ -25,14 +25,14 @@ var settings = []string{
 // others are values that a change of the default's type alone does not find: what is legal, by the path.
 var others = map[string]any{
 	"image.pullPolicy": "Never", "ollama.image.pullPolicy": "Never",
-	"image.pullSecrets":            []any{map[string]any{"name": "other"}},
-	"pods.affinity":                map[string]any{"podAffinity": map[string]any{}},
-	"ollama.affinity":              map[string]any{"podAffinity": map[string]any{}},
-	"certManager.issuerRef":        map[string]any{"name": "other"},
-	"networkPolicy.metricsFrom":    []any{map[string]any{"podSelector": map[string]any{}}},
-	"networkPolicy.webhookFrom":    []any{map[string]any{"podSelector": map[string]any{}}},
-	"networkPolicy.egress":         []any{map[string]any{"ports": []any{map[string]any{"port": 1}}}},
-	"networkPolicy.dnsPorts": []any{1}, "networkPolicy.apiServerPorts": []any{1}, "networkPolicy.prometheusPorts": []any{1},
+	"image.pullSecrets":         []any{map[string]any{"name": "other"}},
+	"pods.affinity":             map[string]any{"podAffinity": map[string]any{}},
+	"ollama.affinity":           map[string]any{"podAffinity": map[string]any{}},
+	"certManager.issuerRef":     map[string]any{"name": "other"},
+	"networkPolicy.metricsFrom": []any{map[string]any{"podSelector": map[string]any{}}},
+	"networkPolicy.webhookFrom": []any{map[string]any{"podSelector": map[string]any{}}},
+	"networkPolicy.egress":      []any{map[string]any{"ports": []any{map[string]any{"port": 1}}}},
+	"networkPolicy.dnsPorts":    []any{1}, "networkPolicy.apiServerPorts": []any{1}, "networkPolicy.prometheusPorts": []any{1},
 }
 
 // other is another value of the same type.

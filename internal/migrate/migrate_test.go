@@ -285,6 +285,23 @@ func TestATargetThatIsGoneIsLeftOut(t *testing.T) {
 	}
 }
 
+func TestContainersThatNoPolicyNamesAreToldIfTheirLimitsWouldHaveMoved(t *testing.T) {
+	for policies, told := range map[string]bool{
+		`{containerName: app, controlledValues: RequestsOnly}`:                                     true,
+		`{containerName: "*", controlledValues: RequestsOnly}`:                                     false,
+		`{containerName: app, controlledValues: RequestsOnly}, {containerName: mesh, mode: "Off"}`: false,
+		`{containerName: app}`: false,
+	} {
+		r, err := migrate.VPA([]unstructured.Unstructured{vpa(t, "checkout", "resourcePolicy: {containerPolicies: ["+policies+"]}")}, all(deployment("checkout")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(strings.Join(r.Notes, "\n"), "no policy names keep their limits as well, because a SizingPolicy has one rule for all: mesh"); got != told {
+			t.Errorf("%s: notes %q", policies, r.Notes)
+		}
+	}
+}
+
 func TestTheStepsNeverReadAgain(t *testing.T) {
 	r, err := migrate.VPA([]unstructured.Unstructured{vpa(t, "checkout", "updatePolicy: {updateMode: Recreate}")}, all(deployment("checkout")))
 	if err != nil {

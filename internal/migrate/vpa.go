@@ -3,6 +3,7 @@ package migrate
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -172,6 +173,7 @@ func (r *Result) containers(w Workload, all []containerPolicy, into *v1alpha1.Si
 	limit := v1alpha1.LimitRatio // VPA's default: limits follow requests in proportion.
 	if len(active) > 0 && !slices.ContainsFunc(active, func(c containerPolicy) bool { return c.ControlledValues != "RequestsOnly" }) {
 		limit = v1alpha1.LimitKeep
+		r.unnamed(w, all)
 	}
 	into.CPU.Limit, into.Memory.Limit = &limit, &limit
 	for _, c := range active {
@@ -179,6 +181,16 @@ func (r *Result) containers(w Workload, all []containerPolicy, into *v1alpha1.Si
 	}
 	into.CPU.Min, into.CPU.Max = bounds(active, corev1.ResourceCPU)
 	into.Memory.Min, into.Memory.Max = bounds(active, corev1.ResourceMemory)
+}
+
+// unnamed notes containers that no policy names: VPA moves their limits with their requests.
+func (r *Result) unnamed(w Workload, all []containerPolicy) {
+	rest := slices.DeleteFunc(slices.Clone(w.Containers), func(name string) bool {
+		return slices.ContainsFunc(all, func(c containerPolicy) bool { return c.ContainerName == name || c.ContainerName == "*" })
+	})
+	if len(rest) > 0 {
+		r.Notes = append(r.Notes, fmt.Sprintf("%s: containers that no policy names keep their limits as well, because a SizingPolicy has one rule for all: %s", w, strings.Join(rest, ", ")))
+	}
 }
 
 // container notes what cannot be said about one of a workload's containers.
