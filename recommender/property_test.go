@@ -90,6 +90,7 @@ func (l *life) happens(t *rapid.T) {
 	l.after(time.Duration(rapid.Int64Range(1, 30*3600).Draw(t, "seconds pass")) * time.Second)
 	l.in.History = anyHistory(t, l.now, l.in.Containers, float64(l.in.Replicas))
 	l.in.HistoryProblem = rapid.SampledFrom([]string{"", "", "Prometheus\x1b[31m does not answer\n" + strings.Repeat("é", 3000)}).Draw(t, "problem")
+	l.in.Refused = rapid.SampledFrom([]string{"", "", "", refusesLargePods}).Draw(t, "refused")
 	l.in.OOMKills, l.in.Annotations, l.rec.Spec = nil, nil, v1alpha1.RecommendationSpec{}
 	if rapid.Bool().Draw(t, "killed") {
 		l.in.OOMKills = []OOMKill{{
@@ -169,6 +170,12 @@ func (l *life) mustBeSafe(t *rapid.T, before *v1alpha1.RecommendationStatus) {
 	}
 	if before.Revision != after.Revision && len(after.Trail) == 0 {
 		t.Fatal("the sizes in use changed without a reason")
+	}
+	if r := after.Rollback; r.Holds(l.now) && r.AsWritten {
+		if apply.Changes(apply.FromAPI(after.Applicable), l.in.original()) {
+			t.Fatalf("refused pods get %+v", after.Applicable.Containers)
+		}
+		return
 	}
 	if before.Revision != after.Revision && l.in.Settings.Approval == v1alpha1.ApprovalManual && l.rec.Spec.ApprovedRevision != after.Revision {
 		t.Fatalf("revision %s is used and a person approved %q", after.Revision, l.rec.Spec.ApprovedRevision)
