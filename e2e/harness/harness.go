@@ -162,7 +162,7 @@ func (c *Cluster) prepare(ctx context.Context) error {
 	if c.Dir, err = filepath.Abs(c.Dir); err != nil {
 		return fmt.Errorf("locate the run directory: %w", err)
 	}
-	for _, d := range []string{"", "logs", "pki", "accounts", "kubelets"} {
+	for _, d := range []string{"", "logs", "pki", "accounts", "kubelets", "scraped"} {
 		if err := os.MkdirAll(filepath.Join(c.Dir, d), 0o700); err != nil {
 			return fmt.Errorf("make the run directory: %w", err)
 		}

@@ -85,6 +85,15 @@ func (c *Cluster) ScrapeKubelet(node string, port int) error {
 	return nil
 }
 
+// Scrape makes Prometheus scrape /metrics at an address, host:port, as the only target of a job.
+func (c *Cluster) Scrape(job, address string) error {
+	target := fmt.Appendf(nil, "- {targets: ['%s'], labels: {job: %s}}\n", address, job)
+	if err := os.WriteFile(filepath.Join(c.Dir, "scraped", job+".yaml"), target, 0o600); err != nil {
+		return fmt.Errorf("write a target of Prometheus: %w", err)
+	}
+	return nil
+}
+
 // StopPrometheus stops Prometheus and leaves its data. Stopping a stopped one is
 // no error.
 func (c *Cluster) StopPrometheus() error {

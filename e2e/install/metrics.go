@@ -16,12 +16,16 @@ import (
 // Metrics are a part's own metrics at one moment.
 type Metrics map[string]*dto.MetricFamily
 
+// MetricsAddress is where a running part serves its metrics, as host:port.
+func (in *Installation) MetricsAddress(part string) string {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.metrics[part]
+}
+
 // MetricsText reads the metrics of a running part, as Prometheus does.
 func (in *Installation) MetricsText(ctx context.Context, part string) (string, error) {
-	in.mu.Lock()
-	address := in.metrics[part]
-	in.mu.Unlock()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/metrics", nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+in.MetricsAddress(part)+"/metrics", nil)
 	if err != nil {
 		return "", err
 	}
