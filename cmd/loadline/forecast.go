@@ -79,7 +79,7 @@ func runForecast(ctx context.Context, flags *forecastFlags, path string, std str
 	if err != nil {
 		return err
 	}
-	table, err := readTable(ctx, path, std.in)
+	table, err := readTable(ctx, path, std)
 	if err != nil {
 		return err
 	}
@@ -182,22 +182,37 @@ func (f *forecastFlags) timing(table *widecsv.Table) (timing, error) {
 	return timing{start: cmp.Or(own.start, f.given.start), step: cmp.Or(own.step, f.given.step)}, nil
 }
 
-// readTable reads a table and stops waiting when ctx ends, since reading from a terminal cannot be interrupted.
-func readTable(ctx context.Context, path string, stdin io.Reader) (*widecsv.Table, error) {
+// readTable reads a table, says what was odd about its times, and stops waiting when ctx ends, since reading from a terminal cannot
+// be interrupted.
+func readTable(ctx context.Context, path string, std streams) (*widecsv.Table, error) {
 	type answer struct {
 		table *widecsv.Table
 		err   error
 	}
 	answers := make(chan answer, 1)
 	go func() {
-		table, err := widecsv.ReadFile(path, stdin)
+		table, err := widecsv.ReadFile(path, std.in)
 		answers <- answer{table, err}
 	}()
 	select {
 	case a := <-answers:
+		if a.err == nil {
+			noteTimes(std.err, path, a.table)
+		}
 		return a.table, a.err
 	case <-ctx.Done():
 		return nil, fmt.Errorf("read %s: %w", path, context.Cause(ctx))
+	}
+}
+
+// noteTimes says which rows are missing from a file or beside the steps of the others.
+func noteTimes(w io.Writer, path string, table *widecsv.Table) {
+	if table.Missing > 0 {
+		_, _ = fmt.Fprintf(w, "loadline: %s: %d of %d steps have no row; they count as missing values\n", path, table.Missing, table.Rows)
+	}
+	if table.Stray > 0 {
+		_, _ = fmt.Fprintf(w, "loadline: %s: the times of %d rows are not a whole number of steps after the first, or occur twice; each counts for the "+
+			"nearest step, and of several there the largest value\n", path, table.Stray)
 	}
 }
 

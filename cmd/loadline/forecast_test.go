@@ -11,6 +11,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -118,6 +119,22 @@ func TestTimesInTheFileTakeThePlaceOfFlags(t *testing.T) {
 		if code != exitUsage || out != "" || !strings.Contains(errors, message) {
 			t.Errorf("%s: exit code %d, output %q, error %q; want 2 and %q", flags, code, out, errors, message)
 		}
+	}
+}
+
+func TestAMissingRowIsSaidAndMovesNothing(t *testing.T) {
+	rows := strings.SplitAfter(constantCSV(true), "\n")
+	want, _, _ := call(t, "forecast", "--horizon", "2", writeFile(t, strings.Join(rows, "")))
+	got, notes, code := call(t, "forecast", "--horizon", "2", writeFile(t, strings.Join(slices.Delete(rows, 5, 7), "")))
+	if diff := cmp.Diff(want, got); code != exitOK || diff != "" || !strings.Contains(notes, "usage.csv: 2 of 336 steps have no row") {
+		t.Errorf("exit code %d, %s (-whole +with a gap):\n%s", code, notes, diff)
+	}
+}
+
+func TestTheLargestValuesArePrintedAsNumbers(t *testing.T) {
+	text := "web\n" + strings.Repeat("3.4e38\n3.3e38\n1e38\n2e38\n3e38\n", 100)
+	if out, notes, code := call(t, "forecast", "--step", "1h", "--quantiles", "0.999", writeFile(t, text)); code != exitOK || strings.Contains(out, "Inf") {
+		t.Errorf("exit code %d, %s\n%s", code, notes, out)
 	}
 }
 

@@ -179,7 +179,7 @@ func (f *replayFlags) read(ctx context.Context, std streams) (recording, error) 
 	case f.files.cpu != "" && f.prometheus.url != "":
 		return recording{}, usageError("--cpu and --prometheus: name one of them")
 	case f.files.cpu != "":
-		return f.files.read(ctx, std.in)
+		return f.files.read(ctx, std)
 	case f.prometheus.url != "":
 		return f.prometheus.read(ctx, std.err)
 	default:

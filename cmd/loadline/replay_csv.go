@@ -51,7 +51,7 @@ func memoryUnit(name string) (float64, error) {
 	}
 }
 
-func (f *replayFiles) read(ctx context.Context, stdin io.Reader) (recording, error) {
+func (f *replayFiles) read(ctx context.Context, std streams) (recording, error) {
 	if count(f.cpu, f.memory, f.current) > 1 {
 		return recording{}, usageError("--cpu, --memory and --current: one of them at most can be -, the standard input")
 	}
@@ -59,20 +59,24 @@ func (f *replayFiles) read(ctx context.Context, stdin io.Reader) (recording, err
 	if err != nil {
 		return recording{}, err
 	}
-	cpu, err := readTable(ctx, f.cpu, stdin)
+	cpu, err := readTable(ctx, f.cpu, std)
 	if err != nil {
 		return recording{}, err
 	}
-	perStep, start, err := f.timing(cpu)
+	rows, err := f.timing(cpu)
 	if err != nil {
 		return recording{}, err
 	}
-	r := recording{start: start, workloads: make([]replay.Workload, len(cpu.Names))}
+	if !rows.first.Equal(rows.start) {
+		_, _ = fmt.Fprintf(std.err, "loadline: %s: the first row is of %s, which counts for the %s from %s on\n", f.cpu,
+			rows.first.Format(time.RFC3339), model.Duration(replay.Step), rows.start.Format(time.TimeOnly))
+	}
+	r := recording{start: rows.start, workloads: make([]replay.Workload, len(cpu.Names))}
 	for i, values := range cpu.Columns {
-		r.workloads[i] = replay.Workload{Name: cpu.Names[i], CPU: reduce(values, perStep, mean)}
+		r.workloads[i] = replay.Workload{Name: cpu.Names[i], CPU: rows.reduce(values, mean)}
 	}
-	if err := f.readBeside(ctx, f.memory, cpu, stdin, func(i int, values []float32) {
-		inBytes := reduce(values, perStep, highest)
+	if err := f.readBeside(ctx, cpu, std, func(i int, values []float32) {
+		inBytes := rows.reduce(values, highest)
 		for j := range inBytes {
 			inBytes[j] = float32(float64(inBytes[j]) * unit)
 		}
@@ -82,7 +86,7 @@ func (f *replayFiles) read(ctx context.Context, stdin io.Reader) (recording, err
 	}
 	if f.current != "" {
 		r.currentKnown = true
-		err = f.readCurrent(stdin, r.workloads)
+		err = f.readCurrent(std.in, r.workloads)
 	}
 	return r, err
 }
@@ -97,31 +101,38 @@ func count(paths ...string) (n int) {
 	return n
 }
 
-// timing returns how many rows make a step of the replay, and when the first row was; zero if that is not known.
-func (f *replayFiles) timing(table *widecsv.Table) (perStep int, start time.Time, err error) {
+// replayRows say which rows of a file make which step of the replay.
+type replayRows struct {
+	perStep int
+	// first is when the first row was measured, and start when the step that it belongs to begins; zero if that is not known.
+	first, start time.Time
+	// lead is how many rows of the first step were before the file.
+	lead int
+}
+
+func (f *replayFiles) timing(table *widecsv.Table) (replayRows, error) {
 	asked := forecastFlags{step: f.step, start: f.start}
 	if err := asked.parseTiming(); err != nil {
-		return 0, time.Time{}, err
+		return replayRows{}, err
 	}
 	t, err := asked.timing(table)
 	if err != nil {
-		return 0, time.Time{}, err
+		return replayRows{}, err
 	}
-	switch {
-	case t.step > replay.Step || replay.Step%t.step != 0:
-		return 0, time.Time{}, usageError("step %s: legal are %s and what divides it into equal parts, such as 1m", model.Duration(t.step), model.Duration(replay.Step))
-	case !t.start.Equal(t.start.Truncate(replay.Step)):
-		return 0, time.Time{}, usageError("the first row is of %s: it must be at a multiple of %s", t.start.Format(time.RFC3339), model.Duration(replay.Step))
+	if t.step > replay.Step || replay.Step%t.step != 0 {
+		return replayRows{}, usageError("step %s: legal are %s and what divides it into equal parts, such as 1m", model.Duration(t.step), model.Duration(replay.Step))
 	}
-	return int(replay.Step / t.step), t.start, nil
+	start := t.start.Truncate(replay.Step)
+	return replayRows{perStep: int(replay.Step / t.step), first: t.start, start: start, lead: int(t.start.Sub(start) / t.step)}, nil
 }
 
-// readBeside reads a file with the same columns and rows as another; nothing if the path is empty.
-func (f *replayFiles) readBeside(ctx context.Context, path string, first *widecsv.Table, stdin io.Reader, take func(i int, values []float32)) error {
+// readBeside reads the file of memory, which needs the same columns and rows as the first; nothing if there is none.
+func (f *replayFiles) readBeside(ctx context.Context, first *widecsv.Table, std streams, take func(i int, values []float32)) error {
+	path := f.memory
 	if path == "" {
 		return nil
 	}
-	table, err := readTable(ctx, path, stdin)
+	table, err := readTable(ctx, path, std)
 	if err != nil {
 		return err
 	}
@@ -153,14 +164,14 @@ func (f *replayFiles) readBeside(ctx context.Context, path string, first *widecs
 	return nil
 }
 
-// reduce makes one value of every n, NaN where none of them is known. What is left over at the end is dropped.
-func reduce(values []float32, n int, of func([]float32) float32) []float32 {
-	if n == 1 {
+// reduce makes one value of the rows of each step, NaN where none of them is known. What is left over at the end is dropped.
+func (r replayRows) reduce(values []float32, of func([]float32) float32) []float32 {
+	if r.perStep == 1 {
 		return values
 	}
-	out := make([]float32, 0, len(values)/n)
-	for part := range slices.Chunk(values[:len(values)/n*n], n) {
-		out = append(out, of(part))
+	out := make([]float32, 0, (r.lead+len(values))/r.perStep)
+	for end := r.perStep - r.lead; end <= len(values); end += r.perStep {
+		out = append(out, of(values[max(0, end-r.perStep):end]))
 	}
 	return out
 }

@@ -70,6 +70,35 @@ func replayJSON(t *testing.T, run func(line string) (out, errors string, code in
 	return r
 }
 
+func TestARecordingMayBeginBetweenStepsAndMissRows(t *testing.T) {
+	minutes := &strings.Builder{}
+	minutes.WriteString("time,web\n")
+	for i := range 3 * 24 * 60 {
+		if i%100 != 1 {
+			fmt.Fprintf(minutes, "%d,0.5\n", 1767225600+60*(i+3))
+		}
+	}
+	run := replayFolder(t, map[string]string{
+		"minutes.csv": minutes.String(),
+		"cpu.csv":     recordedCSV(5*time.Minute, coresCell),
+	})
+	whole := replayJSON(t, run, "--cpu cpu.csv --step 5m --start 2026-01-01T14:25:00Z")
+	between := replayJSON(t, run, "--cpu cpu.csv --step 5m --start 2026-01-01T14:29:00Z")
+	if diff := cmp.Diff(whole, between); diff != "" {
+		t.Errorf("a start between two steps (-on one +between):\n%s", diff)
+	}
+	r := replayJSON(t, run, "--cpu minutes.csv")
+	if r.Split.Start.Format(time.RFC3339) != "2026-01-01T00:00:00Z" || r.Split.End.Format(time.RFC3339) != "2026-01-04T00:00:00Z" {
+		t.Errorf("replayed from %s to %s", r.Split.Start, r.Split.End)
+	}
+	_, notes, _ := run("--cpu minutes.csv" + quick)
+	for _, want := range []string{"the first row is of 2026-01-01T00:03:00Z, which counts for the 5m from 00:00:00 on", "44 of 4320 steps have no row"} {
+		if !strings.Contains(notes, want) {
+			t.Errorf("the notes do not say %q: %s", want, notes)
+		}
+	}
+}
+
 func TestAReplayThatCannotBeDoneSaysWhatIsWrong(t *testing.T) {
 	bytesCell := func(int, time.Duration) string { return "1000000" }
 	run := replayFolder(t, map[string]string{
@@ -106,7 +135,6 @@ func TestAReplayThatCannotBeDoneSaysWhatIsWrong(t *testing.T) {
 		"--cpu cpu.csv --step 5m --price-core-hour Inf":                           "price +Inf: legal are numbers from 0 up",
 		"--cpu cpu.csv --step 5m --refused-raises 5":                              `--refused-raises "5": legal are percentages from 0% to 100%, such as 5%`,
 		"--cpu cpu.csv --step 5m --max-give-back all":                             `--max-give-back "all": legal are percentages from 0% to 100%, such as 0, 25% or unlimited`,
-		"--cpu cpu.csv --step 5m --start 2026-01-01T00:01:00Z":                    "the first row is of 2026-01-01T00:01:00Z: it must be at a multiple of 5m",
 		"--cpu bad.csv --step 5m":                                                 `bad.csv: line 3, column 2: series "db": "two" is not a number`,
 		"--cpu cpu.csv --step 5m --memory memory.csv --memory-unit MB":            `--memory-unit "MB": legal are B, MiB, GiB and GB`,
 		"--cpu cpu.csv --step 5m --memory shorter.csv":                            "shorter.csv has 49 rows and",

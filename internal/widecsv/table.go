@@ -24,6 +24,10 @@ type Table struct {
 	Columns [][]float32
 	// Rows is the length of every column, at least 1.
 	Rows int
+	// Missing is how many of the rows are not in the file and hold NaN; a file without times misses none.
+	Missing int
+	// Stray is how many rows of the file were beside the steps of the others, or of the same step as another row.
+	Stray int
 	// Start is the time of the first row, in UTC, and zero if the file has no column of times.
 	Start time.Time
 	// Step is the time between rows, and zero if the file has no column of times or a single row.
@@ -38,8 +42,10 @@ const legalCell = "legal are numbers from 0 up with a decimal point, such as 0.2
 // Cells are separated by commas and may be quoted; lines end with LF or CRLF; a byte order mark is skipped. A cell that is
 // empty or NaN is missing. The header is refused if a name is empty or occurs twice, or if it is a row of numbers. If the
 // first name is "time" or "timestamp" in upper or lower case, its column holds times, as RFC 3339, as "2006-01-02 15:04:05"
-// in UTC or as seconds since 1970, and they have to be evenly spaced. Blank lines are legal at the end only. An error names
-// the line and, counting cells from 1, the column.
+// in UTC or as seconds since 1970, in ascending order. The step is the most common distance of two rows: a step without a row is
+// missing, and one row in a hundred may be beside the steps, as exports have where a clock was changed. It counts for the nearest step;
+// of several rows of a step the largest values count. Blank lines are legal at the end only. An error names the line and, counting
+// cells from 1, the column.
 func Read(r io.Reader, name string) (*Table, error) {
 	reader := csv.NewReader(skipMark(r))
 	reader.FieldsPerRecord = -1 // Checked here, for a better message.
@@ -59,8 +65,9 @@ type parser struct {
 	timed int
 	// line of the record read last.
 	line int
-	// latest is the time of the row read last.
-	latest time.Time
+	// first is the line of the first row, and times are those of the rows, if there are any.
+	first int
+	times []time.Time
 }
 
 func (p *parser) read() error {
@@ -74,6 +81,7 @@ func (p *parser) read() error {
 	if err := p.header(header); err != nil {
 		return err
 	}
+	p.first = p.line + 1
 	for {
 		cells, err := p.record()
 		if errors.Is(err, io.EOF) {
@@ -89,7 +97,7 @@ func (p *parser) read() error {
 	if p.table.Rows == 0 {
 		return p.errorf("there is a header but no row under it; each step needs a row")
 	}
-	return nil
+	return p.spread()
 }
 
 // record returns the cells of the next line. They are valid until the next call.

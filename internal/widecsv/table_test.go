@@ -80,51 +80,80 @@ func TestAColumnOfTimesGivesStartAndStep(t *testing.T) {
 	}
 }
 
+func TestAMissingRowIsAGap(t *testing.T) {
+	for text, want := range map[string]*widecsv.Table{
+		"time,web\n0,1\n60,2\n180,4\n240,5\n": {Columns: [][]float32{{1, 2, nan, 4, 5}}, Rows: 5, Missing: 1},
+		"time,web\n0,1\n180,4\n240,\n300,6\n": {Columns: [][]float32{{1, nan, nan, 4, nan, 6}}, Rows: 6, Missing: 2},
+	} {
+		want.Names, want.Start, want.Step = []string{"web"}, time.Unix(0, 0).UTC(), time.Minute
+		if diff := cmp.Diff(want, read(t, text), cmpopts.EquateNaNs()); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", text, diff)
+		}
+	}
+}
+
+// Local times jump in spring, and some exports then write an hour of rows with one time.
+func TestRowsAroundAChangeOfTheClockAreRead(t *testing.T) {
+	text := &strings.Builder{}
+	text.WriteString("time,web\n")
+	for minute := range 300 {
+		fmt.Fprintf(text, "%d,1\n", 60*minute)
+		if minute == 200 {
+			text.WriteString("12000,7\n12020,3\n")
+		}
+	}
+	got := read(t, text.String())
+	if got.Rows != 300 || got.Step != time.Minute || got.Stray != 2 || got.Missing != 0 || got.Columns[0][200] != 7 || got.Columns[0][201] != 1 {
+		t.Errorf("%d rows of %s, %d stray, %d missing, %v", got.Rows, got.Step, got.Stray, got.Missing, got.Columns[0][199:203])
+	}
+}
+
 func TestAnErrorSaysWhereWhatAndWhatIsLegal(t *testing.T) {
 	const cell = "legal are numbers from 0 up"
 	long := "web\n" + strings.Repeat("x", 1000) + "\n"
 	for text, wants := range map[string][]string{
-		"":                          {"empty", "name the series"},
-		"\n\n":                      {"empty"},
-		"\ufeff":                    {"empty"},
-		"web,db\n":                  {"line 1", "no row under it"},
-		"1.5,2\n3,4\n":              {"line 1", "numbers where names are expected"},
-		"1,\n3,4\n":                 {"line 1", "numbers where names are expected"},
-		"web,db,web\n1,2,3\n":       {"line 1, column 3", `"web" is taken by column 1`},
-		"web,,db\n1,2,3\n":          {"line 1, column 2", "the name is empty"},
-		",web\n0,2\n":               {"line 1, column 1", "the name is empty", "index"},
-		"web,d\x00b\n1,2\n":         {"line 1, column 2", `"d\x00b" contains a control character`},
-		"web\rdb\r1\r2\r":           {"line 1, column 1", "control character"},
-		"web,\"d\nb\"\n1,2\n":       {"line 1, column 2", "control character"},
-		"web,d\xffb\n1,2\n":         {"line 1, column 2", "not UTF-8"},
-		"web;db\n1;2\n":             {"line 1", `"web;db" seems to be separated by semicolons or tabs`},
-		"web\tdb\n1\t2\n":           {"line 1", "semicolons or tabs"},
-		"web,db\n1,2\n1\n":          {"line 3: 1 cells, but the header has 2"},
-		"web,db\n1,2,\n":            {"line 2: 3 cells, but the header has 2"},
-		"web,db\n1,5,2,5\n":         {"line 2: 4 cells", "decimal commas"},
-		"web,db\n1,2\n\n1,2\n":      {"line 3 is blank", "NaN"},
-		"\nweb\n1\n\n\n1\n":         {"line 4 is blank"},
-		"web,db\n1,2\n3,four\n":     {`line 3, column 2: series "db": "four" is not a number`, cell},
-		"web,db\n1,\"1,5\"\n":       {`line 2, column 2`, `"1,5" is not a number`, cell, "decimal point"},
-		"web,db\n1,Inf\n":           {`line 2, column 2`, `"Inf" is infinite`, cell},
-		"web,db\n-infinity,1\n":     {`line 2, column 1`, `"-infinity" is infinite`, cell},
-		"web,db\n1,1e39\n":          {`line 2, column 2`, `"1e39" is too large`, cell},
-		"web,db\n-0.1,1\n":          {`line 2, column 1`, `"-0.1" is negative`, cell},
-		"web,db\n1,0x1p-2\n":        {`line 2, column 2`, `"0x1p-2" is not a number`, cell},
-		"web,db\n1,1_000\n":         {`line 2, column 2`, `"1_000" is not a number`, cell},
-		"web,db\n1,250m\n":          {`line 2, column 2`, `"250m" is not a number`, cell},
-		"web,db\n1,null\n":          {`line 2, column 2`, `"null" is not a number`, cell},
-		"web,db\n1,\"2\n\"\n":       {`line 2, column 2`, `"2\n" is not a number`},
-		"web,db\n1,2\n\"3,4\n":      {"line 3, character 6", `"`},
-		"web,db\n1,2\n1\"3,4\n":     {"line 3, character 2", `"`},
-		"time\n1772409600\n":        {"line 1", "no series"},
-		"time,web\nnoon,1\n":        {`line 2, column 1: "noon" is not a time`, "RFC 3339", "seconds since 1970"},
-		"time,web\n,1\n":            {`line 2, column 1: "" is not a time`},
-		"time,web\n1772409600000,1": {`line 2, column 1: "1772409600000" is not a time`},
-		"time,web\n60,1\n60,1\n":    {"line 3, column 1", "not later than the row before"},
-		"time,web\n60,1\n0,1\n":     {"line 3, column 1", "not later than the row before"},
-		"time,web\n0,1\n60,1\n180,": {"line 4, column 1", "2m0s after the row before", "1m0s apart", "each step needs a row"},
-		long:                        {`"xxxx`, "…"},
+		"":                           {"empty", "name the series"},
+		"\n\n":                       {"empty"},
+		"\ufeff":                     {"empty"},
+		"web,db\n":                   {"line 1", "no row under it"},
+		"1.5,2\n3,4\n":               {"line 1", "numbers where names are expected"},
+		"1,\n3,4\n":                  {"line 1", "numbers where names are expected"},
+		"web,db,web\n1,2,3\n":        {"line 1, column 3", `"web" is taken by column 1`},
+		"web,,db\n1,2,3\n":           {"line 1, column 2", "the name is empty"},
+		",web\n0,2\n":                {"line 1, column 1", "the name is empty", "index"},
+		"web,d\x00b\n1,2\n":          {"line 1, column 2", `"d\x00b" contains a control character`},
+		"web\rdb\r1\r2\r":            {"line 1, column 1", "control character"},
+		"web,\"d\nb\"\n1,2\n":        {"line 1, column 2", "control character"},
+		"web,d\xffb\n1,2\n":          {"line 1, column 2", "not UTF-8"},
+		"web;db\n1;2\n":              {"line 1", `"web;db" seems to be separated by semicolons or tabs`},
+		"web\tdb\n1\t2\n":            {"line 1", "semicolons or tabs"},
+		"web,db\n1,2\n1\n":           {"line 3: 1 cells, but the header has 2"},
+		"web,db\n1,2,\n":             {"line 2: 3 cells, but the header has 2"},
+		"web,db\n1,5,2,5\n":          {"line 2: 4 cells", "decimal commas"},
+		"web,db\n1,2\n\n1,2\n":       {"line 3 is blank", "NaN"},
+		"\nweb\n1\n\n\n1\n":          {"line 4 is blank"},
+		"web,db\n1,2\n3,four\n":      {`line 3, column 2: series "db": "four" is not a number`, cell},
+		"web,db\n1,\"1,5\"\n":        {`line 2, column 2`, `"1,5" is not a number`, cell, "decimal point"},
+		"web,db\n1,Inf\n":            {`line 2, column 2`, `"Inf" is infinite`, cell},
+		"web,db\n-infinity,1\n":      {`line 2, column 1`, `"-infinity" is infinite`, cell},
+		"web,db\n1,1e39\n":           {`line 2, column 2`, `"1e39" is too large`, cell},
+		"web,db\n-0.1,1\n":           {`line 2, column 1`, `"-0.1" is negative`, cell},
+		"web,db\n1,0x1p-2\n":         {`line 2, column 2`, `"0x1p-2" is not a number`, cell},
+		"web,db\n1,1_000\n":          {`line 2, column 2`, `"1_000" is not a number`, cell},
+		"web,db\n1,250m\n":           {`line 2, column 2`, `"250m" is not a number`, cell},
+		"web,db\n1,null\n":           {`line 2, column 2`, `"null" is not a number`, cell},
+		"web,db\n1,\"2\n\"\n":        {`line 2, column 2`, `"2\n" is not a number`},
+		"web,db\n1,2\n\"3,4\n":       {"line 3, character 6", `"`},
+		"web,db\n1,2\n1\"3,4\n":      {"line 3, character 2", `"`},
+		"time\n1772409600\n":         {"line 1", "no series"},
+		"time,web\nnoon,1\n":         {`line 2, column 1: "noon" is not a time`, "RFC 3339", "seconds since 1970"},
+		"time,web\n,1\n":             {`line 2, column 1: "" is not a time`},
+		"time,web\n1772409600000,1":  {`line 2, column 1: "1772409600000" is not a time`},
+		"time,web\n60,1\n60,1\n":     {"line 3, column 1", "not later than the row before"},
+		"time,web\n60,1\n0,1\n":      {"line 3, column 1", "not later than the row before"},
+		"time,web\n0,\n6,\n12,\n15,": {"line 5, column 1", "3s after the row before", "6s apart", "equal steps"},
+		"time,web\n0,1\n1,\n20001,":  {"line 4, column 1", "5h33m20s after the row before", "1s apart", "gap"},
+		long:                         {`"xxxx`, "…"},
 	} {
 		_, err := widecsv.Read(strings.NewReader(text), "usage.csv")
 		if err == nil {

@@ -9,25 +9,19 @@ import (
 // latestUnix is where seconds since 1970 are more likely milliseconds: the year 5138.
 const latestUnix = 100_000_000_000
 
-// time takes the time of a row and holds it against those before.
+// time takes the time of a row and holds it against the one before.
 func (p *parser) time(cell string) error {
 	t, err := parseTime(cell)
 	if err != nil {
 		return err
 	}
-	table := p.table
-	switch distance := t.Sub(p.latest); {
-	case table.Rows == 0:
-		table.Start = t
-	case distance <= 0:
+	switch n := len(p.times); {
+	case n == 0:
+		p.table.Start = t
+	case t.Before(p.times[n-1]):
 		return fmt.Errorf("%s is not later than the row before; rows have to be in the order of time", quote(cell))
-	case table.Rows == 1:
-		table.Step = distance
-	case distance != table.Step:
-		return fmt.Errorf("%s is %s after the row before, but the rows over it are %s apart; each step needs a row, with empty cells where nothing was measured",
-			quote(cell), distance, table.Step)
 	}
-	p.latest = t
+	p.times = append(p.times, t)
 	return nil
 }
 
