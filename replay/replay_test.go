@@ -311,6 +311,26 @@ func TestAChartKeepsPeaksOfUseAndValleysOfRequests(t *testing.T) {
 	}
 }
 
+func TestTheTableHasACellForEveryColumnWhereMemoryIsNotKnown(t *testing.T) {
+	w := daily("web", 6, 1)
+	for i := range w.Memory {
+		w.Memory[i] = float32(math.NaN())
+	}
+	o := short()
+	o.Policies = []string{CurrentPolicy}
+	r, err := Run(t.Context(), []Workload{w}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got bytes.Buffer
+	if err := Table(&got, r); err != nil {
+		t.Fatal(err)
+	}
+	if row := strings.Fields(strings.Split(got.String(), "\n")[3]); len(row) != 10 || row[6] != "–" || row[7] != "–" {
+		t.Errorf("the row is %q:\n%s", row, got.String())
+	}
+}
+
 func TestTheTableOfASmallReplay(t *testing.T) {
 	o := short()
 	o.Policies = []string{VPAPolicy, KRRPolicy, CurrentPolicy, OraclePolicy}

@@ -50,6 +50,8 @@ func policyTable(w io.Writer, r Result) error {
 		}
 		if p.Memory != nil {
 			cells = append(cells, points(p.Memory.Slack), fmt.Sprintf("%.2f", p.Memory.OOMPerWeek))
+		} else if r.Split.HasMemory {
+			cells = append(cells, "–", "–")
 		}
 		cells = append(cells, fmt.Sprintf("%.1f", p.ChangesPerWeek), fmt.Sprintf("%.0f", p.CostPerWeek))
 		lines = append(lines, strings.Join(cells, "\t"))

@@ -51,7 +51,7 @@ func cell(values []float64, h int) string {
 	if len(values) == 0 {
 		return ""
 	}
-	return strconv.FormatFloat(values[h], 'f', -1, 32)
+	return strconv.FormatFloat(min(values[h], math.MaxFloat32), 'f', -1, 32)
 }
 
 // forecastDocument is the JSON output. Numbers that are not known are null.
