@@ -66,6 +66,13 @@ func TestPartsThatAreSwitchedOffAreNoErrors(t *testing.T) {
 	if f.Severity != doctor.Error || f.Fix != "kubectl delete mutatingwebhookconfiguration loadline-mutating" {
 		t.Errorf("%+v", f)
 	}
+
+	// Whose Deployment was deleted by mistake must not be told to take the rest away.
+	w.objects = append(w.objects, opted("bank", "auto"))
+	f = w.one(t, "webhooks")
+	if f.Severity != doctor.Error || f.Fix != "kubectl diff --server-side -k config" || !strings.Contains(f.What, "apply it again") {
+		t.Errorf("%+v", f)
+	}
 }
 
 // shippedMutating is the configuration that ships for a layout.

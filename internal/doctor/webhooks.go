@@ -84,7 +84,9 @@ func (e examiner) webhooks(ctx context.Context) []Finding {
 // unanswered looks whether anything needs a webhook where none is deployed, as the chart's webhook.enabled=false leaves it.
 func (e examiner) unanswered(ctx context.Context) []Finding {
 	const check = "webhooks"
+	admitting, err := e.admitting(ctx)
 	var found []Finding
+	missed := false
 	for _, live := range e.liveHooks(ctx) {
 		f := Finding{Check: check, Severity: Error, Where: live.String(), What: "it has the API server ask a webhook, and none is deployed"}
 		switch {
@@ -94,22 +96,16 @@ func (e examiner) unanswered(ctx context.Context) []Finding {
 			f = unseen(check, live.String(), live.err)
 		case e.release != "":
 			f.Fix = e.install("webhook")
+		case err != nil || len(admitting) > 0: // Its Deployment is gone; what asks for it is as it should be.
+			f.What += "; its Deployment was deleted, or is elsewhere: apply it again, as you did at first"
+			f.Fix = "kubectl diff --server-side -k config"
+			missed = true
 		default:
 			f.Fix = fmt.Sprintf("kubectl delete %s %s", live.resource, live.name)
 		}
 		found = append(found, f)
 	}
-	namespaces, err := e.namespaces(ctx)
-	if err != nil {
-		return found // told by the check of the namespaces
-	}
-	var admitting []string
-	for _, n := range namespaces {
-		if n.mode.Admits() && !e.Config.Excluded(n.name) && n.name != e.Config.Updater.ProbeNamespace {
-			admitting = append(admitting, n.name)
-		}
-	}
-	if len(admitting) > 0 {
+	if len(admitting) > 0 && !missed {
 		found = append(found, Finding{
 			Check: check, Severity: Warning, Where: "namespace/" + few(admitting), What: "no webhook is deployed: the modes initial and auto do no more than dry-run",
 			Fix: fmt.Sprintf("kubectl annotate namespace %s %s=%s --overwrite", strings.Join(admitting, " "), v1alpha1.AnnotationMode, v1alpha1.ModeDryRun),
@@ -119,6 +115,18 @@ func (e examiner) unanswered(ctx context.Context) []Finding {
 		found = append(found, Finding{Check: check, Severity: OK, What: "none is deployed, and nobody asks for one: sizes are reported, and none is injected"})
 	}
 	return found
+}
+
+// admitting are the namespaces whose mode asks for a webhook. Why they cannot be listed is told by the check of the namespaces.
+func (e examiner) admitting(ctx context.Context) ([]string, error) {
+	namespaces, err := e.namespaces(ctx)
+	var names []string
+	for _, n := range namespaces {
+		if n.mode.Admits() && !e.Config.Excluded(n.name) && n.name != e.Config.Updater.ProbeNamespace {
+			names = append(names, n.name)
+		}
+	}
+	return names, err
 }
 
 // live is what the cluster has of a configuration, or why that cannot be told.
