@@ -75,6 +75,8 @@ type Dashboard struct {
 	Address string `json:"address"`
 	// CertDir holds tls.crt and tls.key, which are read again when they change. Empty: a certificate that signs itself.
 	CertDir string `json:"certDir"`
+	// PricesFile has what a core and a GiB cost, as `loadline report --prices` takes it. Empty: public on-demand prices in dollars. It is read at the start.
+	PricesFile string `json:"pricesFile"`
 }
 
 // Scaling says whose number of pods counts.

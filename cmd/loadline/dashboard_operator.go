@@ -14,7 +14,6 @@ import (
 
 	"github.com/loadline-dev/loadline/config"
 	"github.com/loadline-dev/loadline/dashboard"
-	"github.com/loadline-dev/loadline/report"
 	"github.com/loadline-dev/loadline/webhook/certs"
 )
 
@@ -25,7 +24,11 @@ func serveDashboard(ctx context.Context, mgr ctrl.Manager, cfg config.Config) er
 		return nil
 	}
 	options := dashboardOptions(cfg)
-	options.Prices, options.Histories = report.DefaultPrices(), newDashboardHistories(cfg)
+	priced, err := (&reportOptions{prices: cfg.Dashboard.PricesFile}).input()
+	if err != nil {
+		return fmt.Errorf("dashboard.pricesFile: %w", err)
+	}
+	options.Prices, options.Histories = priced.Prices, newDashboardHistories(cfg)
 	options.Source = &dashboard.Cluster{
 		Cached: mgr.GetClient(), Live: mgr.GetAPIReader(), Hidden: []string{cfg.Updater.ProbeNamespace}, StopReasons: installed{config: cfg}.halts,
 	}

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
+	"github.com/loadline-dev/loadline/config"
 	"github.com/loadline-dev/loadline/internal/testkit"
 	"github.com/loadline-dev/loadline/report"
 )
@@ -97,6 +98,18 @@ func TestTheKillSwitchIsLookedForWhereLoadlineRuns(t *testing.T) {
 		if len(in.Halts) != want.halts || !strings.HasSuffix(said.String(), want.said) || (said.String() == "") != (want.said == "") {
 			t.Errorf("in %s: halts %q, said %q", namespace, in.Halts, said.String())
 		}
+	}
+}
+
+// Better no dashboard than one in a currency that nobody pays in.
+func TestAWrongFileOfPricesKeepsTheDashboardFromBeingServed(t *testing.T) {
+	cfg := config.Default()
+	cfg.Dashboard.Address, cfg.Dashboard.PricesFile = "127.0.0.1:0", filepath.Join(t.TempDir(), "prices.yaml")
+	if err := os.WriteFile(cfg.Dashboard.PricesFile, []byte("{source: our contract, coreHour: 1, gibHour: 1}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := serveDashboard(t.Context(), nil, cfg); err == nil || !strings.Contains(err.Error(), "prices.yaml: currency: legal is") {
+		t.Errorf("error %v", err)
 	}
 }
 

@@ -10,7 +10,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -62,9 +64,11 @@ func newTown(t *testing.T) town {
 	port, err := harness.FreePort()
 	g.Expect(err).NotTo(HaveOccurred())
 	address := fmt.Sprintf("127.0.0.1:%d", port)
+	prices := filepath.Join(t.TempDir(), "prices.yaml")
+	g.Expect(os.WriteFile(prices, []byte("{currency: EUR, source: our contract, coreHour: 0.02, gibHour: 0.003}"), 0o600)).To(Succeed())
 	loadline, err := install.Install(t.Context(), install.Options{Cluster: cluster, Configure: func(cfg *config.Config) {
 		cfg.Recommender.SyncInterval.Duration = 3 * time.Second
-		cfg.Dashboard.Address = address
+		cfg.Dashboard.Address, cfg.Dashboard.PricesFile = address, prices
 	}})
 	g.Expect(err).NotTo(HaveOccurred())
 	w := town{g, t, cluster, loadline, address}
@@ -185,7 +189,7 @@ func (w town) asksWhoMayLook() {
 	})
 	w.Eventually(func() int { status, _ := w.inCluster(token, ""); return status }).Should(Equal(http.StatusOK))
 	_, page := w.inCluster(token, "")
-	w.Expect(page).To(And(ContainSubstring("Cluster summary"), ContainSubstring("checkout"), Not(ContainSubstring("cannot be told"))))
+	w.Expect(page).To(And(ContainSubstring("Cluster summary"), ContainSubstring("checkout"), ContainSubstring("EUR"), Not(ContainSubstring("cannot be told"))))
 	w.Eventually(func() string { _, page := w.inCluster(token, "workloads/shop/deployment-checkout"); return page }).Should(ContainSubstring("CPU of all pods together"))
 }
 
