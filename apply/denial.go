@@ -9,6 +9,11 @@ import (
 // denialTexts are what API server 1.37 writes where an admission webhook, or a ValidatingAdmissionPolicy, refuses an object.
 func denialTexts() []string { return []string{"denied the request", "denied request"} }
 
+// Denied reports whether an admission webhook, or a ValidatingAdmissionPolicy, refused something.
+func Denied(message string) bool {
+	return slices.ContainsFunc(denialTexts(), func(text string) bool { return strings.Contains(message, text) })
+}
+
 // isSizeWord reports whether a word is one that a policy that is about sizes can hardly leave out.
 func isSizeWord(word string) bool {
 	return slices.Contains([]string{"cpu", "memory", "limit", "limits", "ratio", "requests"}, word)

@@ -29,13 +29,20 @@ const (
 	answerDisruptionBudget answer = "disruption-budget"
 	// answerSeveralBudgets: more than one PodDisruptionBudget selects the pod, so the API server never evicts it.
 	answerSeveralBudgets answer = "several-disruption-budgets"
-	// answerNotPermitted: the updater's own account may not do this, or something in the cluster refuses its note on a pod. A person has
-	// to repair that.
+	// answerDenied: something in the cluster, such as a policy, refuses to have this pod evicted, or the note on it. It is the business of
+	// this workload alone. Tried again later.
+	answerDenied answer = "denied"
+	// answerNotPermitted: the updater's own account may not do this. A person has to repair that.
 	answerNotPermitted answer = "not-permitted"
-	// answerUnavailable: the API server could not answer, or asked for more patience than a change has. The round ends, the
-	// next one tries again.
+	// answerUnavailable: the API server, or a webhook that it has to ask, could not answer, or asked for more patience than a change has.
+	// Tried again later. Nothing more is asked in this namespace in this round, and nothing at all once it happens in another one.
 	answerUnavailable answer = "unavailable"
 )
+
+// waits reports whether the pod, or autoscaler, is asked again after a while only, so that others come first.
+func (a answer) waits() bool {
+	return slices.Contains([]answer{answerDisruptionBudget, answerSeveralBudgets, answerDenied, answerNotPermitted, answerUnavailable}, a)
+}
 
 // Texts by which answers that share a code are told apart, as API server 1.37 writes them.
 const (
@@ -56,9 +63,10 @@ func refusedByNamespace(message string) bool {
 // resizeAnswer names the answer to a resize.
 //
 //	no error                                   done
+//	"denied the request", whatever the code    refused
 //	404, or 422 because the UID is another     gone
 //	409                                        changed
-//	403 by authorization                       not-permitted
+//	401, 403 by authorization                  not-permitted
 //	403 "not yet ready"                        unavailable
 //	403 otherwise, 422, 400: beyond the node's allocatable, quota, LimitRange, QoS class, no support   refused
 //	429, 5xx, time-out, no connection          unavailable
@@ -66,15 +74,15 @@ func resizeAnswer(err error) answer {
 	switch {
 	case err == nil:
 		return answerDone
+	case apply.Denied(err.Error()):
+		return answerRefused
 	case apierrors.IsNotFound(err), otherUID(err):
 		return answerGone
 	case apierrors.IsConflict(err):
 		return answerChanged
 	case unauthorized(err):
 		return answerNotPermitted
-	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), textNotYetReady):
-		return answerUnavailable
-	case apierrors.IsForbidden(err), apierrors.IsInvalid(err), apierrors.IsBadRequest(err):
+	case refused(err):
 		return answerRefused
 	default:
 		return answerUnavailable
@@ -87,40 +95,50 @@ func noteAnswer(err error) answer {
 	if got := resizeAnswer(err); got != answerRefused {
 		return got
 	}
-	return answerNotPermitted
+	return answerDenied
 }
 
 // evictionAnswer names the answer to an eviction.
 //
 //	no error                                   done
+//	"denied the request", whatever the code    denied
 //	404, or 409 because the UID is another     gone
 //	429 with the cause DisruptionBudget        disruption-budget
 //	500 "more than one PodDisruptionBudget"    several-disruption-budgets
-//	403, 401                                   not-permitted
+//	401, 403 by authorization                  not-permitted
+//	403 "not yet ready"                        unavailable
+//	403 otherwise, 422, 400                    denied
 //	anything else                              unavailable
 func evictionAnswer(err error) answer {
 	switch {
 	case err == nil:
 		return answerDone
+	case apply.Denied(err.Error()):
+		return answerDenied
 	case apierrors.IsNotFound(err), apierrors.IsConflict(err):
 		return answerGone
 	case apierrors.HasStatusCause(err, policyv1.DisruptionBudgetCause):
 		return answerDisruptionBudget
 	case strings.Contains(err.Error(), textSeveralBudgets):
 		return answerSeveralBudgets
-	case apierrors.IsForbidden(err), apierrors.IsUnauthorized(err):
+	case unauthorized(err):
 		return answerNotPermitted
+	case refused(err):
+		return answerDenied
 	default:
 		return answerUnavailable
 	}
 }
 
-// scaleAnswer names the answer to setting a number of pods.
-func scaleAnswer(err error) answer {
-	if got := resizeAnswer(err); got != answerRefused || !apierrors.IsForbidden(err) {
-		return got
-	}
-	return answerNotPermitted
+// scaleAnswer names the answer to setting a number of pods, or the least one. It is that to a resize: whoever refuses it is asked again no
+// sooner than if it had been done.
+func scaleAnswer(err error) answer { return resizeAnswer(err) }
+
+// refused reports whether the request was understood and is not to be done. A plug-in of the API server that is still starting says so with
+// the same code.
+func refused(err error) bool {
+	return apierrors.IsBadRequest(err) || apierrors.IsInvalid(err) ||
+		apierrors.IsForbidden(err) && !strings.Contains(err.Error(), textNotYetReady)
 }
 
 func unauthorized(err error) bool {

@@ -31,12 +31,17 @@ func apiStatus(code int32, reason metav1.StatusReason, message string, causes ..
 	}}
 }
 
+// denied is what an admission webhook answers that refuses with this code; 400 where it names none.
+func denied(code int32, reason metav1.StatusReason) error {
+	return apiStatus(code, reason, `admission webhook "evictions.example.com" denied the request: not during the sale`)
+}
+
 func TestARefusedNoteDoesNotMakeAPodOneThatCannotBeResized(t *testing.T) {
 	for _, err := range []error{
 		forbidden(`ValidatingAdmissionPolicy "immutable-pods" denied request`), invalid(field.NewPath("metadata", "annotations"), "not here"),
 	} {
-		if got := noteAnswer(err); got != answerNotPermitted {
-			t.Errorf("%v: answer = %s, want %s", err, got, answerNotPermitted)
+		if got := noteAnswer(err); got != answerDenied {
+			t.Errorf("%v: answer = %s, want %s", err, got, answerDenied)
 		}
 	}
 	if got := noteAnswer(apierrors.NewNotFound(pods, "a")); got != answerGone {
@@ -50,21 +55,22 @@ func TestEveryAnswerToAResizeHasAName(t *testing.T) {
 		err  error
 		want answer
 	}{
-		"accepted":                      {nil, answerDone},
-		"the pod is gone":               {apierrors.NewNotFound(pods, "a"), answerGone},
-		"another pod has its name":      {invalid(field.NewPath("metadata", "uid"), "field is immutable"), answerGone},
-		"changed in between":            {apierrors.NewConflict(pods, "a", errors.New("changed")), answerChanged},
-		"beyond the node's allocatable": {forbidden("node didn't have enough allocatable resources: cpu, requested: 64000, allocatable: 2000"), answerRefused},
-		"beyond the quota":              {forbidden("exceeded quota: q, requested: requests.cpu=3, used: requests.cpu=1, limited: requests.cpu=2"), answerRefused},
-		"QoS class would change":        {invalid(spec, "Pod QOS Class may not change as a result of resizing"), answerRefused},
-		"a node without resize":         {invalid(spec, "Pod running on node without support for resize"), answerRefused},
-		"refused by a webhook":          {apiStatus(http.StatusForbidden, metav1.StatusReasonForbidden, `admission webhook "x" denied the request: no`), answerRefused},
-		"our role lacks a rule":         {errNoPermission, answerNotPermitted},
-		"our token has expired":         {apierrors.NewUnauthorized("token"), answerNotPermitted},
-		"the plug-in is starting":       {forbidden("not yet ready to handle request"), answerUnavailable},
-		"too many requests":             {apierrors.NewTooManyRequests("slow down", 1), answerUnavailable},
-		"time-out":                      {context.DeadlineExceeded, answerUnavailable},
-		"internal error":                {apierrors.NewInternalError(errors.New("etcd")), answerUnavailable},
+		"accepted":                         {nil, answerDone},
+		"the pod is gone":                  {apierrors.NewNotFound(pods, "a"), answerGone},
+		"another pod has its name":         {invalid(field.NewPath("metadata", "uid"), "field is immutable"), answerGone},
+		"changed in between":               {apierrors.NewConflict(pods, "a", errors.New("changed")), answerChanged},
+		"beyond the node's allocatable":    {forbidden("node didn't have enough allocatable resources: cpu, requested: 64000, allocatable: 2000"), answerRefused},
+		"beyond the quota":                 {forbidden("exceeded quota: q, requested: requests.cpu=3, used: requests.cpu=1, limited: requests.cpu=2"), answerRefused},
+		"QoS class would change":           {invalid(spec, "Pod QOS Class may not change as a result of resizing"), answerRefused},
+		"a node without resize":            {invalid(spec, "Pod running on node without support for resize"), answerRefused},
+		"refused by a webhook":             {apiStatus(http.StatusForbidden, metav1.StatusReasonForbidden, `admission webhook "x" denied the request: no`), answerRefused},
+		"refused by one with another code": {denied(http.StatusConflict, metav1.StatusReasonConflict), answerRefused},
+		"our role lacks a rule":            {errNoPermission, answerNotPermitted},
+		"our token has expired":            {apierrors.NewUnauthorized("token"), answerNotPermitted},
+		"the plug-in is starting":          {forbidden("not yet ready to handle request"), answerUnavailable},
+		"too many requests":                {apierrors.NewTooManyRequests("slow down", 1), answerUnavailable},
+		"time-out":                         {context.DeadlineExceeded, answerUnavailable},
+		"internal error":                   {apierrors.NewInternalError(errors.New("etcd")), answerUnavailable},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -83,15 +89,33 @@ func TestEveryAnswerToAnEvictionHasAName(t *testing.T) {
 		err  error
 		want answer
 	}{
-		"accepted":                        {nil, answerDone},
-		"the pod is gone":                 {apierrors.NewNotFound(pods, "a"), answerGone},
-		"another pod has its name":        {apierrors.NewConflict(pods, "a", errors.New("the UID in the precondition does not match")), answerGone},
-		"against its PodDisruptionBudget": {violates, answerDisruptionBudget},
-		"two PodDisruptionBudgets":        {several, answerSeveralBudgets},
-		"the API server is overloaded":    {apierrors.NewTooManyRequests("slow down", 1), answerUnavailable},
-		"our role lacks a rule":           {errNoPermission, answerNotPermitted},
-		"time-out":                        {context.DeadlineExceeded, answerUnavailable},
-		"some other internal error":       {apierrors.NewInternalError(errors.New("etcd")), answerUnavailable},
+		"accepted":                           {nil, answerDone},
+		"the pod is gone":                    {apierrors.NewNotFound(pods, "a"), answerGone},
+		"another pod has its name":           {apierrors.NewConflict(pods, "a", errors.New("the UID in the precondition does not match")), answerGone},
+		"against its PodDisruptionBudget":    {violates, answerDisruptionBudget},
+		"two PodDisruptionBudgets":           {several, answerSeveralBudgets},
+		"denied by a webhook, as most do it": {denied(http.StatusBadRequest, metav1.StatusReasonBadRequest), answerDenied},
+		"denied by one that says 403":        {denied(http.StatusForbidden, metav1.StatusReasonForbidden), answerDenied},
+		"denied by one that says 409":        {denied(http.StatusConflict, metav1.StatusReasonConflict), answerDenied},
+		"denied by one that says 429":        {denied(http.StatusTooManyRequests, metav1.StatusReasonTooManyRequests), answerDenied},
+		"denied by one that says 500":        {denied(http.StatusInternalServerError, metav1.StatusReasonInternalError), answerDenied},
+		"denied by one that speaks of users": {
+			apiStatus(http.StatusForbidden, metav1.StatusReasonForbidden, `admission webhook "x" denied the request: User "system:serviceaccount:loadline-system:loadline-updater" cannot evict here`), answerDenied,
+		},
+		"denied by a policy of the API server": {
+			invalid(field.NewPath(""), `ValidatingAdmissionPolicy 'no-evictions' with binding 'no-evictions' denied request: not by day`), answerDenied,
+		},
+		"forbidden by something else": {forbidden("unable to create new content in namespace shop because it is being terminated"), answerDenied},
+		"not valid":                   {invalid(field.NewPath("metadata"), "no"), answerDenied},
+		"the plug-in is starting":     {forbidden("not yet ready to handle request"), answerUnavailable},
+		"a webhook that has to be asked is down": {
+			apierrors.NewInternalError(errors.New(`failed calling webhook "x": Post "https://x.team.svc:443/": connect: connection refused`)), answerUnavailable,
+		},
+		"our token has expired":        {apierrors.NewUnauthorized("token"), answerNotPermitted},
+		"the API server is overloaded": {apierrors.NewTooManyRequests("slow down", 1), answerUnavailable},
+		"our role lacks a rule":        {errNoPermission, answerNotPermitted},
+		"time-out":                     {context.DeadlineExceeded, answerUnavailable},
+		"some other internal error":    {apierrors.NewInternalError(errors.New("etcd")), answerUnavailable},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

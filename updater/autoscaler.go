@@ -36,7 +36,7 @@ func (g *gatherer) autoscalers(ctx context.Context, subjects []subject, memory *
 			found = append(found, plan.Autoscaler{
 				Name: hpa.Name, Target: target, Min: orDefault(hpa.Spec.MinReplicas, 1),
 				Original: raised.Original, Raised: raised.Raised, KeptBy: apply.MinimumKeptBy(hpa), Ours: wroteMinimum(hpa),
-				UID: hpa.UID, NotBefore: memory.backOffs[hpa.UID].until,
+				UID: hpa.UID, NotBefore: memory.waits(plan.Minimum, target, hpa.UID).until,
 			})
 		}
 	}

@@ -17,23 +17,27 @@ type answered struct {
 	message string
 }
 
-// carryOut does what the plan says, in its order, and notes every answer. It ends early when the API server cannot answer, when
-// the leadership is lost, or after the time of a whole round: what it rests on, the kill switch and the probe first of all,
-// is looked at again before more is done.
+// carryOut does what the plan says, in its order, and notes every answer. It ends early when the leadership is lost, or after the time of a
+// whole round: what it rests on, the kill switch and the probe first of all, is looked at again before more is done. Where there is no
+// answer, the rest of the namespace waits, because the API server may have to ask a webhook of its own there; if there is none in a
+// second one either, everything does.
 func (c *controller) carryOut(ctx context.Context, actions []plan.Action) []answered {
 	var done []answered
-	begun := c.clock.Now()
+	begun, silent := c.clock.Now(), map[string]bool{}
 	for _, action := range actions {
-		if ctx.Err() != nil || c.clock.Since(begun) > c.interval {
+		if ctx.Err() != nil || c.clock.Since(begun) > c.interval || len(silent) > 1 {
 			break
 		}
 		asked := c.clock.Now()
+		if answeredAlready(asked, c.ledger, silent, action) {
+			continue
+		}
 		if action.Kind == plan.Evict && !c.probe.beforeEviction(ctx, asked) {
 			break
 		}
 		got, message := c.actor.do(ctx, action)
 		if now := c.clock.Now(); got == answerUnavailable || now.Sub(asked) > slowAnswer {
-			c.apiTrouble.add(now)
+			c.apiTrouble.add(action.Workload.Namespace, now)
 		}
 		c.metrics.actions.WithLabelValues(string(action.Kind), string(got)).Inc()
 		logf.FromContext(ctx).Info("asked the API server for a change", "kind", action.Kind, "answer", got,
@@ -41,13 +45,19 @@ func (c *controller) carryOut(ctx context.Context, actions []plan.Action) []answ
 		c.remember(action, got, message)
 		done = append(done, answered{action, got, message})
 		if got == answerUnavailable {
-			break
+			silent[action.Workload.Namespace] = true
 		}
 	}
 	if len(actions) > 0 {
 		c.settle(ctx)
 	}
 	return done
+}
+
+// answeredAlready reports whether another action of the round was answered for this one, too: by nobody in its namespace, or by whoever denies what
+// is done to all pods of its workload.
+func answeredAlready(now time.Time, memory *ledger, silent map[string]bool, action plan.Action) bool {
+	return silent[action.Workload.Namespace] || now.Before(memory.waits(action.Kind, action.Workload, "").until)
 }
 
 // settle writes down what was done in place of what was to be done.
@@ -61,12 +71,15 @@ func (c *controller) settle(ctx context.Context) {
 func (c *controller) remember(action plan.Action, got answer, message string) {
 	now := c.clock.Now()
 	if action.Kind == plan.Minimum { // The autoscaler itself tells what was done to it.
-		if got == answerRefused || got == answerNotPermitted || got == answerUnavailable {
-			c.ledger.backOff(now, action.UID)
+		if got == answerRefused || got.waits() {
+			c.ledger.backOff(now, attemptOf(action, got), message)
 		}
 		return
 	}
 	c.account(now, action, got)
+	if got.waits() {
+		c.ledger.backOff(now, attemptOf(action, got), message)
+	}
 	var result v1alpha1.OutcomeResult
 	switch {
 	case action.Kind == plan.Scale:
@@ -86,7 +99,7 @@ func (c *controller) remember(action plan.Action, got answer, message string) {
 	})
 }
 
-// account notes what an action costs and when its pod may be asked again.
+// account notes what an action costs.
 func (c *controller) account(now time.Time, action plan.Action, got answer) {
 	switch got {
 	case answerDone:
@@ -96,11 +109,8 @@ func (c *controller) account(now time.Time, action plan.Action, got answer) {
 		if action.Kind != plan.Resize { // A resize that was refused changed nothing, and the next one is longer in coming each time.
 			c.ledger.spend(now, action)
 		}
-	case answerUnavailable: // It may have been done all the same. The back-off lets other pods come first next time.
+	case answerUnavailable: // It may have been done all the same.
 		c.ledger.spend(now, action)
-		c.ledger.backOff(now, action.UID)
-	case answerDisruptionBudget, answerSeveralBudgets, answerNotPermitted:
-		c.ledger.backOff(now, action.UID)
-	case answerGone, answerChanged:
+	case answerDisruptionBudget, answerSeveralBudgets, answerDenied, answerNotPermitted, answerGone, answerChanged:
 	}
 }

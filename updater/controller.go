@@ -37,7 +37,7 @@ type controller struct {
 	// wasKilled is what the kill switch said in the last round.
 	wasKilled string
 	// apiTrouble are changes that the API server did not answer, or not in time.
-	apiTrouble recent
+	apiTrouble silences
 	// admitted is how the pods of workloads come from admission.
 	admitted map[plan.Key]admission
 }

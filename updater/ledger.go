@@ -1,6 +1,7 @@
 package updater
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 const (
 	// maxOutcomes is how many outcomes a Recommendation keeps, and maxRemembered how many of one workload the ledger does.
 	maxOutcomes, maxRemembered = 10, 2000
-	// A pod whose eviction was refused is tried again after backOffFirst, then after twice as long, at most backOffMost, each
+	// A pod whose eviction was refused, or whose resize was not answered, is tried again after backOffFirst, then after twice as long, at most backOffMost, each
 	// time up to half as long again by chance so that refused pods do not come back together.
 	backOffFirst = 15 * time.Second
 	backOffMost  = 5 * time.Minute
@@ -37,16 +38,44 @@ type ledger struct {
 	spent  []plan.Spent
 	// outcomes of each workload, the newest first.
 	outcomes map[plan.Key][]v1alpha1.Outcome
-	backOffs map[types.UID]backOff
+	backOffs map[attempt]backOff
 }
 
+// attempt is a kind of change to one pod or autoscaler, by its UID; or, where that is empty, to any pod of a workload.
+type attempt struct {
+	kind     plan.Kind
+	workload plan.Key
+	uid      types.UID
+}
+
+// attemptOf is what an answer is about. A policy that refuses to have one pod evicted most likely refuses it for all pods of its workload: to ask for
+// each would take the room of others in the budgets.
+func attemptOf(action plan.Action, got answer) attempt {
+	a := attempt{kind: action.Kind, workload: action.Workload, uid: action.UID}
+	if got == answerDenied && action.Kind == plan.Evict {
+		a.uid = ""
+	}
+	return a
+}
+
+// waits is the back-off of a kind of change to a pod, or to all pods of its workload, whichever ends later.
+func (l *ledger) waits(kind plan.Kind, workload plan.Key, pod types.UID) backOff {
+	own, all := l.backOffs[attempt{kind, workload, pod}], l.backOffs[attempt{kind: kind, workload: workload}]
+	if all.until.After(own.until) {
+		return all
+	}
+	return own
+}
+
+// backOff is until when an attempt is not repeated, and what was said to the last one.
 type backOff struct {
 	delay time.Duration
 	until time.Time
+	why   string
 }
 
 func newLedger(cfg config.Updater) *ledger {
-	return &ledger{retryResize: cfg.ResizeRetryInterval.Duration, ahead: cfg.Interval.Duration + actTimeout + clockSkew, outcomes: map[plan.Key][]v1alpha1.Outcome{}, backOffs: map[types.UID]backOff{}}
+	return &ledger{retryResize: cfg.ResizeRetryInterval.Duration, ahead: cfg.Interval.Duration + actTimeout + clockSkew, outcomes: map[plan.Key][]v1alpha1.Outcome{}, backOffs: map[attempt]backOff{}}
 }
 
 func budgetOf(cfg config.Updater) plan.Budget {
@@ -210,10 +239,10 @@ func (l *ledger) patience(times int32) time.Duration {
 	return max(l.retryResize, min(delay, refusedMost))
 }
 
-// backOff puts off the next eviction of a pod.
-func (l *ledger) backOff(now time.Time, pod types.UID) {
-	delay := min(max(backOffFirst, 2*l.backOffs[pod].delay), backOffMost)
-	l.backOffs[pod] = backOff{delay: delay, until: now.Add(wait.Jitter(delay, 0.5))}
+// backOff puts off the next attempt.
+func (l *ledger) backOff(now time.Time, a attempt, why string) {
+	delay := min(max(backOffFirst, 2*l.backOffs[a].delay), backOffMost)
+	l.backOffs[a] = backOff{delay: delay, until: now.Add(wait.Jitter(delay, 0.5)), why: shorten(why, maxOutcomeMessage)}
 }
 
 // tidy forgets what no longer counts: actions of more than an hour ago, workloads that are not among those present, and
@@ -231,9 +260,5 @@ func (l *ledger) tidy(now time.Time, present map[plan.Key]bool) {
 			delete(l.outcomes, key)
 		}
 	}
-	for uid, b := range l.backOffs {
-		if now.Sub(b.until) > 2*backOffMost {
-			delete(l.backOffs, uid)
-		}
-	}
+	maps.DeleteFunc(l.backOffs, func(_ attempt, b backOff) bool { return now.Sub(b.until) > 2*backOffMost })
 }

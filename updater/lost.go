@@ -93,3 +93,14 @@ func (l *lostPods) forget(now time.Time) {
 		return now.Sub(evicted.At) > lostFor
 	})
 }
+
+// lostWithin are the pods that their nodes evicted for lack of memory within the last watch. They stay on view for days where nobody deletes
+// them.
+func lostWithin(now time.Time, watch time.Duration, all []*corev1.Pod) (lost []*corev1.Pod) {
+	for _, pod := range all {
+		if evicted, ok := eviction.ForMemory(pod); ok && now.Sub(evicted.At) <= watch {
+			lost = append(lost, pod)
+		}
+	}
+	return lost
+}

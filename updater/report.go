@@ -294,7 +294,7 @@ func (r reporter) tell(v view, done []answered) {
 			r.events.Eventf(v.subjects[i].object, v.subjects[i].recommendation, corev1.EventTypeNormal, "Scaled", "Scale",
 				"scaled from %d to %d pods: %s", a.From, a.To, a.message)
 		case a.Kind == plan.Scale, a.Kind == plan.Minimum:
-		case a.answer == answerRefused, a.answer == answerSeveralBudgets:
+		case a.answer == answerRefused, a.answer == answerDenied, a.answer == answerSeveralBudgets:
 			event(corev1.EventTypeWarning, "Refused", "Update", "%s of pod %s was refused: %s", a.Kind, a.Pod, a.message)
 		case a.answer != answerDone:
 		case a.Kind == plan.Resize:

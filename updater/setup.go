@@ -50,5 +50,7 @@ func Setup(mgr ctrl.Manager, options Options) error {
 		budget:  budgetOf(cfg),
 		rules:   rulesOf(cfg.Breaker),
 		metrics: metrics,
+
+		apiTrouble: silences{},
 	})
 }

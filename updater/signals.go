@@ -34,6 +34,33 @@ func (r *recent) within(now time.Time, window time.Duration) int {
 	return len(*r)
 }
 
+// silences are changes that the API server did not answer, or not in time, by namespace.
+type silences map[string]*recent
+
+func (s silences) add(namespace string, at time.Time) {
+	if s[namespace] == nil {
+		s[namespace] = &recent{}
+	}
+	s[namespace].add(at)
+}
+
+// within counts them against a minimum, where Loadline works in so many namespaces. As of what is counted in workloads, one namespace brings
+// at most half of the minimum: the API server may have to ask a webhook that is that namespace's alone.
+func (s silences) within(now time.Time, window time.Duration, minimum, namespaces int) int {
+	n := 0
+	for namespace, times := range s {
+		here := times.within(now, window)
+		if here == 0 {
+			delete(s, namespace)
+		}
+		if namespaces > 1 {
+			here = min(here, (minimum+1)/2)
+		}
+		n += here
+	}
+	return n
+}
+
 func rulesOf(cfg config.Breaker) breaker.Rules {
 	return breaker.Rules{
 		Window: cfg.Window.Duration, Quiet: cfg.Quiet.Duration,
@@ -56,7 +83,7 @@ func (c *controller) judge(ctx context.Context, now time.Time, v view) {
 		breaker.PendingPods:      v.signs.pending.Count(rules.Minimum[breaker.PendingPods], v.signs.namespaces),
 		breaker.UnsizedWorkloads: c.unsized(now, v).Count(rules.Minimum[breaker.UnsizedWorkloads], v.signs.namespaces),
 		breaker.ProbeFailures:    c.probe.failures.within(now, rules.Window),
-		breaker.APITrouble:       c.apiTrouble.within(now, rules.Window),
+		breaker.APITrouble:       c.apiTrouble.within(now, rules.Window, rules.Minimum[breaker.APITrouble], v.signs.namespaces),
 	}
 	before := c.record.breaker
 	after := breaker.Next(now, before, counts, rules)

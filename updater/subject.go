@@ -14,7 +14,6 @@ import (
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/apply"
-	"github.com/loadline-dev/loadline/internal/eviction"
 	"github.com/loadline-dev/loadline/internal/owner"
 	"github.com/loadline-dev/loadline/updater/plan"
 )
@@ -45,7 +44,7 @@ func (g *gatherer) subject(now time.Time, ns *namespace, rec *v1alpha1.Recommend
 	case !ns.admission:
 		w.NoEviction = fmt.Sprintf("the namespace has no label %s=%s, so new pods come as they are written", v1alpha1.LabelAdmission, v1alpha1.LabelAdmissionEnabled)
 	}
-	past := history{memory: memory}
+	past := history{workload: w.Key, memory: memory}
 	if a := rec.Status.Applicable; a != nil {
 		w.Revision, w.Values = a.Revision, apply.FromAPI(a)
 		past.revision, past.since = a.Revision, a.ComputedTime.Time
@@ -221,6 +220,7 @@ func statefulSetRolls(s *appsv1.StatefulSet, replicas int32) bool {
 
 // history is what is known about earlier changes to the pods of a workload.
 type history struct {
+	workload plan.Key
 	// revision that is applicable, and since when it has been, this time.
 	revision string
 	since    time.Time
@@ -236,17 +236,6 @@ func (g *gatherer) pods(now time.Time, ns *namespace, all []*corev1.Pod, past hi
 		pods = append(pods, g.pod(now, ns, pod, past))
 	}
 	return pods
-}
-
-// lostWithin are the pods that their nodes evicted for lack of memory within the last watch. They stay on view for days where nobody deletes
-// them.
-func lostWithin(now time.Time, watch time.Duration, all []*corev1.Pod) (lost []*corev1.Pod) {
-	for _, pod := range all {
-		if evicted, ok := eviction.ForMemory(pod); ok && now.Sub(evicted.At) <= watch {
-			lost = append(lost, pod)
-		}
-	}
-	return lost
 }
 
 // putOff are the pods of a workload, by their places, whose node has put a resize off for long.
@@ -291,9 +280,11 @@ func (g *gatherer) pod(now time.Time, ns *namespace, pod *corev1.Pod, past histo
 		Template:         templateOf(pod, ns.kinds),
 		Started:          started(pod),
 		Restarts:         restarts(pod),
-		NotBefore:        past.memory.backOffs[pod.UID].until,
 		Pinned:           pinned(pod),
 	}
+	evicted, resized := past.memory.waits(plan.Evict, past.workload, pod.UID), past.memory.waits(plan.Resize, past.workload, pod.UID)
+	p.NotBefore, p.NotBeforeFor = evicted.until, evicted.why
+	p.NoResizeBefore, p.NoResizeFor = resized.until, resized.why
 	p.Touched, p.TouchedBy = touched(p)
 	if p.TouchedBy == past.revision {
 		p.Change = p.Touched

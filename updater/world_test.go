@@ -109,6 +109,8 @@ func (w *world) restart() {
 		rules:    rulesOf(cfg.Updater.Breaker),
 		metrics:  m,
 		started:  w.clock.Now(),
+
+		apiTrouble: silences{},
 	}
 }
 

@@ -64,9 +64,7 @@ func (p *planner) choose(w Workload, pod Pod, drifts []apply.Drift) (Action, *Re
 	changed, obstacle := inPlace(p.now, w, pod)
 	switch {
 	case obstacle == nil:
-		action.Kind, action.Containers, action.Mark = Resize, changed, p.mark(w, pod, changed)
-		action.again, action.Lowers = pod.InVain(w.Revision) > 0, action.Mark.Lowers
-		return action, nil
+		return p.resize(w, pod, action, changed)
 	case obstacle.Reason == SkipResizeInProgress || obstacle.Reason == SkipResizeDeferred || obstacle.Reason == SkipStartingUp:
 		return Action{}, obstacle
 	case !action.Raise:
@@ -80,6 +78,16 @@ func (p *planner) choose(w Workload, pod Pod, drifts []apply.Drift) (Action, *Re
 	}
 	action.Reason, action.shortage = describe(drifts)+"; cannot be resized: "+obstacle.Message, shortage(drifts)
 	return p.evict(w, pod, action)
+}
+
+// resize completes an action that changes containers in place, or says until when the last one that was not answered is not repeated.
+func (p *planner) resize(w Workload, pod Pod, action Action, changed map[string]apply.Resources) (Action, *Refused) {
+	if refused := backingOff(p.now, pod.NoResizeBefore, "a resize was not carried out", pod.NoResizeFor); refused != nil {
+		return Action{}, refused
+	}
+	action.Kind, action.Containers, action.Mark = Resize, changed, p.mark(w, pod, changed)
+	action.again, action.Lowers = pod.InVain(w.Revision) > 0 || !pod.NoResizeBefore.IsZero(), action.Mark.Lowers
+	return action, nil
 }
 
 // untouchable says why a pod is left alone for now whatever it has, or nil.

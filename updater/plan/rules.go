@@ -182,10 +182,15 @@ func (p *planner) insideWindow(now time.Time, w Workload, _ Pod) *Refused {
 }
 
 func notBackingOff(now time.Time, _ Workload, p Pod) *Refused {
-	if !now.Before(p.NotBefore) {
+	return backingOff(now, p.NotBefore, "an eviction was refused", p.NotBeforeFor)
+}
+
+// backingOff waits for the time of the next try.
+func backingOff(now, until time.Time, what, why string) *Refused {
+	if !now.Before(until) {
 		return nil
 	}
-	return refuse(SkipBackingOff, "an eviction was refused, the next try is at %s", p.NotBefore.UTC().Format(time.RFC3339))
+	return refuse(SkipBackingOff, "%s, the next try is at %s: %s", what, until.UTC().Format(time.RFC3339), why)
 }
 
 // Passing reports whether the reason goes away by itself within a round or two, because of what the plan does.

@@ -194,8 +194,12 @@ type Pod struct {
 	ReadyAfter time.Duration
 	// Troubles that the containers had.
 	Troubles []Trouble
-	// NotBefore is when the pod may be evicted again after a disruption budget said no.
-	NotBefore time.Time
+	// NotBefore is when the pod may be evicted again after it could not be, and NotBeforeFor why not, in words.
+	NotBefore    time.Time
+	NotBeforeFor string
+	// NoResizeBefore and NoResizeFor are the same of a resize that was not answered. One that was refused is ResizeRefused.
+	NoResizeBefore time.Time
+	NoResizeFor    string
 	// Pinned names the annotation by which the pod asks not to be evicted; empty means none.
 	Pinned string
 	// DisruptionBudgets that select the pod.

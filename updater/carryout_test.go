@@ -1,0 +1,141 @@
+package updater
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/updater/breaker"
+	"github.com/loadline-dev/loadline/updater/plan"
+)
+
+func TestAPolicyThatDeniesEvictionsIsTheBusinessOfItsWorkloadAlone(t *testing.T) {
+	w := newWorld(t, append(shop(100, 100, 100, 500, 500), disrupting(withoutCanary()))...)
+	w.resizeError = func(string) error { return forbidden("node didn't have enough allocatable resources") }
+	asked := 0
+	w.evictError = func(string) error {
+		asked++
+		return denied(http.StatusBadRequest, metav1.StatusReasonBadRequest)
+	}
+	w.rounds(2 * aRound)
+	if asked != 1 {
+		t.Errorf("asked %d times in the first round, want once: the answer for one pod is that for all", asked)
+	}
+	w.rounds(28 * aRound)
+	if asked < 3 || asked > 7 {
+		t.Errorf("asked %d times in a quarter of an hour, want a few times", asked)
+	}
+	if c := w.condition(v1alpha1.ConditionApplied); !strings.Contains(c.Message, "denied the request: not during the sale") {
+		t.Errorf("Applied = %+v, want it to say who denies it", c)
+	}
+	if !slices.Contains(w.told(), "Refused") {
+		t.Error("no Event tells of it")
+	}
+	if got := w.controller.record.breaker; got.Phase != breaker.Closed {
+		t.Errorf("breaker = %+v, want it closed", got)
+	}
+	if n := testutil.ToFloat64(w.controller.metrics.actions.WithLabelValues("evict", "denied")); int(n) != asked {
+		t.Errorf("%v evictions are counted as denied, want %d", n, asked)
+	}
+}
+
+func TestWhereNobodyAnswersTheOtherNamespacesGoOn(t *testing.T) {
+	down := apierrors.NewInternalError(errors.New(`failed calling webhook "x": context deadline exceeded`))
+	for name, c := range map[string]struct {
+		silent []string
+		want   []string
+	}{
+		"one namespace":  {[]string{"a"}, []string{"a-web-0", "b-web-0", "b-web-1", "c-web-0"}},
+		"two namespaces": {[]string{"a", "b"}, []string{"a-web-0", "b-web-0"}},
+		"none":           {nil, []string{"a-web-0", "a-web-1", "b-web-0", "b-web-1", "c-web-0"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, shop(500)...)
+			w.round()
+			var asked []string
+			w.evictError = func(pod string) error {
+				asked = append(asked, pod)
+				if slices.Contains(c.silent, pod[:1]) {
+					return down
+				}
+				return nil
+			}
+			var actions []plan.Action
+			for _, pod := range []string{"a-web-0", "a-web-1", "b-web-0", "b-web-1", "c-web-0"} {
+				namespace := pod[:1]
+				w.podOf(namespace, "web", false, func(p *corev1.Pod) { p.GenerateName, p.Name = "", pod })
+				actions = append(actions, plan.Action{Kind: plan.Evict, Workload: plan.Key{Namespace: namespace, Kind: "Deployment", Name: "web"}, Pod: pod})
+			}
+			w.controller.carryOut(t.Context(), actions)
+			if diff := cmp.Diff(c.want, asked); diff != "" {
+				t.Errorf("asked (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestAResizeThatIsNotAnsweredDoesNotKeepOthersFromTheirs(t *testing.T) {
+	w := newWorld(t, append(shop(100, 110, 110, 110), disrupting(withoutCanary()))...)
+	for _, namespace := range []string{"quiet", "calm"} { // Loadline works in more than one, so one of them is not the cluster.
+		w.podOf(namespace, "web", true, func(*corev1.Pod) {})
+	}
+	asked := 0
+	w.resizeError = func(pod string) error {
+		if pod != "checkout-0" {
+			return nil
+		}
+		asked++
+		return apierrors.NewTimeoutError("a webhook of the namespace is down", 1)
+	}
+	w.rounds(2 * aRound)
+	if diff := cmp.Diff([]string{"checkout-1", "checkout-2", "checkout-3"}, w.resized); diff != "" {
+		t.Errorf("resized in two rounds (-want +got):\n%s", diff)
+	}
+	w.rounds(18 * aRound)
+	if asked < 3 || asked > 6 {
+		t.Errorf("checkout-0 was asked for %d times in ten minutes, want ever less often", asked)
+	}
+	if c := w.condition(v1alpha1.ConditionApplied); !strings.Contains(c.Message, "a webhook of the namespace is down") {
+		t.Errorf("Applied = %+v, want it to say what is waited for", c)
+	}
+	if got := w.controller.record.breaker; got.Phase != breaker.Closed {
+		t.Errorf("breaker = %+v, want it closed", got)
+	}
+}
+
+func TestOneSilentNamespaceOpensNoBreaker(t *testing.T) {
+	for name, c := range map[string]struct {
+		also       []string
+		namespaces int
+		later      time.Duration
+		want       int
+	}{
+		"of several":                  {nil, 3, 0, 3},
+		"where there is no other":     {nil, 1, 0, 20},
+		"with a second one beside it": {[]string{"b", "b"}, 3, 0, 5},
+		"long ago":                    {nil, 3, 10 * time.Minute, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			counted := silences{}
+			for range 20 {
+				counted.add("a", start)
+			}
+			for _, namespace := range c.also {
+				counted.add(namespace, start)
+			}
+			if got := counted.within(start.Add(c.later), 10*time.Minute, 5, c.namespaces); got != c.want {
+				t.Errorf("counted %d, want %d", got, c.want)
+			}
+		})
+	}
+}
