@@ -43,7 +43,7 @@ func nodes(in Input) *Nodes {
 		sized[key][rec.Namespace] = apply.FromAPI(rec.Status.Candidate)
 	}
 	then := newCluster(in, func(pod *corev1.Pod) apply.Amounts {
-		of, _ := owner.Of(pod)
+		of, _ := in.Kinds.Of(pod)
 		return asks(pod, sized[of][pod.Namespace])
 	})
 	now := newCluster(in, func(pod *corev1.Pod) apply.Amounts { return asks(pod, apply.Values{}) })

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/internal/owner"
 	"github.com/loadline-dev/loadline/report"
 )
 
@@ -54,6 +55,23 @@ func TestNodesGoWhereTheRecommendedRequestsFitOntoFewer(t *testing.T) {
 	want := report.Nodes{Present: 3, Needed: 2, NeededNow: 3, AtLeast: 2, CouldGo: []string{"n3"}, SavesPerMonth: new(20.44)}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("nodes (-want +got):\n%s", diff)
+	}
+}
+
+func TestPodsOfACustomKindArePackedWithTheirRecommendedRequests(t *testing.T) {
+	rollout := resized(right("a"), "300m", "128Mi")
+	rollout.Spec.TargetRef = v1alpha1.TargetReference{APIVersion: "argoproj.io/v1alpha1", Kind: "Rollout", Name: "a"}
+	hashed := func(p *corev1.Pod) { p.Labels = map[string]string{"rollouts-pod-template-hash": "1"} }
+	in := report.Input{
+		Now: readTime, Recommendations: []v1alpha1.Recommendation{rollout}, Nodes: []corev1.Node{node("n1", 1), node("n2", 1)},
+		Pods: []corev1.Pod{podOf("a", "n1", hashed), podOf("a", "n2", hashed)},
+	}
+	if got := report.New(in).Nodes; got.Needed != 2 {
+		t.Errorf("without the kind %d nodes are needed, want 2: nobody knows whose the pods are", got.Needed)
+	}
+	in.Kinds = owner.Kinds{{APIVersion: "argoproj.io/v1alpha1", Kind: "Rollout", HashLabel: "rollouts-pod-template-hash"}}
+	if got := report.New(in).Nodes; got.Needed != 1 || len(got.CouldGo) != 1 {
+		t.Errorf("%d nodes are needed, %v could go; want one of each", got.Needed, got.CouldGo)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/internal/owner"
 )
 
 // Input is what a report is made of.
@@ -31,6 +32,8 @@ type Input struct {
 	// the nodes. Without nodes nothing is said of them.
 	Nodes []corev1.Node
 	Pods  []corev1.Pod
+	// Kinds of workloads beyond those of Kubernetes itself, whose pods are found by them.
+	Kinds owner.Kinds
 	// Before is an earlier report to compare with; nil compares with nothing.
 	Before *Report
 	// Program is what people type to run Loadline, with which commands begin; empty is loadline.

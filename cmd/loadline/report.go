@@ -77,7 +77,7 @@ func (o *reportOptions) gather(ctx context.Context, c client.Client, std streams
 	}
 	in.Now = metav1.Time{Time: time.Now().UTC()}
 	operator := findInstalled(ctx, c, o.operator)
-	in.StaleAfter = operator.config.Recommender.StaleAfter.Duration
+	in.StaleAfter, in.Kinds = operator.config.Recommender.StaleAfter.Duration, operator.config.Scaling.Owners()
 	if in.Halts, err = operator.halts(ctx, c); err != nil {
 		_, _ = fmt.Fprintln(std.err, "loadline: whether the updater is stopped cannot be told:", err) // a remark, the report follows
 	}

@@ -113,11 +113,12 @@ func TestAWrongFileOfPricesKeepsTheDashboardFromBeingServed(t *testing.T) {
 	}
 }
 
-func TestReportAndExportCallSizesStaleAsTheOperatorDoes(t *testing.T) {
+func TestReportAndExportGoByTheOperatorsConfiguration(t *testing.T) {
 	web := exportable("web", 500)
 	web.Status.ObservedTime = new(metav1.NewTime(time.Now().Add(-90 * time.Minute)))
 	operator := installation("ops")
-	operator[1].(*corev1.ConfigMap).Data["config.yaml"] += "recommender: {refreshInterval: 30m, staleAfter: 1h}\n"
+	operator[1].(*corev1.ConfigMap).Data["config.yaml"] += "recommender: {refreshInterval: 30m, staleAfter: 1h}\n" +
+		"scaling: {kinds: [{group: argoproj.io, version: v1alpha1, kind: Rollout, resource: rollouts}]}\n"
 	c := fakeCluster(t, interceptor.Funcs{}, append(operator, web, deployment("web", "2"))...)
 	for namespace, stale := range map[string]bool{"ops": true, "elsewhere": false} {
 		in, said := report.Input{Namespace: "shop"}, strings.Builder{}
@@ -126,6 +127,9 @@ func TestReportAndExportCallSizesStaleAsTheOperatorDoes(t *testing.T) {
 		}
 		if risks := report.New(in).Risks; slices.ContainsFunc(risks, func(r report.Risk) bool { return r.Type == report.RiskStale }) != stale {
 			t.Errorf("%s: risks %+v", namespace, risks)
+		}
+		if _, known := in.Kinds.Named("Rollout"); known != stale {
+			t.Errorf("%s: kinds %v", namespace, in.Kinds)
 		}
 		export := exportOptions{operator: namespace}
 		export.askOperator(t.Context(), c)
