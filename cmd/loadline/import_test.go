@@ -48,7 +48,8 @@ items:
 func TestImportFromAFileReadsTheNamespaceThatIsAskedFor(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "objects.yaml")
 	const autoscaler = "{apiVersion: autoscaling.k8s.io/v1, kind: VerticalPodAutoscaler, metadata: {%s}, " +
-		"spec: {targetRef: {apiVersion: apps/v1, kind: Deployment, name: web}, updatePolicy: {updateMode: Initial}}}\n---\n"
+		"spec: {targetRef: {apiVersion: apps/v1, kind: Deployment, name: web}, updatePolicy: {updateMode: Initial}}}\n---\n" +
+		"{apiVersion: apps/v1, kind: Deployment, metadata: {%[1]s}}\n---\n"
 	write := func(metadata ...string) {
 		t.Helper()
 		var text strings.Builder

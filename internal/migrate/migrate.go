@@ -32,6 +32,11 @@ type Known struct {
 	Excluded func(namespace string) bool
 }
 
+// read reports whether any workload of a namespace was read, or all that there are.
+func (k Known) read(namespace string) bool {
+	return k.All || slices.ContainsFunc(k.Workloads, func(w Workload) bool { return w.Namespace == namespace })
+}
+
 // find returns a workload as it was read, and whether it was.
 func (k Known) find(w Workload) (Workload, bool) {
 	i := slices.IndexFunc(k.Workloads, func(other Workload) bool { return other.key() == w.key() })
@@ -185,8 +190,8 @@ func (r *Result) tellOthers(namespace string, widest, granted v1alpha1.Mode, kno
 	}
 	switch {
 	case granted != widest:
-		r.Notes = append(r.Notes, fmt.Sprintf("namespace %s: none of its workloads was read, and %s would also be for those that nobody sized: %s is taken. Read them as well, or give those %s=off and then the namespace %s",
-			namespace, widest, granted, v1alpha1.AnnotationMode, widest))
+		r.Notes = append(r.Notes, fmt.Sprintf("namespace %s: none of its workloads was read, and %s would also be for those that nobody sized: %s is taken, and its VerticalPodAutoscalers go on as they are. Read its workloads as well",
+			namespace, widest, granted))
 	case widest != v1alpha1.ModeOff:
 		r.Notes = append(r.Notes, fmt.Sprintf("namespace %s: %s get its mode, %s; annotate those that should not with %s=off", namespace, who, widest, v1alpha1.AnnotationMode))
 	}
@@ -194,8 +199,7 @@ func (r *Result) tellOthers(namespace string, widest, granted v1alpha1.Mode, kno
 
 // grant is the widest mode, where it is known which workloads it would be for; else nothing that changes pods.
 func grant(widest v1alpha1.Mode, namespace string, known Known) v1alpha1.Mode {
-	read := known.All || slices.ContainsFunc(known.Workloads, func(w Workload) bool { return w.Namespace == namespace })
-	if !read && width(widest) > width(v1alpha1.ModeDryRun) {
+	if !known.read(namespace) && width(widest) > width(v1alpha1.ModeDryRun) {
 		return v1alpha1.ModeDryRun
 	}
 	return widest

@@ -79,7 +79,7 @@ func VPA(vpas []unstructured.Unstructured, known Known) (Result, error) {
 			w.Containers = found.Containers
 		}
 		wishes = append(wishes, r.translate(w, read.Spec))
-		if mode := read.Spec.UpdatePolicy.UpdateMode; mode != "Off" {
+		if mode := read.Spec.UpdatePolicy.UpdateMode; mode != "Off" && known.read(w.Namespace) {
 			r.Before = append(r.Before, fmt.Sprintf(`kubectl --namespace %s patch verticalpodautoscaler %s --type=merge --patch '{"spec":{"updatePolicy":{"updateMode":"Off"}}}'`,
 				vpa.GetNamespace(), vpa.GetName()))
 		}
