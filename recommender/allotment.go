@@ -55,13 +55,14 @@ func (p pass) withinQuotas(input guard.Input) verdict {
 	return verdict{Decision: guard.Decide(input), claim: claim}
 }
 
-// replicaRoom is how many of the wanted pods the quotas have room for, each with all that it claims, and those that a rollout adds
-// besides. A namespace whose quota is full refuses everybody's next pod.
+// replicaRoom is how many of the wanted pods the quotas have room for, each with all that it claims and with what its template asks
+// for, and those that a rollout adds besides. A namespace whose quota is full refuses everybody's next pod.
 func (p pass) replicaRoom(claim Claim, wanted int32) guard.ReplicaRoom {
 	var room guard.ReplicaRoom
-	surge, pod := int64(max(p.in.Pods-p.in.Replicas, 0)), amountsOfPod(claim.Pod)
+	surge := int64(max(p.in.Pods-p.in.Replicas, 0))
 	for _, l := range p.in.Ledgers {
-		may := l.allot(claim, int64(wanted)+surge)
+		pod := each(amountsOfPod(claim.Pod), l.Own.Reserved, func(claimed, reserved int64) int64 { return max(claimed, reserved/int64(p.in.Pods)) })
+		may := l.allot(claim.Priority, pod, int64(wanted)+surge)
 		for r, each := range pod {
 			if each <= 0 || !l.Quota.Bounded[r] {
 				continue
@@ -98,10 +99,10 @@ func (p pass) podWith(values *apply.Values) apply.Resources {
 // budget is what one pod may have of what the quota allots to the workload.
 func (p pass) budget(l Ledger, claim Claim) guard.Budget {
 	pods := int64(p.in.Pods)
-	may := l.allot(claim, pods)
+	may := l.allot(claim.Priority, amountsOfPod(claim.Pod), pods)
 	return l.budget(guard.Budget{
 		Rule: "quota", Finding: FindingQuota,
-		Why: fmt.Sprintf("ResourceQuota %s leaves so much to each of %d pods of a workload of priority %s, those of a rollout included", l.Quota.Name, pods, claim.Priority),
+		Why: fmt.Sprintf("ResourceQuota %s leaves so much to each of %d pods of a workload of priority %s, those of a rollout included, beside what the templates of others ask for", l.Quota.Name, pods, claim.Priority),
 	}, func(r quota.Resource) int64 { return may[r] / pods })
 }
 
@@ -110,18 +111,18 @@ func (p pass) budget(l Ledger, claim Claim) guard.Budget {
 // pods ever come.
 func (p pass) budgetAtMost(l Ledger, claim Claim, most int64) guard.Budget {
 	pods := int64(p.in.Pods)
-	may := l.allot(claim, most)
+	may := l.allot(claim.Priority, amountsOfPod(claim.Pod), most)
 	return l.budget(guard.Budget{
 		Rule: "quota", Finding: FindingQuota, Soft: true,
 		Why: fmt.Sprintf("ResourceQuota %s leaves so much to each of the %d pods that %s may ask for", l.Quota.Name, most, p.in.HPA.Owner),
 	}, func(r quota.Resource) int64 { return max(may[r]/most, l.Own.Used[r]/pods) })
 }
 
-// allot is what the workload may have with so many pods.
-func (l Ledger) allot(claim Claim, pods int64) quota.Amounts {
+// allot is what the workload may have with so many pods that want so much each.
+func (l Ledger) allot(priority v1alpha1.Priority, pod quota.Amounts, pods int64) quota.Amounts {
 	own := l.Own
-	own.Rank = rankOf(claim.Priority)
-	own.Wanted = each(amountsOfPod(claim.Pod), quota.Amounts{}, func(v, _ int64) int64 { return v * pods })
+	own.Rank = rankOf(priority)
+	own.Wanted = each(pod, quota.Amounts{}, func(v, _ int64) int64 { return v * pods })
 	return quota.Allot(l.Quota, append(slices.Clone(l.Claims), own))[own.Workload]
 }
 

@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"slices"
 
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/apply"
 	"github.com/loadline-dev/loadline/internal/owner"
+	"github.com/loadline-dev/loadline/recommender/guard"
 	"github.com/loadline-dev/loadline/recommender/quota"
 )
 
@@ -56,6 +58,9 @@ type tenant struct {
 	claim    quota.Claim
 	// living is what its pods ask for now, all together.
 	living quota.Amounts
+	// pod is what one asks for as it is written, and always how many there are whatever an autoscaler adds.
+	pod    quota.Amounts
+	always int32
 }
 
 // tenants returns every workload of the namespace, and the pods that belong to none.
@@ -72,6 +77,10 @@ func (e *Engine) tenants(ctx context.Context, in *Input) ([]tenant, []*corev1.Po
 	for i := range recommendations.Items {
 		statuses[targetOf(&recommendations.Items[i])] = recommendations.Items[i].Status
 	}
+	least, err := e.leastPods(ctx, in.Target.Namespace)
+	if err != nil {
+		return nil, nil, err
+	}
 	counted, strangers := map[owner.Workload][]*corev1.Pod{}, []*corev1.Pod(nil)
 	for i := range pods.Items {
 		pod := &pods.Items[i]
@@ -82,11 +91,15 @@ func (e *Engine) tenants(ctx context.Context, in *Input) ([]tenant, []*corev1.Po
 		}
 	}
 	var all []tenant
-	err := e.eachWorkload(ctx, in.Target.Namespace, func(target Target, object client.Object) {
+	err = e.eachWorkload(ctx, in.Target.Namespace, func(target Target, object client.Object) {
 		of := owner.Workload{Kind: target.Kind, Name: target.Name}
 		w := workloadOf(object)
 		w.template = withDefaults(w.template, in.LimitBounds)
-		all = append(all, newTenant(target, w, statuses[target], counted[of]))
+		t := newTenant(target, w, statuses[target], counted[of])
+		if n, scaled := least[of]; scaled {
+			t.always = min(t.always, n)
+		}
+		all = append(all, t)
 		delete(counted, of)
 	})
 	for _, pods := range counted {
@@ -95,14 +108,28 @@ func (e *Engine) tenants(ctx context.Context, in *Input) ([]tenant, []*corev1.Po
 	return all, strangers, err
 }
 
+// leastPods returns how many pods the autoscalers of a namespace always leave to their workloads.
+func (e *Engine) leastPods(ctx context.Context, namespace string) (map[owner.Workload]int32, error) {
+	scalers := &autoscalingv2.HorizontalPodAutoscalerList{}
+	if err := e.Client.List(ctx, scalers, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list horizontal pod autoscalers of %s: %w", namespace, err)
+	}
+	least := make(map[owner.Workload]int32, len(scalers.Items))
+	for i := range scalers.Items {
+		ref := scalers.Items[i].Spec.ScaleTargetRef
+		least[owner.Workload{Kind: ref.Kind, Name: ref.Name}] = addAutoscaler(guard.HPA{}, &scalers.Items[i]).Min
+	}
+	return least, nil
+}
+
 // newTenant computes what a workload uses: as many pods as a rollout may have, each as large as the largest that it has now, and
-// at least what its template, or what is in force where that is less, entitles it to.
+// at least what its template, or what is in force where that is less, entitles it to. What the template asks for is reserved.
 func newTenant(target Target, w *workload, status v1alpha1.RecommendationStatus, pods []*corev1.Pod) tenant {
-	t := tenant{target: target, template: w.template, claim: quota.Claim{Workload: target.Kind + "/" + target.Name, Rank: rankOf(v1alpha1.PriorityStandard)}}
+	t := tenant{target: target, template: w.template, always: w.replicas, claim: quota.Claim{Workload: target.Kind + "/" + target.Name, Rank: rankOf(v1alpha1.PriorityStandard)}}
 	members := apply.Members(w.template)
-	template := amountsOfPod(apply.PodResources(members))
+	t.pod = amountsOfPod(apply.PodResources(members))
 	inForce := amountsOfPod(apply.PodResources(overlay(members, apply.Desired(apply.FromAPI(status.Applicable), resourcesByName(members), apply.ForNewPod))))
-	one := each(template, inForce, func(a, b int64) int64 { return min(a, b) })
+	one := each(t.pod, inForce, func(a, b int64) int64 { return min(a, b) })
 	for _, pod := range pods {
 		if has := podAmounts(pod); has != (quota.Amounts{}) {
 			one = each(one, has, func(a, b int64) int64 { return max(a, b) })
@@ -113,7 +140,7 @@ func newTenant(target Target, w *workload, status v1alpha1.RecommendationStatus,
 		return each(a, a, func(v, _ int64) int64 { return v * int64(w.replicas+w.surge) })
 	}
 	t.claim.Used = each(times(one), t.living, func(a, b int64) int64 { return max(a, b) })
-	t.claim.Granted = times(inForce)
+	t.claim.Reserved, t.claim.Granted = times(t.pod), times(inForce)
 	if claim := status.Memory; claim != nil && claim.QuotaClaim != nil && status.Mode != v1alpha1.ModeOff {
 		c := claimOf(claim.QuotaClaim)
 		t.claim.Rank, t.claim.Wanted = rankOf(c.Priority), times(amountsOfPod(c.Pod))
@@ -121,15 +148,22 @@ func newTenant(target Target, w *workload, status v1alpha1.RecommendationStatus,
 	return t
 }
 
-// ledger is the quota as it stands for one workload.
+// ledger is the quota as it stands for one workload. Where the templates alone are over it, nothing is reserved for them: they do not
+// fit whoever sizes them.
 func ledger(q *corev1.ResourceQuota, own Target, tenants []tenant, strangers []*corev1.Pod) Ledger {
 	l := Ledger{Quota: hardOf(q)}
-	var ours quota.Amounts
+	tenants = slices.DeleteFunc(slices.Clone(tenants), func(t tenant) bool { return !binds(q, t.template) })
+	var ours, written quota.Amounts
 	for _, t := range tenants {
-		if !binds(q, t.template) {
-			continue
-		}
 		ours = each(ours, t.living, func(a, b int64) int64 { return a + b })
+		written = each(written, t.pod, func(a, b int64) int64 { return a + b*int64(t.always) })
+	}
+	for _, t := range tenants {
+		for r := range written {
+			if written[r] > l.Quota.Hard[r] {
+				t.claim.Reserved[r] = 0
+			}
+		}
 		if t.target == own {
 			l.Own = t.claim
 		} else {

@@ -92,6 +92,53 @@ func TestAQuotaIsSharedByEveryoneInTheNamespace(t *testing.T) {
 	}
 }
 
+// lowered is a neighbour of checkout that asks for this much CPU and whose pods are given 10m, with its Recommendation.
+func lowered(replicas int32, cpu string) []client.Object {
+	return []client.Object{
+		testkit.Deployment("shop", "payments", replicas).Container("app", cpu, "64Mi").Object(),
+		&v1alpha1.Recommendation{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "deployment-payments"},
+			Spec:       v1alpha1.RecommendationSpec{TargetRef: v1alpha1.TargetReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "payments"}},
+			Status: v1alpha1.RecommendationStatus{Mode: v1alpha1.ModeAuto, Applicable: &v1alpha1.RevisionedValues{
+				Containers: []v1alpha1.ContainerValues{{Name: "app", Target: v1alpha1.ResourceAmounts{CPU: new(resource.MustParse("10m"))}}},
+			}},
+		},
+	}
+}
+
+func TestWhatALoweredNeighboursTemplateAsksForIsNotLent(t *testing.T) {
+	scaler := queueScaler(40)
+	scaler.Name, scaler.Spec.ScaleTargetRef.Name, scaler.Spec.MinReplicas = "payments", "payments", new(int32(2))
+	for name, c := range map[string]struct {
+		neighbours []client.Object
+		want       int64
+	}{
+		"its pods fit as they are written":                                        {lowered(1, "400m"), 300},
+		"where they never fitted, what they do not use is there for who needs it": {lowered(1, "5"), 495},
+		"pods that an autoscaler added are no reason to lend":                     {append(lowered(30, "100m"), scaler), 100},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := tightShop(t, append(c.neighbours, quotaOf(map[corev1.ResourceName]string{corev1.ResourceRequestsCPU: "2"}))...)
+			if got := candidateCPU(s); got != c.want {
+				t.Errorf("a pod gets %dm, want %dm", got, c.want)
+			}
+		})
+	}
+}
+
+func TestMorePodsAreAddedOnlyIfTheyFitAsTheyAreWritten(t *testing.T) {
+	p := pass{in: Input{Replicas: 3, Pods: 4}}
+	p.in.Ledgers = []Ledger{{
+		Quota: quota.Quota{Name: "team", Hard: quota.Amounts{quota.RequestsCPU: 6000}},
+		Own:   quota.Claim{Workload: "Deployment/checkout", Used: quota.Amounts{quota.RequestsCPU: 800}, Reserved: quota.Amounts{quota.RequestsCPU: 4000}},
+	}}
+	p.in.Ledgers[0].Quota.Bounded[quota.RequestsCPU] = true
+	lowered := Claim{Pod: apply.Resources{Requests: apply.Amounts{CPUMillis: 200}}}
+	if got := p.replicaRoom(lowered, 20); got.Most != 5 {
+		t.Errorf("%+v, want 5 and one that a rollout adds, of 1000m each", got)
+	}
+}
+
 // queueScaler scales checkout by the length of a queue, so that both its resources are sized.
 func queueScaler(most int32) *autoscalingv2.HorizontalPodAutoscaler {
 	return &autoscalingv2.HorizontalPodAutoscaler{

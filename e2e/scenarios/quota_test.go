@@ -13,7 +13,8 @@ import (
 	"github.com/loadline-dev/loadline/e2e/shop"
 )
 
-// Two workloads that each fit into the quota alone: together they want 1200m for requests, and there is 900m.
+// Two workloads that each fit into the quota alone, and one that uses a tenth of what it asks for. The two want 1200m for requests
+// together, and there is 900m beside what the third asks for as it is written.
 var quotaShop = shop.InNamespace("quota", []shop.Workload{
 	{
 		Name: "payments", Replicas: 1, Requests: map[string]string{"cpu": "100m", "memory": "256Mi"},
@@ -25,15 +26,28 @@ var quotaShop = shop.InNamespace("quota", []shop.Workload{
 		CPU: shop.Flat(0.285), Memory: shop.Flat(180 * shop.Mebibyte),
 		Annotations: map[string]string{v1alpha1.AnnotationPriority: "low"},
 	},
+	{
+		Name: "archive", Replicas: 1, Requests: map[string]string{"cpu": "500m", "memory": "256Mi"},
+		CPU: shop.Flat(0.05), Memory: shop.Flat(180 * shop.Mebibyte),
+	},
 })
 
 func TestWorkloadsThatFitAloneShareAQuotaByPriority(t *testing.T) {
-	s := newScene(t, "quota", quotaShop)
+	s := newScene(t, "quota", quotaShop[2:])
 	s.create(&corev1.ResourceQuota{
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "team"},
-		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{corev1.ResourceRequestsCPU: resource.MustParse("900m")}},
+		Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{corev1.ResourceRequestsCPU: resource.MustParse("1900m")}},
 	})
 	s.annotate(map[string]string{v1alpha1.AnnotationMode: "initial"})
+	s.when("Deployment", "archive", "is lowered", func(rec *v1alpha1.Recommendation) bool {
+		return rec.Status.Applicable != nil && target(rec.Status.Applicable).CPUMillis < 500
+	})
+	for _, pod := range s.rollOut("archive") {
+		s.Expect(requestsOf(pod).CPUMillis).To(BeNumerically("<", 500))
+	}
+	for _, w := range quotaShop[:2] {
+		s.create(w.Object(started))
+	}
 	// One pod, and one more during a rollout: 300m each for who comes first, and what remains of 900m for the other.
 	first := s.when("Deployment", "payments", "gets what it needs", func(rec *v1alpha1.Recommendation) bool {
 		return rec.Status.Applicable != nil && target(rec.Status.Applicable).CPUMillis >= 290
@@ -51,5 +65,9 @@ func TestWorkloadsThatFitAloneShareAQuotaByPriority(t *testing.T) {
 		for _, pod := range s.rollOut(name) {
 			s.Expect(requestsOf(pod).CPUMillis).To(BeNumerically(">=", 100), fmt.Sprint(name))
 		}
+	}
+	s.annotate(map[string]string{v1alpha1.AnnotationMode: ""})
+	for _, pod := range s.rollOut("archive") {
+		s.Expect(requestsOf(pod).CPUMillis).To(Equal(int64(500)), "it comes as it is written: its room was lent to nobody")
 	}
 }

@@ -6,6 +6,7 @@ package quota
 
 import (
 	"cmp"
+	"math"
 	"slices"
 )
 
@@ -40,14 +41,18 @@ type Claim struct {
 	Workload string
 	// Rank is 0 for the workloads that come first; a larger number comes later.
 	Rank int
-	// Used is what its pods have, or are entitled to by their template. It is never taken away.
+	// Used is what its pods have, and what those to come are given at present. It is never taken away.
 	Used Amounts
+	// Reserved is what its pods ask for as they are written. Nobody else is raised out of it, so that they still fit where nothing sizes
+	// them: while the webhook is away, after opting out, or after a rollback.
+	Reserved Amounts
 	// Granted is what it may have since the last time, Wanted what it would have without a quota.
 	Granted, Wanted Amounts
 }
 
 // Allot returns what each workload may have, by name: never less than it uses, never more than the larger of that and what it
-// wants. Lowering is never refused. Raises together never exceed what the quota leaves beside everything that is used.
+// wants. Lowering is never refused. Raises together never exceed what the quota leaves beside everything that is used, and those over
+// what is reserved never exceed what it leaves beside everything that is used or reserved.
 //
 // They are allotted by rank. Within a rank those come first that were granted before, so that nobody loses a raise to their
 // equals, and then by shortage: the most wanted for each unit that is used. The order of the claims does not matter.
@@ -55,43 +60,39 @@ func Allot(q Quota, claims []Claim) map[string]Amounts {
 	allotted := make(map[string]Amounts, len(claims))
 	sorted := slices.Clone(claims)
 	for r := range resources {
-		room := q.Hard[r] - q.Others[r]
+		free, unclaimed := q.Hard[r]-q.Others[r], q.Hard[r]-q.Others[r]
 		for _, c := range claims {
-			room -= max(c.Used[r], 0)
+			used := max(c.Used[r], 0)
+			free, unclaimed = free-used, unclaimed-max(used, c.Reserved[r])
+		}
+		if !q.Bounded[r] {
+			free, unclaimed = math.MaxInt64, math.MaxInt64
 		}
 		slices.SortFunc(sorted, func(a, b Claim) int { return order(a, b, r) })
-		for i := 0; i < len(sorted); {
-			equals := sorted[i:]
-			if n := slices.IndexFunc(equals, func(c Claim) bool { return c.Rank != sorted[i].Rank }); n >= 0 {
-				equals = equals[:n]
-			}
-			room = raise(allotted, equals, r, room, !q.Bounded[r])
-			i += len(equals)
-		}
+		raise(allotted, sorted, r, free, func(c Claim) int64 { return min(c.Wanted[r], c.Reserved[r]) })
+		raise(allotted, sorted, r, unclaimed, func(c Claim) int64 { return c.Wanted[r] })
 	}
 	return allotted
 }
 
-// raise hands out room to claims of one rank, first up to what they were granted and then up to what they want, and returns
-// what remains.
-func raise(allotted map[string]Amounts, claims []Claim, r Resource, room int64, unbounded bool) int64 {
-	for _, until := range []func(Claim) int64{
-		func(c Claim) int64 { return min(c.Granted[r], c.Wanted[r]) },
-		func(c Claim) int64 { return c.Wanted[r] },
-	} {
-		for _, c := range claims {
-			has := allotted[c.Workload]
-			has[r] = max(has[r], c.Used[r], 0)
-			more := max(until(c)-has[r], 0)
-			if !unbounded {
-				more = min(more, max(room, 0))
+// raise hands out room to claims, which are sorted: rank by rank, first up to what they were granted and then up to a most.
+func raise(allotted map[string]Amounts, sorted []Claim, r Resource, room int64, most func(Claim) int64) {
+	for len(sorted) > 0 {
+		equals := sorted
+		if n := slices.IndexFunc(sorted, func(c Claim) bool { return c.Rank != sorted[0].Rank }); n >= 0 {
+			equals = sorted[:n]
+		}
+		sorted = sorted[len(equals):]
+		for _, until := range []func(Claim) int64{func(c Claim) int64 { return min(c.Granted[r], most(c)) }, most} {
+			for _, c := range equals {
+				has := allotted[c.Workload]
+				has[r] = max(has[r], c.Used[r], 0)
+				more := min(max(until(c)-has[r], 0), max(room, 0))
+				has[r], room = has[r]+more, room-more
+				allotted[c.Workload] = has
 			}
-			has[r] += more
-			room -= more
-			allotted[c.Workload] = has
 		}
 	}
-	return room
 }
 
 // order sorts by rank, then by shortage, then by name.

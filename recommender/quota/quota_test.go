@@ -18,6 +18,12 @@ func claim(workload string, rank int, used, granted, wanted int64) quota.Claim {
 	}
 }
 
+// reserving is a claim whose template asks for more than it uses.
+func reserving(c quota.Claim, reserved int64) quota.Claim {
+	c.Reserved = quota.Amounts{reserved}
+	return c
+}
+
 func TestWhatAQuotaLeavesIsSharedByPriorityAndThenByShortage(t *testing.T) {
 	for name, c := range map[string]struct {
 		hard, others int64
@@ -59,6 +65,26 @@ func TestWhatAQuotaLeavesIsSharedByPriorityAndThenByShortage(t *testing.T) {
 			[]quota.Claim{claim("a", 1, 400, 0, 1000), claim("b", 0, 400, 0, 1000)},
 			map[string]int64{"a": 400, "b": 400},
 		},
+		"what a lowered neighbour's template asks for is not lent": {
+			6000, 0,
+			[]quota.Claim{reserving(claim("a", 2, 1000, 0, 1000), 4000), claim("b", 0, 1000, 0, 5000)},
+			map[string]int64{"a": 1000, "b": 2000},
+		},
+		"nor what was granted of it before": {
+			6000, 0,
+			[]quota.Claim{reserving(claim("a", 1, 1000, 0, 1000), 4000), claim("b", 1, 1000, 5000, 5000)},
+			map[string]int64{"a": 1000, "b": 2000},
+		},
+		"a lowered one goes back to its template, whoever wants more": {
+			6000, 0,
+			[]quota.Claim{reserving(claim("a", 2, 1000, 0, 5000), 4000), claim("b", 0, 1000, 0, 5000)},
+			map[string]int64{"a": 4000, "b": 2000},
+		},
+		"templates that do not fit are given back as far as there is room, by priority": {
+			6000, 0,
+			[]quota.Claim{reserving(claim("a", 2, 1000, 0, 4000), 4000), reserving(claim("b", 0, 1000, 0, 5000), 4000)},
+			map[string]int64{"a": 2000, "b": 4000},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := map[string]int64{}
@@ -92,7 +118,7 @@ func TestNoAllotmentExceedsTheQuotaOrTakesFromAnyone(t *testing.T) {
 		for i := range rapid.IntRange(0, 8).Draw(t, "claims") {
 			claims = append(claims, quota.Claim{
 				Workload: fmt.Sprint("w", i), Rank: rapid.IntRange(0, 3).Draw(t, "rank"),
-				Used: anyAmounts().Draw(t, "used"), Granted: anyAmounts().Draw(t, "granted"), Wanted: anyAmounts().Draw(t, "wanted"),
+				Used: anyAmounts().Draw(t, "used"), Reserved: anyAmounts().Draw(t, "reserved"), Granted: anyAmounts().Draw(t, "granted"), Wanted: anyAmounts().Draw(t, "wanted"),
 			})
 		}
 		got := quota.Allot(q, claims)
@@ -108,6 +134,8 @@ func TestNoAllotmentExceedsTheQuotaOrTakesFromAnyone(t *testing.T) {
 func requireFair(t *rapid.T, q quota.Quota, claims []quota.Claim, got map[string]quota.Amounts, r quota.Resource) {
 	t.Helper()
 	used, raised := q.Others[r], int64(0)
+	// As many of the workloads as you like go back to their templates: written is before, after is with what was allotted.
+	written, after := q.Others[r], q.Others[r]
 	for _, c := range claims {
 		has := got[c.Workload][r]
 		if has < c.Used[r] || has > max(c.Used[r], c.Wanted[r]) {
@@ -117,15 +145,29 @@ func requireFair(t *rapid.T, q quota.Quota, claims []quota.Claim, got map[string
 			t.Fatalf("%s has %d of what no quota bounds, wants %d", c.Workload, has, c.Wanted[r])
 		}
 		used, raised = used+c.Used[r], raised+has-c.Used[r]
+		written, after = written+max(c.Used[r], c.Reserved[r]), after+max(has, c.Reserved[r])
 	}
 	if q.Bounded[r] && raised > max(q.Hard[r]-used, 0) {
 		t.Fatalf("raised by %d, and there was room for %d", raised, q.Hard[r]-used)
 	}
-	for _, later := range claims { // Nobody gets more while one of a higher rank goes short.
+	if q.Bounded[r] && after > max(q.Hard[r], written) {
+		t.Fatalf("back at their templates they use %d, and would have used %d of %d", after, written, q.Hard[r])
+	}
+	requireRank(t, claims, got, r)
+}
+
+// requireRank: nobody gets more while one of a higher rank goes short, but back to its template while that one wants more than its own.
+func requireRank(t *rapid.T, claims []quota.Claim, got map[string]quota.Amounts, r quota.Resource) {
+	t.Helper()
+	for _, later := range claims {
 		for _, first := range claims {
-			short := got[first.Workload][r] < first.Wanted[r]
-			if first.Rank < later.Rank && short && got[later.Workload][r] > later.Used[r] {
+			lent := got[later.Workload][r] > max(later.Used[r], later.Reserved[r])
+			if first.Rank < later.Rank && lent && got[first.Workload][r] < first.Wanted[r] {
 				t.Fatalf("%s is raised and %s goes short", later.Workload, first.Workload)
+			}
+			given := got[later.Workload][r] > later.Used[r]
+			if first.Rank < later.Rank && given && got[first.Workload][r] < min(first.Wanted[r], first.Reserved[r]) {
+				t.Fatalf("%s is raised and %s does not get back what its template asks for", later.Workload, first.Workload)
 			}
 		}
 	}
