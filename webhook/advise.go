@@ -170,8 +170,8 @@ func heldWarning(hpa *autoscalingv2.HorizontalPodAutoscaler) string {
 		return ""
 	}
 	ref := hpa.Spec.ScaleTargetRef
-	return fmt.Sprintf("this autoscaler holds the utilisation of %s, which is usage ÷ request: for %s %s Loadline %s; a target of type AverageValue leaves it both",
-		what, ref.Kind, ref.Name, left)
+	return fmt.Sprintf("this autoscaler holds the utilisation of %s, which is usage ÷ request: for %s %s Loadline %s, and gives back what it had taken of %s; a target of type AverageValue leaves it both",
+		what, ref.Kind, ref.Name, left, what)
 }
 
 // namespace warns about the annotations of a namespace.

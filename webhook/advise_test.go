@@ -52,7 +52,7 @@ func TestWhatIsLegalAndUnwiseGivesAWarning(t *testing.T) {
 		change func(*world)
 		want   string // empty for no warning
 	}{
-		"an autoscaler on cpu":          {path: PathAdviseAutoscalers, req: hpa(hpaOn(metric("cpu", "Utilization"))), want: "for Deployment checkout Loadline sizes memory only"},
+		"an autoscaler on cpu":          {path: PathAdviseAutoscalers, req: hpa(hpaOn(metric("cpu", "Utilization"))), want: "for Deployment checkout Loadline sizes memory only, and gives back what it had taken of cpu"},
 		"an autoscaler on memory":       {path: PathAdviseAutoscalers, req: hpa(hpaOn(metric("memory", "Utilization"))), want: "sizes cpu only"},
 		"an autoscaler on both":         {path: PathAdviseAutoscalers, req: hpa(hpaOn(metric("memory", "Utilization") + "," + metric("cpu", "Utilization"))), want: "sizes neither"},
 		"an autoscaler without metrics": {path: PathAdviseAutoscalers, req: hpa(hpaOn("")), want: "sizes memory only"},

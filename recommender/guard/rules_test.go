@@ -240,6 +240,26 @@ func TestHPA(t *testing.T) {
 			name: "a request in force does not move", workload: scaledOn(workload().inForce(1500, 1000).proposes(600, 600), true, false),
 			wantCPU: 1500, wantMemory: 600, wantRule: "hpa", wantWords: "cpu stays at 1500m",
 		},
+		{
+			name: "a workload that was lowered before goes back to its template, of which the percentage is meant", workload: scaledOn(workload().inForce(180, 1000).proposes(180, 600), true, false),
+			wantCPU: 1000, wantInPlaceCPU: 1000, wantMemory: 600, wantRule: "hpa", wantWords: "of what the template asks for",
+		},
+		{name: "its memory, too", workload: scaledOn(workload().inForce(600, 400).proposes(600, 400), false, true), wantCPU: 600, wantMemory: 1000},
+		{
+			name: "a template that is raised later is followed", workload: scaledOn(workload().inForce(1000, 1000).proposes(600, 600), true, false).
+				app(func(c *Container, _ *sizing.ContainerProposal) { c.Current.Requests.CPUMillis = 2000 }),
+			wantCPU: 2000, wantInPlaceCPU: 2000, wantMemory: 600,
+		},
+		{
+			name: "running pods do not keep what they gave back in the hour in which it came", workload: scaledOn(workload().inForce(1500, 1000).proposes(600, 600), true, false).
+				with(func(in *Input) { in.Applicable.Containers[0].InPlace.CPUMillis = 1200 }),
+			wantCPU: 1500, wantInPlaceCPU: 1500, wantMemory: 600,
+		},
+		{
+			name: "but not over what a person allows", workload: scaledOn(workload().inForce(180, 1000).proposes(180, 600), true, false).
+				with(func(in *Input) { in.Policy.CPU.Max = 800 }),
+			wantCPU: 800, wantInPlaceCPU: 800, wantMemory: 600,
+		},
 	})
 }
 
