@@ -11,7 +11,8 @@ const (
 	// A single value is one if its deviation is over so many spreads of all values and over this, a factor of five.
 	spikeSpreads, spikeLeast = 10.0, 1.6
 	// longestOneOff is a number of quarters in a row. What lasts longer is no one-off.
-	longestOneOff = 2 * blocksPerSeason
+	longestOneOffDays = 2
+	longestOneOff     = longestOneOffDays * blocksPerSeason
 	// The level is a mean that one-offs are part of, so that it is taken anew this often after they were replaced.
 	levelRounds = 3
 	// mostOneOffs is the share of values that may be one-offs. If there are more, the workload is like that.
@@ -56,7 +57,8 @@ func (h *history) dropOneOffs(f *seasonalProfile) {
 	}
 }
 
-// markOneOffs marks quarters of a day that are out of line, once a whole day has been in line again.
+// markOneOffs marks quarters of a day that are out of line. What is too high marks nothing until a whole day has been in line
+// again, because it may stay; what is too low is taken for a one-off at once, because then the forecast errs to the safe side.
 func (h *history) markOneOffs(deviation, scratch []float64, odd []bool) {
 	block := max(1, h.short/blocksPerSeason)
 	medians := make([]float64, len(deviation)/block)
@@ -65,9 +67,14 @@ func (h *history) markOneOffs(deviation, scratch []float64, odd []bool) {
 		medians[b] = median(scratch[:copy(scratch, deviation[first+b*block:first+(b+1)*block])])
 	}
 	limit := max(oneOffLeast, oneOffSpreads*spreadOf(medians, 0, scratch))
+	for _, m := range medians[max(0, len(medians)-blocksPerSeason):] {
+		if m > limit {
+			return
+		}
+	}
 	run := 0 // Quarters in a row that are out of line.
-	for b, m := range medians {
-		if math.Abs(m) > limit {
+	for b := range len(medians) + 1 {
+		if b < len(medians) && math.Abs(medians[b]) > limit {
 			run++
 			continue
 		}
@@ -77,11 +84,6 @@ func (h *history) markOneOffs(deviation, scratch []float64, odd []bool) {
 			}
 		}
 		run = 0
-	}
-	for _, m := range medians[max(0, len(medians)-blocksPerSeason):] {
-		if math.Abs(m) > limit {
-			clear(odd)
-		}
 	}
 }
 

@@ -9,8 +9,9 @@ import (
 // A level shift is a new level that has held since: after a deployment, or a change of what callers send. It is looked for
 // in the daily levels, which are medians of what the profile leaves.
 const (
-	// leastShiftDays to mostShiftDays is how long ago it may be, leastDaysBefore to mostDaysBefore how much is compared.
-	leastShiftDays, mostShiftDays   = 2, 14
+	// leastShiftDays to mostShiftDays is how long ago it may be, leastDaysBefore to mostDaysBefore how much is compared. It is a day
+	// more than the longest one-off, because a holiday must not become the level.
+	leastShiftDays, mostShiftDays   = longestOneOffDays + 1, 14
 	leastDaysBefore, mostDaysBefore = 5, 14
 	// It is over so many spreads of the daily levels before and after, and over this, a factor of 1.35.
 	shiftSpreads, shiftLeast = 5.0, 0.3
