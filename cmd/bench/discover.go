@@ -41,25 +41,11 @@ func discover(files fs.FS) (recordings, error) {
 	if err != nil {
 		return recordings{}, err
 	}
-	var r recordings
-	byName := map[string][]string{} // the name without .gz, in lower case, to the paths
-	for _, p := range paths {
-		name := recordingName(p)
-		isTrace := strings.HasSuffix(name, cpuSuffix) || strings.HasSuffix(name, memorySuffix)
-		if !isTrace && name != m4TrainName && name != m4TestName {
-			if strings.HasSuffix(name, ".csv") {
-				r.unused = append(r.unused, p)
-			}
-			continue
-		}
-		for _, other := range byName[name] {
-			if !isTrace || path.Dir(other) == path.Dir(p) {
-				return recordings{}, fmt.Errorf("%s and %s are the same recording: remove one", other, p)
-			}
-		}
-		byName[name] = append(byName[name], p)
+	byName, unused, err := named(paths)
+	if err != nil {
+		return recordings{}, err
 	}
-	r.m4Train, r.m4Test = strings.Join(byName[m4TrainName], ""), strings.Join(byName[m4TestName], "")
+	r := recordings{m4Train: strings.Join(byName[m4TrainName], ""), m4Test: strings.Join(byName[m4TestName], ""), unused: unused}
 	if r.m4Test != "" && r.m4Train == "" {
 		return recordings{}, fmt.Errorf("%s is there without the training part of the series", r.m4Test)
 	}
@@ -70,6 +56,28 @@ func discover(files fs.FS) (recordings, error) {
 	}
 	slices.SortFunc(r.traces, func(a, b traceFiles) int { return strings.Compare(a.name, b.name) })
 	return r, nil
+}
+
+// named returns the paths of recordings by their names, and the tables that are none.
+func named(paths []string) (byName map[string][]string, unused []string, err error) {
+	byName = map[string][]string{}
+	for _, p := range paths {
+		name := recordingName(p)
+		isTrace := strings.HasSuffix(name, cpuSuffix) || strings.HasSuffix(name, memorySuffix)
+		if !isTrace && name != m4TrainName && name != m4TestName {
+			if strings.HasSuffix(name, ".csv") {
+				unused = append(unused, p)
+			}
+			continue
+		}
+		for _, other := range byName[name] {
+			if !isTrace || path.Dir(other) == path.Dir(p) {
+				return nil, nil, fmt.Errorf("%s and %s are the same recording: remove one", other, p)
+			}
+		}
+		byName[name] = append(byName[name], p)
+	}
+	return byName, unused, nil
 }
 
 // tracesOf are the traces of one name. Memory is that of the same folder, or of any if there is only one of each.
