@@ -143,6 +143,16 @@ func TestWhatIsNoLongerSizedStaysAsItWasWritten(t *testing.T) {
 	}
 }
 
+// The folder may be new, and the manifest still has its limit.
+func TestAPatchTakesALimitAwayThatTheClusterHasNoMore(t *testing.T) {
+	live := checkout()
+	live.Template.Containers[0].Resources = requirements("100m 1Gi", "- 1229Mi")
+	after, _ := deployed(t, checkout(), rewritten(t, live, ""))
+	if limit, limited := after.Containers[0].Resources.Limits[corev1.ResourceCPU]; limited {
+		t.Errorf("the manifest's limit of %s comes back", limit.String())
+	}
+}
+
 func TestALimitThatValuesTookAwayStaysAway(t *testing.T) {
 	paths := gitops.Paths{Resources: "{{.Container}}.resources"}
 	write := func(w gitops.Workload, before string) string {
