@@ -136,12 +136,26 @@ func (p pass) sizingInput() sizing.Input {
 			BaseForecast:  p.forecasts[i].Base,
 			NextHour:      p.in.Forecasts[container.Name].NextHour,
 			Current:       resourcesOf(container),
+			InForceMillis: p.cpuInForce(container),
 			OOMFloorBytes: floor.FloorBytes,
 			OOMEndless:    floor.endless(p.now),
 			Runs:          p.in.runsOf(container.Name),
 		})
 	}
 	return input
+}
+
+// cpuInForce is the CPU request that new pods of a container get, in millicores; 0 where its template rules. Where an autoscaler holds
+// the utilisation it is never under the template's; see the guard's rule.
+func (p pass) cpuInForce(container corev1.Container) int64 {
+	if p.mem.Applicable == nil {
+		return 0
+	}
+	sized, _ := p.mem.Applicable.Values.Container(container.Name)
+	if hpa := p.in.HPA; hpa.OnCPU || slices.Contains(hpa.OnCPUOf, container.Name) {
+		return max(sized.Target.CPUMillis, resourcesOf(container).Requests.CPUMillis)
+	}
+	return sized.Target.CPUMillis
 }
 
 // ignored are the windows of the past that people's words take out of the history.

@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/apply"
 	"github.com/loadline-dev/loadline/internal/testkit"
 	"github.com/loadline-dev/loadline/recommender/advice"
 	"github.com/loadline-dev/loadline/recommender/guard"
@@ -397,5 +398,26 @@ func TestMemoryLetsGoOfAPeakThatIsOlderThanThePolicyAsks(t *testing.T) {
 				t.Errorf("then sized to %d MiB, lowered is to be %v\n%s", got/mebibyte, test.lower, l.decision.Trail)
 			}
 		})
+	}
+}
+
+func TestPodsForAnEventAreCountedWithWhatNewPodsGet(t *testing.T) {
+	container := testkit.Deployment("shop", "checkout", 3).Container("app", "1", "1Gi").Object().Spec.Template.Spec.Containers[0]
+	lowered := &Revisioned{Values: apply.Values{Containers: []apply.Container{{Name: "app", Target: apply.Amounts{CPUMillis: 200}}}}}
+	for name, c := range map[string]struct {
+		hpa   guard.HPA
+		force *Revisioned
+		want  int64
+	}{
+		"the template's":   {guard.HPA{}, nil, 0},
+		"what is in force": {guard.HPA{Owner: "queue"}, lowered, 200},
+		"the template's where its utilisation is held": {guard.HPA{Owner: "cpu", OnCPU: true}, lowered, 1000},
+		"the template's where it alone is held":        {guard.HPA{Owner: "cpu", OnCPUOf: []string{"app"}}, lowered, 1000},
+		"what is in force where only a neighbour's is": {guard.HPA{Owner: "cpu", OnCPUOf: []string{"proxy"}}, lowered, 200},
+	} {
+		p := pass{in: Input{HPA: c.hpa}, mem: Memory{Applicable: c.force}}
+		if got := p.cpuInForce(container); got != c.want {
+			t.Errorf("%s: %dm, want %dm", name, got, c.want)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package sizing
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"time"
@@ -82,16 +83,17 @@ func sizeReplicas(in Input, sizes []cpuSize) ReplicaProposal {
 }
 
 // raiseAutoscaler asks for as many pods as carry what advice expects, where an autoscaler would otherwise add them only when
-// the demand is there. Each counts with the request of its template.
+// the demand is there. Each counts with what pods get at present: nothing is lowered in sight of an event.
 func (p *ReplicaProposal) raiseAutoscaler(in Input, groups []podGroup, until time.Time) {
 	if !in.Autoscaled || in.DemandPercent <= 100 {
 		return
 	}
 	var plain, advised float64
 	for _, g := range groups {
-		each := float64(g.size.container.Current.Requests.CPUMillis) * in.Policy.Replicas.TargetUtilization / 1000
+		c := g.size.container
+		each := float64(cmp.Or(c.InForceMillis, c.Current.Requests.CPUMillis)) * in.Policy.Replicas.TargetUtilization / 1000
 		plain = max(plain, podsFor(g.expected(in.Now, until), each))
-		if cores, ok := highest(g.size.container.CPUForecast, ReplicaLevel, in.Now, until); ok {
+		if cores, ok := highest(c.CPUForecast, ReplicaLevel, in.Now, until); ok {
 			advised = max(advised, podsFor(cores, each))
 		}
 	}

@@ -178,6 +178,10 @@ func TestAnAutoscalerIsAskedForPodsAndNoPodIsMadeLarger(t *testing.T) {
 		target  int64
 	}{
 		{"2.4 cores need seven pods of 500m at 70 %", sale(func(*Input) {}), 7, 460},
+		{"pods that were made smaller carry less: 2.4 cores need 18 of 200m", sale(func(in *Input) {
+			in.CurrentReplicas, in.Policy.Replicas.Max, in.Containers[0].InForceMillis = 6, 40, 200
+		}), 18, 460},
+		{"pods that were made larger carry more", sale(func(in *Input) { in.Containers[0].InForceMillis = 1000 }), 4, 460},
 		{"none before the lead time", sale(func(in *Input) {
 			in.Containers[0].CPUForecast = hours(0.8, 2.4)
 			in.Policy.Replicas.LeadTime = 10 * time.Minute

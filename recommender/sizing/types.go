@@ -58,6 +58,8 @@ type ContainerInput struct {
 	NextHour forecast.HourBound
 	// Current is what the workload's template asks for.
 	Current Resources
+	// InForceMillis is the CPU request that new pods get at present; 0 if that is what the template asks for.
+	InForceMillis int64
 	// OOMFloorBytes is the least memory after an out-of-memory kill; 0 if there was none.
 	OOMFloorBytes int64
 	// OOMEndless says that kills went on after they had raised the floor as far as kills alone may, so that a leak is likely.
