@@ -2,8 +2,9 @@
 // answer, with Loadline's and with the Vertical Pod Autoscaler's, and prints what each one adds. `make bench-admission` runs it.
 //
 // Four namespaces have the same workloads; requests for pods of one of them reach one webhook only. Every round measures all
-// four, in another order each time, and four rounds have each one after each other one, so that what disturbs disturbs all of them. Nothing but the API
-// server handles the pods: no scheduler takes them, and the controller manager is stopped while pods are created.
+// four, in another order each time, and in four rounds each one comes once after each other, so that what one leaves behind does not
+// always meet the same one. Nothing but the API server handles the pods: no scheduler takes them, and the controller manager is stopped
+// while pods are created.
 package main
 
 import (

@@ -94,20 +94,12 @@ func (b *bed) measureOne(ctx context.Context, s *system) (r result, err error) {
 	return r, b.removePods(ctx, s)
 }
 
-// atAPace creates the pods at the fixed rate, and looks at the webhook and at the API server meanwhile.
+// atAPace creates the pods at the fixed rate, and looks at the webhook and at the API server before and after.
 func (b *bed) atAPace(ctx context.Context, s *system, r *result, missed *atomic.Int64) error {
 	if err := b.settle(ctx); err != nil {
 		return err
 	}
-	usedBefore, err := usageOf(s.pid)
-	if err != nil {
-		return err
-	}
-	serverBefore, err := b.serverUsage()
-	if err != nil {
-		return err
-	}
-	before, err := b.waited(ctx)
+	before, err := b.look(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -115,34 +107,31 @@ func (b *bed) atAPace(ctx context.Context, s *system, r *result, missed *atomic.
 	if err != nil {
 		return err
 	}
-	after, err := b.waited(ctx)
+	after, err := b.look(ctx, s)
 	if err != nil {
 		return err
 	}
-	used, err := usageOf(s.pid)
-	if err != nil {
-		return err
-	}
-	server, err := b.serverUsage()
-	if err != nil {
-		return err
-	}
-	r.server = server.CPU - serverBefore.CPU
-	r.cpu, r.peak = used.CPU-usedBefore.CPU, used.Peak
+	r.server, r.cpu, r.peak = after.server.CPU-before.server.CPU, after.webhook.CPU-before.webhook.CPU, after.webhook.Peak
+	r.webhook, err = b.waitedFor(s, before.waited, after.waited)
+	return err
+}
+
+// waitedFor is the mean time that the API server waited for a system's webhook. Who is not measured must not have been asked.
+func (b *bed) waitedFor(s *system, before, after map[string]waiting) (mean time.Duration, err error) {
 	for _, other := range b.systems {
-		want := 0 // Who is not measured must not be asked either.
+		want := 0
 		if other == s && s.webhook != "" {
 			want = b.options.pods
 		}
 		calls := after[other.webhook].calls - before[other.webhook].calls
 		if int(calls) != want {
-			return fmt.Errorf("the API server asked the webhook of %s %v times, want %d", other.name, calls, want)
+			return 0, fmt.Errorf("the API server asked the webhook of %s %v times, want %d", other.name, calls, want)
 		}
 		if calls > 0 {
-			r.webhook = time.Duration((after[other.webhook].seconds - before[other.webhook].seconds) / calls * float64(time.Second))
+			mean = time.Duration((after[other.webhook].seconds - before[other.webhook].seconds) / calls * float64(time.Second))
 		}
 	}
-	return nil
+	return mean, nil
 }
 
 // create creates a pod and notes whether it has the sizes that it should.

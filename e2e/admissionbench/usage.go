@@ -20,6 +20,23 @@ func usageOf(pid int) (process.Usage, error) {
 	return process.UsageOf(pid)
 }
 
+// look is what a webhook and the API server have used so far, and how long that has waited for each webhook.
+type look struct {
+	webhook, server process.Usage
+	waited          map[string]waiting
+}
+
+func (b *bed) look(ctx context.Context, s *system) (l look, err error) {
+	if l.webhook, err = usageOf(s.pid); err != nil {
+		return l, err
+	}
+	if l.server, err = b.serverUsage(); err != nil {
+		return l, err
+	}
+	l.waited, err = b.waited(ctx)
+	return l, err
+}
+
 func (b *bed) serverUsage() (process.Usage, error) {
 	return process.UsageOf(b.cluster.Process("kube-apiserver").PID())
 }
