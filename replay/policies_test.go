@@ -279,3 +279,19 @@ func TestTheKnobTurnsTheTargetAndWhatRunningPodsFollow(t *testing.T) {
 		}
 	}
 }
+
+func TestAWorkloadThatBeginsLateIsSizedAsItsFirstDayNeeds(t *testing.T) {
+	w := daily("web", 6, 1)
+	for i := range 4 * keptSteps {
+		w.CPU[i], w.Memory[i] = float32(math.NaN()), float32(math.NaN())
+	}
+	r, err := Run(t.Context(), []Workload{w}, short())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range r.Policies {
+		if p.CPU.Unmet > 0.1 || p.Memory.OOMPerWeek > 2 {
+			t.Errorf("%s leaves %.0f %% unmet, with %.1f kills a week", p.Label, 100*p.CPU.Unmet, p.Memory.OOMPerWeek)
+		}
+	}
+}

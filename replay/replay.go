@@ -89,7 +89,8 @@ func playOne(w *Workload, o *Options, variants []variant, stop func() error) []p
 	g := game{
 		trace: t, scored: int(o.Warmup / Step), cadence: int(o.Cadence / Step), seed: o.Seed, chartPoints: o.ChartPoints,
 	}
-	g.from = g.scored - int(min(settle, o.Warmup/2)/Step)
+	first := int(min(settle, o.Warmup/2) / Step)
+	g.from = max(g.scored-first, t.begin()+first) // Nobody can size what has not begun.
 	scores := make([]played, 0, len(variants))
 	for _, v := range variants {
 		g.variant = v
@@ -140,7 +141,7 @@ func notes(s Split, o *Options) []string {
 	var out []string
 	if !s.CurrentKnown {
 		out = append(out, "What is requested today is not known: every policy starts from, and current keeps, the most that each workload "+
-			"used before policies began to act, up to a day before the scored part.")
+			"used before policies began to act, up to a day before the scored part, or in its first day if it began later.")
 	}
 	if !s.HasMemory {
 		out = append(out, "There is no memory in the input, so memory is not replayed.")

@@ -78,6 +78,16 @@ func (t *trace) hourly(values []float32) (mean, highest []float32) {
 
 func (t *trace) len() int { return len(t.workload.CPU) }
 
+// begin returns the first step of which anything is known, or the end.
+func (t *trace) begin() int {
+	for i := range t.len() {
+		if cores, bytes := t.usage(i); cores == cores || bytes == bytes {
+			return i
+		}
+	}
+	return t.len()
+}
+
 // at returns the start of step i.
 func (t *trace) at(i int) time.Time { return t.start.Add(time.Duration(i) * Step) }
 
