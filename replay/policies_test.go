@@ -280,6 +280,25 @@ func TestTheKnobTurnsTheTargetAndWhatRunningPodsFollow(t *testing.T) {
 	}
 }
 
+func TestAWorkloadOfWhichHardlyAnythingIsKnownHurtsNoOther(t *testing.T) {
+	silent, late := daily("silent", 6, 1), daily("late", 6, 1)
+	for i := range silent.CPU {
+		silent.CPU[i], silent.Memory[i] = float32(math.NaN()), float32(math.NaN())
+		if i < len(late.CPU)-keptSteps/2 {
+			late.CPU[i], late.Memory[i] = float32(math.NaN()), float32(math.NaN())
+		}
+	}
+	r, err := Run(t.Context(), []Workload{silent, daily("web", 6, 1), late}, short())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range r.Policies {
+		if s := p.CPU.Slack; !(s >= 0 && s < 1) {
+			t.Errorf("%s: slack %v", p.Label, s)
+		}
+	}
+}
+
 func TestAWorkloadThatBeginsLateIsSizedAsItsFirstDayNeeds(t *testing.T) {
 	w := daily("web", 6, 1)
 	for i := range 4 * keptSteps {

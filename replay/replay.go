@@ -90,7 +90,10 @@ func playOne(w *Workload, o *Options, variants []variant, stop func() error) []p
 		trace: t, scored: int(o.Warmup / Step), cadence: int(o.Cadence / Step), seed: o.Seed, chartPoints: o.ChartPoints,
 	}
 	first := int(min(settle, o.Warmup/2) / Step)
-	g.from = max(g.scored-first, t.begin()+first) // Nobody can size what has not begun.
+	g.from = g.scored - first
+	if w.Current.CPUMillis <= 0 { // Nobody can size what has not begun, and of which nobody knows what it asks for.
+		g.from = min(max(g.from, t.begin()+first), t.len())
+	}
 	scores := make([]played, 0, len(variants))
 	for _, v := range variants {
 		g.variant = v
