@@ -148,7 +148,7 @@ func (p pass) sizingInput() sizing.Input {
 // cpuInForce is the CPU request that new pods of a container get, in millicores; 0 where its template rules. Where an autoscaler holds
 // the utilisation it is never under the template's; see the guard's rule.
 func (p pass) cpuInForce(container corev1.Container) int64 {
-	if p.mem.Applicable == nil {
+	if p.mem.Applicable == nil || !p.in.Settings.Mode.Admits() {
 		return 0
 	}
 	sized, _ := p.mem.Applicable.Values.Container(container.Name)

@@ -408,14 +408,16 @@ func TestPodsForAnEventAreCountedWithWhatNewPodsGet(t *testing.T) {
 		hpa   guard.HPA
 		force *Revisioned
 		want  int64
+		mode  v1alpha1.Mode
 	}{
-		"the template's":   {guard.HPA{}, nil, 0},
-		"what is in force": {guard.HPA{Owner: "queue"}, lowered, 200},
-		"the template's where its utilisation is held": {guard.HPA{Owner: "cpu", OnCPU: true}, lowered, 1000},
-		"the template's where it alone is held":        {guard.HPA{Owner: "cpu", OnCPUOf: []string{"app"}}, lowered, 1000},
-		"what is in force where only a neighbour's is": {guard.HPA{Owner: "cpu", OnCPUOf: []string{"proxy"}}, lowered, 200},
+		"the template's": {guard.HPA{}, nil, 0, v1alpha1.ModeAuto},
+		"the template's where sizes are only shown":    {guard.HPA{Owner: "queue"}, lowered, 0, v1alpha1.ModeDryRun},
+		"what is in force":                             {guard.HPA{Owner: "queue"}, lowered, 200, v1alpha1.ModeAuto},
+		"the template's where its utilisation is held": {guard.HPA{Owner: "cpu", OnCPU: true}, lowered, 1000, v1alpha1.ModeAuto},
+		"the template's where it alone is held":        {guard.HPA{Owner: "cpu", OnCPUOf: []string{"app"}}, lowered, 1000, v1alpha1.ModeAuto},
+		"what is in force where only a neighbour's is": {guard.HPA{Owner: "cpu", OnCPUOf: []string{"proxy"}}, lowered, 200, v1alpha1.ModeAuto},
 	} {
-		p := pass{in: Input{HPA: c.hpa}, mem: Memory{Applicable: c.force}}
+		p := pass{in: Input{HPA: c.hpa, Settings: v1alpha1.Effective{Mode: c.mode}}, mem: Memory{Applicable: c.force}}
 		if got := p.cpuInForce(container); got != c.want {
 			t.Errorf("%s: %dm, want %dm", name, got, c.want)
 		}
