@@ -72,13 +72,13 @@ func (c *controller) remember(action plan.Action, got answer, message string) {
 	now := c.clock.Now()
 	if action.Kind == plan.Minimum { // The autoscaler itself tells what was done to it.
 		if got == answerRefused || got.waits() {
-			c.ledger.backOff(now, attemptOf(action, got), message)
+			c.ledger.backOff(now, message, attemptsOf(action, got)...)
 		}
 		return
 	}
 	c.account(now, action, got)
 	if got.waits() {
-		c.ledger.backOff(now, attemptOf(action, got), message)
+		c.ledger.backOff(now, message, attemptsOf(action, got)...)
 	}
 	var result v1alpha1.OutcomeResult
 	switch {

@@ -49,6 +49,44 @@ func TestAPolicyThatDeniesEvictionsIsTheBusinessOfItsWorkloadAlone(t *testing.T)
 	}
 }
 
+func TestAPolicyThatProtectsSomePodsDoesNotKeepTheOthersFromBeingEvicted(t *testing.T) {
+	for name, protected := range map[string]int{"one of four": 1, "nine of twelve": 9} {
+		t.Run(name, func(t *testing.T) {
+			disruption := withoutCanary()
+			disruption.EvictionsPerHour = new(int32(100))
+			// Those that are protected are shorter than the others, so they are the first to be asked for.
+			w := newWorld(t, append(shop(slices.Concat(asking(protected, 100), asking(3, 200))...), disrupting(disruption))...)
+			w.resizeError = func(string) error { return forbidden("node didn't have enough allocatable resources") }
+			asked := map[string]int{}
+			w.evictError = func(pod string) error {
+				if w.pod(pod).Spec.Containers[0].Resources.Requests.Cpu().MilliValue() > 100 {
+					return nil
+				}
+				asked[pod]++
+				return denied(http.StatusForbidden, metav1.StatusReasonForbidden)
+			}
+			for range time.Hour / aRound {
+				before := len(w.evicted)
+				w.round()
+				for _, evicted := range w.evicted[before:] {
+					successor := podOf(evicted+"-next", 500)
+					successor.CreationTimestamp = metav1.NewTime(w.clock.Now())
+					successor.Annotations = map[string]string{v1alpha1.AnnotationRevision: w.recommendation().Status.Applicable.Revision}
+					if err := w.client.Create(t.Context(), successor); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			if len(w.evicted) != 3 {
+				t.Errorf("evicted %v, want the three that are not protected", w.evicted)
+			}
+			if len(asked) != protected {
+				t.Errorf("asked for %v, want all %d that are protected", asked, protected)
+			}
+		})
+	}
+}
+
 func TestWhereNobodyAnswersTheOtherNamespacesGoOn(t *testing.T) {
 	down := apierrors.NewInternalError(errors.New(`failed calling webhook "x": context deadline exceeded`))
 	for name, c := range map[string]struct {

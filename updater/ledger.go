@@ -48,14 +48,21 @@ type attempt struct {
 	uid      types.UID
 }
 
-// attemptOf is what an answer is about. A policy that refuses to have one pod evicted most likely refuses it for all pods of its workload: to ask for
-// each would take the room of others in the budgets.
-func attemptOf(action plan.Action, got answer) attempt {
-	a := attempt{kind: action.Kind, workload: action.Workload, uid: action.UID}
+// attemptsOf are what an answer is about. A policy that refuses to have one pod evicted most likely refuses it for all pods of its workload: to ask for
+// each would take the room of others in the budgets. If it protects this one alone, the others have to come first next time.
+func attemptsOf(action plan.Action, got answer) []attempt {
+	attempts := []attempt{{action.Kind, action.Workload, action.UID}}
 	if got == answerDenied && action.Kind == plan.Evict {
-		a.uid = ""
+		attempts = append(attempts, attempt{kind: action.Kind, workload: action.Workload})
 	}
-	return a
+	return attempts
+}
+
+// denied reports whether the pod could not be evicted, in a workload of which something denied to have a pod evicted.
+func (l *ledger) denied(workload plan.Key, pod types.UID) bool {
+	_, own := l.backOffs[attempt{plan.Evict, workload, pod}]
+	_, all := l.backOffs[attempt{kind: plan.Evict, workload: workload}]
+	return own && all
 }
 
 // waits is the back-off of a kind of change to a pod, or to all pods of its workload, whichever ends later.
@@ -239,14 +246,17 @@ func (l *ledger) patience(times int32) time.Duration {
 	return max(l.retryResize, min(delay, refusedMost))
 }
 
-// backOff puts off the next attempt.
-func (l *ledger) backOff(now time.Time, a attempt, why string) {
-	delay := min(max(backOffFirst, 2*l.backOffs[a].delay), backOffMost)
-	l.backOffs[a] = backOff{delay: delay, until: now.Add(wait.Jitter(delay, 0.5)), why: shorten(why, maxOutcomeMessage)}
+// backOff puts off the next of all these attempts.
+func (l *ledger) backOff(now time.Time, why string, attempts ...attempt) {
+	for _, a := range attempts {
+		delay := min(max(backOffFirst, 2*l.backOffs[a].delay), backOffMost)
+		l.backOffs[a] = backOff{delay: delay, until: now.Add(wait.Jitter(delay, 0.5)), why: shorten(why, maxOutcomeMessage)}
+	}
 }
 
 // tidy forgets what no longer counts: actions of more than an hour ago, workloads that are not among those present, and
-// back-offs that ended so long ago that the pod is gone or was evicted. Actions that lie further ahead than a round puts them on record
+// back-offs that ended so long ago that the pod is gone or was evicted. Those of the pods of a workload last as long as that of the workload
+// itself, or the first of many that a policy protects would be asked for again before the last one. Actions that lie further ahead than a round puts them on record
 // were noted by a clock that ran ahead: they count as of now, or the budgets would stay spent until that time has come.
 func (l *ledger) tidy(now time.Time, present map[plan.Key]bool) {
 	for i := range l.spent {
@@ -260,5 +270,7 @@ func (l *ledger) tidy(now time.Time, present map[plan.Key]bool) {
 			delete(l.outcomes, key)
 		}
 	}
-	maps.DeleteFunc(l.backOffs, func(_ attempt, b backOff) bool { return now.Sub(b.until) > 2*backOffMost })
+	maps.DeleteFunc(l.backOffs, func(a attempt, _ backOff) bool {
+		return now.Sub(l.waits(a.kind, a.workload, a.uid).until) > 2*backOffMost
+	})
 }

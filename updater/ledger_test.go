@@ -89,7 +89,7 @@ func TestABackOffGrowsAndIsBounded(t *testing.T) {
 	l := newLedger(config.Default().Updater)
 	var last time.Duration
 	for i := range 12 {
-		l.backOff(start, evictionOf("uid"), "no")
+		l.backOff(start, "no", evictionOf("uid"))
 		wait := l.backOffs[evictionOf("uid")].until.Sub(start)
 		if i == 0 && (wait < backOffFirst || wait > backOffFirst*3/2) {
 			t.Errorf("the first wait is %s, want %s and up to half of that by chance", wait, backOffFirst)
@@ -104,7 +104,7 @@ func TestABackOffGrowsAndIsBounded(t *testing.T) {
 func TestTheLedgerForgetsWhatNoLongerCounts(t *testing.T) {
 	l := newLedger(config.Default().Updater)
 	l.learn(checkout, []v1alpha1.Outcome{at(0, v1alpha1.OutcomeEvicted, "new"), at(2*time.Hour, v1alpha1.OutcomeEvicted, "new")})
-	l.backOff(start.Add(-time.Hour), evictionOf("uid"), "no")
+	l.backOff(start.Add(-time.Hour), "no", evictionOf("uid"))
 	l.tidy(start, map[plan.Key]bool{})
 	if len(l.spent) != 1 || len(l.outcomes) != 0 || len(l.backOffs) != 0 {
 		t.Errorf("left: spent %v, outcomes %v, back-offs %v; want the eviction of this hour alone", l.spent, l.outcomes, l.backOffs)

@@ -283,7 +283,7 @@ func (g *gatherer) pod(now time.Time, ns *namespace, pod *corev1.Pod, past histo
 		Pinned:           pinned(pod),
 	}
 	evicted, resized := past.memory.waits(plan.Evict, past.workload, pod.UID), past.memory.waits(plan.Resize, past.workload, pod.UID)
-	p.NotBefore, p.NotBeforeFor = evicted.until, evicted.why
+	p.NotBefore, p.NotBeforeFor, p.Denied = evicted.until, evicted.why, past.memory.denied(past.workload, pod.UID)
 	p.NoResizeBefore, p.NoResizeFor = resized.until, resized.why
 	p.Touched, p.TouchedBy = touched(p)
 	if p.TouchedBy == past.revision {

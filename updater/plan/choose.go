@@ -117,7 +117,7 @@ func (p *planner) replace(w Workload, pod Pod) (Action, *Refused) {
 		}
 	}
 	return Action{
-		Kind: Evict, Workload: w.Key, Revision: w.Revision, Pod: pod.Name, UID: pod.UID, Original: pod.Original,
+		Kind: Evict, Workload: w.Key, Revision: w.Revision, Pod: pod.Name, UID: pod.UID, Original: pod.Original, again: pod.Denied,
 		Reason: "finds no node; its successor asks for less: " + describe(driftedFrom(w, pod, apply.ForNewPod)),
 	}, nil
 }
@@ -155,7 +155,7 @@ func (p *planner) evict(w Workload, pod Pod, action Action) (Action, *Refused) {
 	if refused != nil {
 		return Action{}, refused
 	}
-	action.Kind = Evict
+	action.Kind, action.again = Evict, pod.Denied
 	action.Lowers = apply.Lowers(pod.Present, apply.Desired(w.Values, pod.Original, apply.ForNewPod))
 	return action, nil
 }

@@ -71,7 +71,7 @@ type Action struct {
 	Reason string
 	// shortage is how many times the present amount is needed, at least 1 for a raise; the largest goes first.
 	shortage float64
-	// again is true for a resize that was asked for before in vain; it goes after everything else.
+	// again is true for a resize that was asked for before in vain, or an eviction that was denied; it goes after everything else.
 	again bool
 }
 
@@ -101,7 +101,7 @@ type Result struct {
 }
 
 // Plan says what to do now. Raises come before lowerings, and larger shortages before smaller ones; shortages within a factor
-// of two of each other go by the priority of their workloads. A resize that was asked for in vain comes after all others. The same input gives the same result, whatever the order of
+// of two of each other go by the priority of their workloads. What was asked for in vain comes after all others. The same input gives the same result, whatever the order of
 // workloads and pods.
 func Plan(now time.Time, snapshot Snapshot, budget Budget) Result {
 	p := planner{

@@ -197,6 +197,8 @@ type Pod struct {
 	// NotBefore is when the pod may be evicted again after it could not be, and NotBeforeFor why not, in words.
 	NotBefore    time.Time
 	NotBeforeFor string
+	// Denied is true where it could not be evicted and something denies that for its workload, or for this pod alone: others come first.
+	Denied bool
 	// NoResizeBefore and NoResizeFor are the same of a resize that was not answered. One that was refused is ResizeRefused.
 	NoResizeBefore time.Time
 	NoResizeFor    string
