@@ -124,6 +124,23 @@ func TestANumberOfPodsThatWasWrittenStaysUntilSomebodyElseDecidesIt(t *testing.T
 	}
 }
 
+// Whoever takes the number into their own hands does not want the pods of the manifest back.
+func TestANumberOfPodsThatWasWrittenStaysWhereNoneIsWantedAnyMore(t *testing.T) {
+	live := checkout()
+	first := rewritten(t, live, "")
+	for owner, stays := range map[string]bool{"": true, "HorizontalPodAutoscaler/checkout": false} {
+		live.Recommendation.Status.Replicas.Owner = owner
+		change, why := gitops.Compare(live, gitops.Options{ThresholdPercent: 10, WithoutReplicas: true})
+		text, err := change.Patch([]byte(first))
+		if why != "" || err != nil || strings.Contains(text, "\n  replicas: 5\n") != stays {
+			t.Errorf("owner %q: the number stays %v, want %v (%s, %v):\n%s", owner, !stays, stays, why, err, text)
+		}
+		if text, _ := change.Patch(nil); strings.Contains(text, "replicas:") {
+			t.Errorf("owner %q: a number where none was:\n%s", owner, text)
+		}
+	}
+}
+
 // An autoscaler on memory takes the memory out of Loadline's hands. What Git said of it goes on.
 func TestWhatIsNoLongerSizedStaysAsItWasWritten(t *testing.T) {
 	live := checkout()

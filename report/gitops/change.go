@@ -31,7 +31,7 @@ type Workload struct {
 type Options struct {
 	// ThresholdPercent of a present amount: a workload of which no amount differs by more is left as it is.
 	ThresholdPercent float64
-	// WithoutReplicas leaves the number of pods as it is.
+	// WithoutReplicas exports no number of pods. One that was written stays.
 	WithoutReplicas bool
 	// Now is when the workloads were read. Sizes that were not confirmed for longer than StaleAfter are left out.
 	Now        time.Time
@@ -49,7 +49,8 @@ type Change struct {
 	// Replicas is the recommended number of pods, and ReplicasNow the present one. Nil where none is recommended, or wanted.
 	Replicas    *int32
 	ReplicasNow int32
-	// KeepsReplicas says that no number is recommended at present and nobody else decides it: the one that was written stays.
+	// KeepsReplicas says that no number is recommended at present, or wanted, and nobody else decides it: the one that was written
+	// stays.
 	KeepsReplicas bool
 }
 
@@ -85,10 +86,11 @@ func Compare(w Workload, o Options) (change Change, why string) {
 		to, ok := sized[c.Name]
 		return ok && o.beyond(original[c.Name], to)
 	})
-	if !o.WithoutReplicas {
-		change.Replicas, change.KeepsReplicas = w.replicas()
-		beyond = beyond || change.Replicas != nil && o.differs(int64(w.Replicas), int64(*change.Replicas))
+	change.Replicas, change.KeepsReplicas = w.replicas()
+	if o.WithoutReplicas && change.Replicas != nil {
+		change.Replicas, change.KeepsReplicas = nil, true
 	}
+	beyond = beyond || change.Replicas != nil && o.differs(int64(w.Replicas), int64(*change.Replicas))
 	if !beyond {
 		return change, fmt.Sprintf("nothing differs by more than %g %%", o.ThresholdPercent)
 	}
