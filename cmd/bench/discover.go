@@ -12,7 +12,7 @@ import (
 type recordings struct {
 	m4Train, m4Test string
 	traces          []traceFiles
-	// unused are the tables that are nothing of that, by their names.
+	// unused are the tables that are nothing of that: by their names, or as memory that belongs to no trace.
 	unused []string
 }
 
@@ -24,6 +24,11 @@ type traceFiles struct {
 }
 
 func (r recordings) empty() bool { return r.m4Train == "" && len(r.traces) == 0 }
+
+// measures says whether a table is the memory of a trace.
+func (r recordings) measures(memory string) bool {
+	return slices.ContainsFunc(r.traces, func(t traceFiles) bool { return t.memory == memory })
+}
 
 const (
 	m4TrainName  = "m4_hourly_train.csv"
@@ -54,6 +59,12 @@ func discover(files fs.FS) (recordings, error) {
 			r.traces = append(r.traces, tracesOf(prefix, found, byName[prefix+memorySuffix])...)
 		}
 	}
+	for name, found := range byName {
+		if strings.HasSuffix(name, memorySuffix) {
+			r.unused = append(r.unused, slices.DeleteFunc(found, r.measures)...)
+		}
+	}
+	slices.Sort(r.unused)
 	slices.SortFunc(r.traces, func(a, b traceFiles) int { return strings.Compare(a.name, b.name) })
 	return r, nil
 }

@@ -21,7 +21,7 @@ func TestRecordingsAreFoundUnderEitherNameAndInFoldersBelow(t *testing.T) {
 	got, err := discover(folder(
 		"README.md", "m4/Hourly-train.csv", "m4/M4_HOURLY_TEST.csv.gz", "nab/a/b/azure_cpu_cores.csv",
 		"Bitbrains_August_cpu_cores.csv.gz", "bitbrains_august_memory_gb.csv", "more/azure_cpu_cores.csv", "azure_cpu_max_cores.csv.gz",
-		"lonely_memory_gb.csv", "a/held/out_cpu_cores.csv", "a/tuned/out_cpu_cores.csv", "a/tuned/out_memory_gb.csv",
+		"lonely_memory_gb.csv", "a/held/out_cpu_cores.csv", "a/tuned/out_cpu_cores.csv", "a/tuned/out_memory_gb.csv", "b/out_memory_gb.csv",
 	))
 	if err != nil {
 		t.Fatal(err)
@@ -34,7 +34,7 @@ func TestRecordingsAreFoundUnderEitherNameAndInFoldersBelow(t *testing.T) {
 			{name: "azure", cpu: "more/azure_cpu_cores.csv"},
 			{name: "bitbrains_august", cpu: "Bitbrains_August_cpu_cores.csv.gz", memory: "bitbrains_august_memory_gb.csv"},
 		},
-		unused: []string{"azure_cpu_max_cores.csv.gz"},
+		unused: []string{"azure_cpu_max_cores.csv.gz", "b/out_memory_gb.csv", "lonely_memory_gb.csv"},
 	}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(recordings{}, traceFiles{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -59,7 +59,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return fmt.Errorf("%s holds none of: m4_hourly_train.csv, *_cpu_cores.csv, either also as .gz", o.data)
 	}
 	if len(found.unused) > 0 {
-		fmt.Fprintf(stderr, "Not measured, because their names are none of those in docs/performance.md: %s\n", strings.Join(found.unused, ", "))
+		fmt.Fprintf(stderr, "Not measured, because their names are none of those in docs/performance.md, or as memory without its trace: %s\n", strings.Join(found.unused, ", "))
 	}
 	b := bench{options: o, out: stdout, progress: stderr}
 	return b.run(ctx, found)
