@@ -37,9 +37,8 @@ type ContainerForecast struct {
 // sizes calls it and comes to the same result; report and explain show what was stored. It follows the straight path: forecast, advice, sizing, guard.
 func Decide(now time.Time, in Input, mem Memory) (Decision, Memory) {
 	mem.OOM = rememberOOM(mem.OOM, in.OOMKills, in.Containers)
-	if mem.Rollback = judge(now, in, mem); mem.Rollback.Holds(now) && mem.Rollback.AsWritten {
-		mem.LastGood = nil // The policy may refuse it as well; only the template is known to be accepted.
-	}
+	mem.Rollback = judge(now, in, mem)
+	mem = mem.withhold(now)
 	mem.Autoscaler = mem.Autoscaler.seen(now, in.HPA)
 	var evidence advice.Evidence
 	if in.Evidence != nil {
@@ -276,7 +275,7 @@ func (p pass) remember(verdict guard.Decision) Memory {
 	mem := Memory{
 		OOM: p.mem.OOM, Guard: verdict.Memory, AdvisedUntil: p.advisedUntil(), Rollback: p.mem.Rollback, HealthCheck: p.mem.HealthCheck,
 		DeclaredReplicas: cmp.Or(p.in.Declared, p.mem.DeclaredReplicas), Scaling: p.scaling,
-		Template: p.mem.Template.seen(p.now, p.in.Template), Autoscaler: p.mem.Autoscaler,
+		Template: p.mem.Template.seen(p.now, p.in.Template), Autoscaler: p.mem.Autoscaler, Withheld: p.mem.Withheld,
 	}
 	if p.in.Health.Passed {
 		mem.HealthCheck = &v1alpha1.HealthCheck{Revision: p.in.Health.Revision, Time: metav1.NewTime(p.now)}

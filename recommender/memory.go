@@ -23,7 +23,7 @@ func MemoryOf(status v1alpha1.RecommendationStatus) Memory {
 	}
 	mem.Rollback, mem.HealthCheck = status.Rollback, status.Health
 	if status.Memory != nil {
-		mem.LastGood = revisionedOf(status.Memory.LastGood)
+		mem.LastGood, mem.Withheld = revisionedOf(status.Memory.LastGood), revisionedOf(status.Memory.Withheld)
 	}
 	mem.Scaling = apply.RecordedScaling(status)
 	if r := status.Replicas; r != nil && r.Declared != nil {
@@ -62,6 +62,7 @@ func memoryStatus(mem Memory) *v1alpha1.DecisionMemory {
 			out.LastGood.Containers[i].Band = v1alpha1.Band{} // follows from the rest
 		}
 	}
+	out.Withheld = revisioned(mem.Withheld)
 	out.Template = mem.Template.status()
 	out.QuotaClaim, out.Unschedulable = mem.Claim.status(), mem.Reach.status()
 	out.Autoscaler = mem.Autoscaler.status()

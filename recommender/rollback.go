@@ -31,14 +31,20 @@ func rollbackHold(count int32) time.Duration {
 //
 //	new harm ─────────────────────▶ a rollback, the longer the more there were in a row
 //	new pods are refused ─────────▶ the same, and new pods come as they are written while it holds
+//	they are refused even so ─────▶ over now, and sizes are not blamed for it again
+//	such a pod lacks memory ──────▶ over now
 //	a person released it ─────────▶ over now
 //	else ─────────────────────────▶ as it was
 func judge(now time.Time, in Input, mem Memory) *v1alpha1.Rollback {
+	mem.Rollback = revisited(now, in, mem)
 	before, refused := mem.Rollback, denied(now, in, mem)
 	if done, found := harm(now, in, mem, refused); found {
 		count := int32(1)
 		if before != nil && now.Sub(before.Until.Time) < calm {
 			count = before.Count + 1
+		}
+		if before != nil && before.NotSizes {
+			count = before.Count
 		}
 		return &v1alpha1.Rollback{
 			Revision: done.Revision, Time: metav1.NewTime(now), HarmTime: done.Time, Count: count,
@@ -52,6 +58,51 @@ func judge(now time.Time, in Input, mem Memory) *v1alpha1.Rollback {
 		return &after
 	}
 	return before
+}
+
+// revisited is the last rollback with what became known since of pods that came as they are written, or did not.
+func revisited(now time.Time, in Input, mem Memory) *v1alpha1.Rollback {
+	if mem.Rollback == nil {
+		return nil
+	}
+	r, refused := *mem.Rollback, apply.DeniedForSizes(in.Refused)
+	r.NotSizes = r.NotSizes && refused // Once pods come, the next refusal is another one.
+	switch {
+	case !r.Holds(now) || !r.AsWritten:
+	case !refused && in.killedAsWritten(r.Time.Time):
+		r.Until = metav1.NewTime(now)
+	case refused && now.Sub(r.Time.Time) >= retried && !in.sized(mem.Applicable):
+		r.Until, r.NotSizes = metav1.NewTime(now), true
+		r.Evidence = shorten("new pods are refused as they are written, too: "+in.Refused, maxSentence)
+	}
+	return &r
+}
+
+// killedAsWritten reports whether a container with no more memory than its template allows was ended for the lack of it after that time.
+func (in Input) killedAsWritten(after time.Time) bool {
+	written := in.original()
+	return slices.ContainsFunc(in.OOMKills, func(kill OOMKill) bool {
+		asked, known := written[kill.Container]
+		limit := asked.Limits.MemoryBytes
+		return known && kill.LimitBytes > 0 && kill.Time.After(after) && (limit == 0 || cmp.Or(kill.MostBytes, kill.LimitBytes) <= limit)
+	})
+}
+
+// sized reports whether new pods get anything else than they ask for.
+func (in Input) sized(applicable *Revisioned) bool {
+	return applicable != nil && apply.Changes(applicable.Values, in.original())
+}
+
+// withhold puts the sizes aside while new pods come as they are written, and back afterwards: what a person approved or holds stays so.
+func (m Memory) withhold(now time.Time) Memory {
+	switch asWritten := m.Rollback.Holds(now) && m.Rollback.AsWritten; {
+	case asWritten:
+		m.LastGood = nil // The policy may refuse it as well; only the template is known to be accepted.
+		m.Withheld = cmp.Or(m.Withheld, m.Applicable)
+	case m.Withheld != nil:
+		m.Applicable, m.Withheld = &Revisioned{Values: m.Withheld.Values, Revision: m.Withheld.Revision, Time: now}, nil
+	}
+	return m
 }
 
 // harm finds the newest harm that no rollback answered yet, with the time, the revision that did it, and the evidence. The revision need
@@ -75,14 +126,16 @@ func harm(now time.Time, in Input, mem Memory, refused bool) (done v1alpha1.Outc
 // retried is more than a controller waits before it tries again to create a pod that was refused.
 const retried = 20 * time.Minute
 
+// blamedAgain is how long a refusal that sizes did not cause is not blamed on them: behind it may be one that they do cause.
+const blamedAgain = 4 * time.Hour
+
 // denied reports whether a policy of the cluster refuses new pods for their sizes while they get anything else than they ask for: as they
-// are written, they would come. What it says in the first minutes after a rollback may be about the sizes before.
+// are written, they would come, as far as is known. What it says in the first minutes after a rollback may be about the sizes before.
 func denied(now time.Time, in Input, mem Memory) bool {
-	if mem.Applicable == nil || !in.Settings.Mode.Admits() || !apply.DeniedForSizes(in.Refused) ||
-		mem.Rollback != nil && now.Sub(mem.Rollback.Time.Time) < retried {
+	if r := mem.Rollback; r != nil && (now.Sub(r.Time.Time) < retried || r.NotSizes && now.Sub(r.Until.Time) < blamedAgain) {
 		return false
 	}
-	return apply.Changes(mem.Applicable.Values, in.original())
+	return in.Settings.Mode.Admits() && apply.DeniedForSizes(in.Refused) && in.sized(mem.Applicable)
 }
 
 // original is what a new pod asks for itself.

@@ -117,6 +117,7 @@ func TestSizesForWhichAPolicyOfTheClusterRefusesNewPodsAreTakenBack(t *testing.T
 		if got := apply.FromAPI(s.Applicable).Containers[0].Target; got.CPUMillis < asked.CPUMillis || s.Rollback.Revision != bad.Revision || !strings.Contains(s.Rollback.Evidence, "twice the request") {
 			t.Errorf("target %+v after %+v, want what the template asks for, %+v, and the policy's words", got, s.Rollback, asked)
 		}
+		l.in.Refused = ""
 		if again := l.after(time.Hour / 2).look().rec.Status.Rollback; *again != *s.Rollback {
 			t.Errorf("pods that come as they are written are blamed on sizes: %+v", again)
 		}
@@ -171,10 +172,13 @@ func TestPodsThatAPolicyRefusesBecauseTheyWereRaisedComeAsTheyAreWritten(t *test
 	if f := s.Findings[1]; f.Type != guard.FindingCeilingBelowPeak || f.Container != "app" || !strings.Contains(f.Message, "limit of 2Gi") {
 		t.Errorf("second finding = %+v, want people to read that this is too little", f)
 	}
-	if again := l.after(40 * time.Minute).look().rec.Status.Rollback; *again != *s.Rollback {
-		t.Errorf("pods that come as they are written are blamed on sizes: %+v", again)
+	if again := l.after(retried - 2*time.Minute).look().rec.Status.Rollback; *again != *s.Rollback {
+		t.Errorf("a message that may be of the time before is taken for one about pods as they are written: %+v", again)
 	}
 	l.in.Refused = ""
+	if again := l.after(20 * time.Minute).look().rec.Status.Rollback; *again != *s.Rollback {
+		t.Errorf("pods that come as they are written changed the rollback: %+v", again)
+	}
 	if s := l.after(time.Hour).look().rec.Status; s.Applicable.Revision != s.Candidate.Revision {
 		t.Errorf("after the hold %s is in force and not %s", s.Applicable.Revision, s.Candidate.Revision)
 	}
@@ -205,6 +209,91 @@ func TestNeitherAKillNorAHoldNorHarmKeepsRefusedPodsFromComingAsTheyAreWritten(t
 			written := map[string]apply.Resources{"app": apply.ResourcesOf(l.in.Containers[0].Resources)}
 			if !s.Rollback.AsWritten || apply.Changes(apply.FromAPI(s.Applicable), written) {
 				t.Errorf("after %+v new pods get %+v", s.Rollback, s.Applicable.Containers)
+			}
+		})
+	}
+}
+
+// refusesAnyPod is what a policy says that has nothing to do with what Loadline recommends, and speaks of sizes all the same.
+const refusesAnyPod = `admission webhook "policy.example.com" denied the request: container <istio-proxy> has no memory limit`
+
+func TestARefusalThatSizesDidNotCauseTakesNothingFromPodsForLonger(t *testing.T) {
+	l := raised(t)
+	l.in.Refused = refusesAnyPod
+	if s := l.after(time.Minute).look().rec.Status; !s.Rollback.AsWritten || !s.Rollback.Holds(l.now) {
+		t.Fatalf("rollback = %+v, want what the template asks for tried", s.Rollback)
+	}
+	s := l.after(retried).look().rec.Status
+	if _, memory := app(s.Applicable); memory <= 5000*mebibyte || s.Rollback.Holds(l.now) || !strings.Contains(s.Rollback.Evidence, "as they are written, too") {
+		t.Fatalf("pods are refused as they are written, too: %d MiB in force after %+v", memory/mebibyte, s.Rollback)
+	}
+	without := 0
+	for end := l.now.Add(day); l.now.Before(end); {
+		if s = l.after(20 * time.Minute).look().rec.Status; s.Rollback.Holds(l.now) {
+			without++
+		}
+	}
+	if without == 0 || without > 6 || s.Rollback.Count != 1 {
+		t.Errorf("%d of 72 looks without the sizes, count %d; want them doubted for 20 minutes every 4 hours, and no longer each time", without, s.Rollback.Count)
+	}
+	l.in.Refused = ""
+	s = l.after(time.Hour).look().rec.Status
+	if _, memory := app(s.Applicable); memory <= 5000*mebibyte || s.Rollback.NotSizes {
+		t.Errorf("an hour after the repair %d MiB are in force: %+v", memory/mebibyte, s.Rollback)
+	}
+	l.in.Refused = refusesLargePods
+	if s = l.after(time.Minute).look().rec.Status; !s.Rollback.Holds(l.now) || !s.Rollback.AsWritten {
+		t.Errorf("the next refusal may be about sizes: %+v", s.Rollback)
+	}
+}
+
+func TestAPodThatCameAsItIsWrittenAndIsEndedForLackOfMemoryGetsItsSizesBack(t *testing.T) {
+	for name, c := range map[string]struct {
+		kill OOMKill
+		back bool
+	}{
+		"killed with what the template allows":  {OOMKill{Container: "app", LimitBytes: 2 << 30}, true},
+		"evicted with what the template allows": {OOMKill{Container: "app", LimitBytes: 1900 * mebibyte, MostBytes: 2 << 30}, true},
+		"killed with more":                      {OOMKill{Container: "app", LimitBytes: 6 << 30}, false},
+		"another container":                     {OOMKill{Container: "injected", LimitBytes: 1 << 20}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := raised(t)
+			l.in.Refused = refusesAnyPod
+			l.after(time.Minute).look()
+			l.in.Refused = ""
+			l.after(5 * time.Minute).look().after(5 * time.Minute)
+			c.kill.Time = l.now
+			l.in.OOMKills = []OOMKill{c.kill}
+			_, memory := app(l.look().rec.Status.Applicable)
+			if back := memory > 5000*mebibyte; back != c.back {
+				t.Errorf("%d MiB in force", memory/mebibyte)
+			}
+		})
+	}
+}
+
+func TestSizesThatAPersonHoldsOrApprovedComeBackAfterARefusal(t *testing.T) {
+	for name, decides := range map[string]func(*life){
+		"held": func(l *life) { l.rec.Spec.Hold = &v1alpha1.Hold{Reason: "audit"} },
+		"approved": func(l *life) {
+			l.in.Settings.Approval = v1alpha1.ApprovalManual
+			l.rec.Spec.ApprovedRevision = l.rec.Status.Applicable.Revision
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := raised(t)
+			decides(l)
+			before := l.after(time.Minute).look().rec.Status.Applicable
+			l.in.Refused = refusesLargePods
+			if s := l.after(time.Minute).look().rec.Status; s.Applicable.Revision == before.Revision || s.Memory.Withheld.Revision != before.Revision {
+				t.Fatalf("%s in force and %+v kept, want %s put aside", s.Applicable.Revision, s.Memory.Withheld, before.Revision)
+			}
+			l.in.Refused = ""
+			l.after(30 * time.Minute).look()
+			s := l.after(time.Hour).look().rec.Status
+			if diff := cmp.Diff(before.Containers, s.Applicable.Containers); diff != "" || s.Applicable.Revision != before.Revision || s.Memory.Withheld != nil {
+				t.Errorf("after the hold %s is in force and not %s (-before +after):\n%s", s.Applicable.Revision, before.Revision, diff)
 			}
 		})
 	}

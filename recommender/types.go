@@ -200,6 +200,8 @@ type Memory struct {
 	AdvisedUntil time.Time
 	// LastGood are the sizes in force before the present ones, if they did no harm; nil if none are known.
 	LastGood *Revisioned
+	// Withheld are the sizes that come back when new pods no longer come as they are written; nil while they do not.
+	Withheld *Revisioned
 	// Rollback is the last one, also after its time is over; nil if there was none.
 	Rollback *v1alpha1.Rollback
 	// HealthCheck is the last that found the signals no worse; nil if there was none.

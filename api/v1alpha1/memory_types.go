@@ -49,6 +49,11 @@ type DecisionMemory struct {
 	// +optional
 	LastGood *RevisionedValues `json:"lastGood,omitempty"`
 
+	// withheld are the sizes that were in force before new pods were refused for them. They come back, also under a person's hold,
+	// when pods no longer come as they are written.
+	// +optional
+	Withheld *RevisionedValues `json:"withheld,omitempty"`
+
 	// lastReplicasLowered is when the number of pods was last recommended lower.
 	// +optional
 	LastReplicasLowered *metav1.Time `json:"lastReplicasLowered,omitempty"`

@@ -32,6 +32,11 @@ type Rollback struct {
 	// +optional
 	AsWritten bool `json:"asWritten,omitempty"`
 
+	// notSizes says that new pods are refused with what their template asks for as well, so that this refusal is not blamed on
+	// sizes, which are in force again. It is looked at once more every 4 hours.
+	// +optional
+	NotSizes bool `json:"notSizes,omitempty"`
+
 	// evidence is what happened to which pod, and when.
 	// +kubebuilder:validation:MaxLength=300
 	Evidence string `json:"evidence"`

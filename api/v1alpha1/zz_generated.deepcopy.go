@@ -355,6 +355,11 @@ func (in *DecisionMemory) DeepCopyInto(out *DecisionMemory) {
 		*out = new(RevisionedValues)
 		(*in).DeepCopyInto(*out)
 	}
+	if in.Withheld != nil {
+		in, out := &in.Withheld, &out.Withheld
+		*out = new(RevisionedValues)
+		(*in).DeepCopyInto(*out)
+	}
 	if in.LastReplicasLowered != nil {
 		in, out := &in.LastReplicasLowered, &out.LastReplicasLowered
 		*out = (*in).DeepCopy()

@@ -289,6 +289,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: unschedulable
       type:
         namedType: com.github.loadline-dev.loadline.api.v1alpha1.UnschedulableMemory
+    - name: withheld
+      type:
+        namedType: com.github.loadline-dev.loadline.api.v1alpha1.RevisionedValues
 - name: com.github.loadline-dev.loadline.api.v1alpha1.Display
   map:
     fields:
@@ -813,6 +816,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: harmTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: notSizes
+      type:
+        scalar: boolean
     - name: revision
       type:
         scalar: string

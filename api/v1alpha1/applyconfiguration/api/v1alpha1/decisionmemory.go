@@ -18,6 +18,9 @@ type DecisionMemoryApplyConfiguration struct {
 	// lastGood are the sizes that pods had without harm before those in force, without bands. Absent where none are known; a
 	// rollback then gives back what the template asks for.
 	LastGood *RevisionedValuesApplyConfiguration `json:"lastGood,omitempty"`
+	// withheld are the sizes that were in force before new pods were refused for them. They come back, also under a person's hold,
+	// when pods no longer come as they are written.
+	Withheld *RevisionedValuesApplyConfiguration `json:"withheld,omitempty"`
 	// lastReplicasLowered is when the number of pods was last recommended lower.
 	LastReplicasLowered *v1.Time `json:"lastReplicasLowered,omitempty"`
 	// advisedUntil is when the last window closes in which a model's advice lets nothing shrink. While the model has not
@@ -64,6 +67,14 @@ func (b *DecisionMemoryApplyConfiguration) WithTemplate(value *TemplateMemoryApp
 // If called multiple times, the LastGood field is set to the value of the last call.
 func (b *DecisionMemoryApplyConfiguration) WithLastGood(value *RevisionedValuesApplyConfiguration) *DecisionMemoryApplyConfiguration {
 	b.LastGood = value
+	return b
+}
+
+// WithWithheld sets the Withheld field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Withheld field is set to the value of the last call.
+func (b *DecisionMemoryApplyConfiguration) WithWithheld(value *RevisionedValuesApplyConfiguration) *DecisionMemoryApplyConfiguration {
+	b.Withheld = value
 	return b
 }
 

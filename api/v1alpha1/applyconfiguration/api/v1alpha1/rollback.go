@@ -26,6 +26,9 @@ type RollbackApplyConfiguration struct {
 	// asWritten says that a policy of the cluster refuses new pods with these sizes, so that they get what their template asks for,
 	// neither less nor more.
 	AsWritten *bool `json:"asWritten,omitempty"`
+	// notSizes says that new pods are refused with what their template asks for as well, so that this refusal is not blamed on
+	// sizes, which are in force again. It is looked at once more every 4 hours.
+	NotSizes *bool `json:"notSizes,omitempty"`
 	// evidence is what happened to which pod, and when.
 	Evidence *string `json:"evidence,omitempty"`
 }
@@ -81,6 +84,14 @@ func (b *RollbackApplyConfiguration) WithCount(value int32) *RollbackApplyConfig
 // If called multiple times, the AsWritten field is set to the value of the last call.
 func (b *RollbackApplyConfiguration) WithAsWritten(value bool) *RollbackApplyConfiguration {
 	b.AsWritten = &value
+	return b
+}
+
+// WithNotSizes sets the NotSizes field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the NotSizes field is set to the value of the last call.
+func (b *RollbackApplyConfiguration) WithNotSizes(value bool) *RollbackApplyConfiguration {
+	b.NotSizes = &value
 	return b
 }
 
