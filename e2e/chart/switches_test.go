@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -274,6 +275,19 @@ func TestNetworkPoliciesFollowTheConfiguration(t *testing.T) {
 	objects = rendered(t, "{networkPolicy: {enabled: true, webhookFrom: [{ipBlock: {cidr: 10.0.0.1/32}}]}}")
 	if got := as[networkingv1.NetworkPolicy](t, objects, "NetworkPolicy loadline-webhook").Spec.Ingress; len(got) != 2 || len(got[1].From) != 1 {
 		t.Errorf("the webhook can be reached by %v", got)
+	}
+}
+
+// helm upgrade --reuse-values brings the values of the chart before, which may not have a key.
+func TestAKeyThatReusedValuesDoNotHaveMeansItsDefault(t *testing.T) {
+	for _, values := range []string{
+		"{networkPolicy: {enabled: true%s}, ollama: {enabled: true}, pods: {annotations: {a: b}%s}}",
+		"{allInOne: true, dashboard: {enabled: true}, networkPolicy: {enabled: true%s}, pods: {annotations: {a: b}%s}}",
+	} {
+		want, got := withHooks(t, fmt.Sprintf(values, "", "")), withHooks(t, fmt.Sprintf(values, ", dnsPorts: null", ", fixedUser: null"))
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("(-defaults +without the keys):\n%s", diff)
+		}
 	}
 }
 

@@ -65,10 +65,10 @@ helm.sh/hook-weight: {{ . | quote }}
 helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 {{- end }}
 
-{{/* The user of every pod. Where none is named, the cluster chooses one, and refuses root. */}}
+{{/* The user of every pod. Where none is named, the cluster chooses one, and refuses root. Values that an upgrade reuses do not have the key. */}}
 {{- define "loadline.podSecurityContext" -}}
 runAsNonRoot: true
-{{- if .Values.pods.fixedUser }}
+{{- if or .Values.pods.fixedUser (kindIs "invalid" .Values.pods.fixedUser) }}
 runAsUser: 65532
 runAsGroup: 65532
 fsGroup: 65532
@@ -76,9 +76,9 @@ fsGroup: 65532
 seccompProfile: {type: RuntimeDefault}
 {{- end }}
 
-{{/* The egress rule for name look-ups. */}}
+{{/* The egress rule for name look-ups. Values that an upgrade reuses do not have the key. */}}
 {{- define "loadline.dnsEgress" -}}
-{{- with .Values.networkPolicy.dnsPorts -}}
+{{- with kindIs "invalid" .Values.networkPolicy.dnsPorts | ternary (list 53 5353) .Values.networkPolicy.dnsPorts -}}
 - ports:
     {{- range . }}
     - {port: {{ . }}, protocol: UDP}
