@@ -51,16 +51,14 @@ func TestApplyingAnExportGivesExactlyTheRecommendedSizes(t *testing.T) {
 	s.kubectl("", "patch", "--filename", patch, "--patch-file", patch)
 	s.Expect(s.template("web")).To(Equal(apply.Resources{Requests: web, Limits: amounts("4", "2Gi")}), "the default policy keeps limits")
 
-	// api by kustomize, from a manifest that names its namespace and from one that does not. web is as recommended by now.
+	// api by kustomize. web is as recommended by now.
 	said := s.export("--format", "kustomize", "--output-dir", filepath.Join(dir, "sizes"))
 	s.Expect(said).To(ContainSubstring("export/deployment-web: nothing differs by more than 10 %"))
-	for _, namespace := range []string{"export", ""} {
-		manifest := exportShop[1].Object(started).(*appsv1.Deployment)
-		manifest.APIVersion, manifest.Kind, manifest.Namespace = "apps/v1", "Deployment", namespace
-		built := s.kustomize(filepath.Join(dir, "overlay"+namespace), manifest)
-		s.kubectl(built, "apply", "--server-side", "--force-conflicts", "--namespace", "export", "--filename", "-")
-		s.Expect(s.template("api")).To(Equal(apply.Resources{Requests: api, Limits: api}), "it stays Guaranteed")
-	}
+	manifest := exportShop[1].Object(started).(*appsv1.Deployment)
+	manifest.APIVersion, manifest.Kind = "apps/v1", "Deployment"
+	built := s.kustomize(filepath.Join(dir, "overlay"), manifest)
+	s.kubectl(built, "apply", "--server-side", "--force-conflicts", "--namespace", "export", "--filename", "-")
+	s.Expect(s.template("api")).To(Equal(apply.Resources{Requests: api, Limits: api}), "it stays Guaranteed")
 	s.Expect(s.export()).To(Equal("export/deployment-api: nothing differs by more than 10 %\nexport/deployment-web: nothing differs by more than 10 %\n"))
 }
 
@@ -104,9 +102,7 @@ func TestAComponentThatIsWrittenAgainGivesTheBaseEverythingThatIsRecommended(t *
 		s.Expect(err).NotTo(HaveOccurred())
 		component, err := gitops.Component([]gitops.PatchFile{{Path: "deployment-web.yaml", Kind: "Deployment", Namespace: "export", Name: "web"}})
 		s.Expect(err).NotTo(HaveOccurred())
-		s.Expect(os.MkdirAll(filepath.Dir(file), 0o755)).To(Succeed())
-		s.Expect(os.WriteFile(file, []byte(patch), 0o600)).To(Succeed())
-		s.Expect(os.WriteFile(filepath.Join(filepath.Dir(file), "kustomization.yaml"), []byte(component), 0o600)).To(Succeed())
+		s.write(filepath.Dir(file), map[string]string{filepath.Base(file): patch, "kustomization.yaml": component})
 
 		live = &appsv1.Deployment{}
 		s.Expect(yaml.Unmarshal([]byte(s.kustomize(filepath.Join(dir, "overlay"), base)), live)).To(Succeed())
@@ -162,12 +158,9 @@ func (s scene) kustomize(dir string, deployment *appsv1.Deployment) string {
 	s.t.Helper()
 	manifest, err := yaml.Marshal(deployment)
 	s.Expect(err).NotTo(HaveOccurred())
-	s.Expect(os.MkdirAll(dir, 0o755)).To(Succeed())
-	for name, text := range map[string]string{
+	s.write(dir, map[string]string{
 		"deployment.yaml": string(manifest), "kustomization.yaml": "resources: [deployment.yaml]\ncomponents: [../sizes/export]\n",
-	} {
-		s.Expect(os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600)).To(Succeed())
-	}
+	})
 	return s.kubectl("", "kustomize", dir)
 }
 

@@ -162,13 +162,13 @@ func named(list any, name string) any {
 type PatchFile struct{ Path, Kind, Namespace, Name string }
 
 // Component writes a kustomization of kind Component that applies patches to what it is used with. A patch whose workload is not
-// among that is without effect, and so is one for a workload of the same name in another namespace. A manifest that names none is
-// taken to be meant: kustomize counts it to the namespace default.
+// among that is without effect, and so is one for a workload of the same name in another namespace, or of a manifest that names
+// none. Kustomize counts a workload to the namespace that it has there, and to the one that its manifest names (default, if none).
 func Component(patches []PatchFile) (string, error) {
 	list := make([]any, 0, len(patches))
 	for _, p := range patches {
 		list = append(list, map[string]any{"path": p.Path, "target": map[string]any{
-			"kind": p.Kind, "name": regexp.QuoteMeta(p.Name), "namespace": "(" + p.Namespace + "|default)",
+			"kind": p.Kind, "name": regexp.QuoteMeta(p.Name), "namespace": p.Namespace,
 		}})
 	}
 	text, err := yaml.Marshal(map[string]any{"apiVersion": "kustomize.config.k8s.io/v1alpha1", "kind": "Component", "patches": list})
