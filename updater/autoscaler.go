@@ -33,10 +33,11 @@ func (g *gatherer) autoscalers(ctx context.Context, subjects []subject, memory *
 		target := plan.Key{Namespace: hpa.Namespace, Kind: hpa.Spec.ScaleTargetRef.Kind, Name: hpa.Spec.ScaleTargetRef.Name}
 		raised, ok := apply.Raised(hpa)
 		if ok || scaled[target] {
+			wait := memory.waits(plan.Minimum, target, hpa.UID)
 			found = append(found, plan.Autoscaler{
 				Name: hpa.Name, Target: target, Min: orDefault(hpa.Spec.MinReplicas, 1),
 				Original: raised.Original, Raised: raised.Raised, KeptBy: apply.MinimumKeptBy(hpa), Ours: wroteMinimum(hpa),
-				UID: hpa.UID, NotBefore: memory.waits(plan.Minimum, target, hpa.UID).until,
+				UID: hpa.UID, NotBefore: wait.until, NotBeforeFor: wait.why,
 			})
 		}
 	}

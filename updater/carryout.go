@@ -70,16 +70,14 @@ func (c *controller) settle(ctx context.Context) {
 // remember notes the answer to an action.
 func (c *controller) remember(action plan.Action, got answer, message string) {
 	now := c.clock.Now()
+	ofNumber := action.Kind == plan.Scale || action.Kind == plan.Minimum
+	if got == answerDone || got.waits() || ofNumber && got == answerRefused {
+		c.ledger.backOff(now, action, got, message)
+	}
 	if action.Kind == plan.Minimum { // The autoscaler itself tells what was done to it.
-		if got == answerRefused || got.waits() {
-			c.ledger.backOff(now, message, attemptsOf(action, got)...)
-		}
 		return
 	}
 	c.account(now, action, got)
-	if got.waits() {
-		c.ledger.backOff(now, message, attemptsOf(action, got)...)
-	}
 	var result v1alpha1.OutcomeResult
 	switch {
 	case action.Kind == plan.Scale:

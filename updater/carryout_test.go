@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/apply"
 	"github.com/loadline-dev/loadline/updater/breaker"
 	"github.com/loadline-dev/loadline/updater/plan"
 )
@@ -148,6 +149,74 @@ func TestAResizeThatIsNotAnsweredDoesNotKeepOthersFromTheirs(t *testing.T) {
 	}
 	if got := w.controller.record.breaker; got.Phase != breaker.Closed {
 		t.Errorf("breaker = %+v, want it closed", got)
+	}
+}
+
+func TestWhatAKilledContainerNeedsIsAskedForEveryMinute(t *testing.T) {
+	for name, c := range map[string]struct {
+		killed   bool
+		min, max int
+	}{
+		"raised after a kill":  {true, 8, 11},
+		"raised for other use": {false, 3, 6},
+	} {
+		t.Run(name, func(t *testing.T) {
+			objects := shop(500, 500)
+			objects[len(objects)-1].(*corev1.Pod).Spec.Containers[0].Resources.Requests[corev1.ResourceMemory] = quantity("128Mi") //nolint:forcetypeassert // a pod
+			if c.killed {
+				stored(objects).Status.OOMFloor = []v1alpha1.OOMFloor{{Container: "app", Hit: quantity("128Mi"), Floor: quantity("500Mi")}}
+			}
+			w := newWorld(t, append(objects, disrupting(withoutCanary()))...)
+			for _, namespace := range []string{"quiet", "calm"} { // Loadline works in more than one, so one of them is not the cluster.
+				w.podOf(namespace, "web", true, func(*corev1.Pod) {})
+			}
+			asked := 0
+			w.resizeError = func(string) error {
+				asked++
+				return apierrors.NewTimeoutError("a webhook of the namespace is down", 1)
+			}
+			w.rounds(10 * time.Minute)
+			if asked < c.min || asked > c.max {
+				t.Errorf("asked for %d times in ten minutes, want %d to %d", asked, c.min, c.max)
+			}
+		})
+	}
+}
+
+func TestANumberOfPodsThatIsNotAnsweredIsAskedForEveryMinuteAndTold(t *testing.T) {
+	objects := shop(500, 500)
+	rec := stored(objects)
+	values := apply.FromAPI(rec.Status.Applicable)
+	values.Replicas = new(int32(5))
+	rec.Status.Applicable = apply.ToAPI(values, apply.Revision(values), start)
+	w := newWorld(t, append(objects, disrupting(withoutCanary()))...)
+	w.annotate(map[string]string{v1alpha1.AnnotationReplicas: string(v1alpha1.ReplicasAuto)})
+	for _, namespace := range []string{"quiet", "calm"} {
+		w.podOf(namespace, "web", true, func(*corev1.Pod) {})
+	}
+	asked := 0
+	w.scaleError = func() error {
+		asked++
+		return apierrors.NewTimeoutError("a webhook of the namespace is down", 1)
+	}
+	w.rounds(10 * time.Minute)
+	if asked < 6 || asked > 10 {
+		t.Errorf("asked for %d times in ten minutes, want about one in a minute", asked)
+	}
+	applied := w.condition(v1alpha1.ConditionApplied)
+	if !strings.Contains(applied.Message, "2 pods run, 5 are recommended, which could not be set") || !strings.Contains(applied.Message, "a webhook of the namespace is down") {
+		t.Errorf("Applied = %+v, want it to say what the number waits for", applied)
+	}
+	if n := testutil.ToFloat64(w.controller.metrics.skips.WithLabelValues(string(plan.SkipBackingOff))); n != 1 {
+		t.Errorf("%v workloads are counted as waiting for another try, want 1", n)
+	}
+	w.scaleError = func() error { return nil }
+	w.rounds(2 * time.Minute)
+	if got := w.replicas(); got != 5 {
+		t.Errorf("%d pods are asked for once there is an answer, want 5", got)
+	}
+	if applied := w.condition(v1alpha1.ConditionApplied); strings.Contains(applied.Message, "could not be set") {
+		t.Errorf("Applied = %+v, want it to have forgotten that", applied)
 	}
 }
 

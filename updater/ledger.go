@@ -20,6 +20,8 @@ const (
 	// time up to half as long again by chance so that refused pods do not come back together.
 	backOffFirst = 15 * time.Second
 	backOffMost  = 5 * time.Minute
+	// numberMost is the same for a number of pods, which may be what a peak waits for: a minute, with what is added by chance.
+	numberMost = 40 * time.Second
 	// refusedMost is how long at most a resize is not asked for again after the API server refused it time and again. What made it
 	// refuse, such as a quota, may have gone without a sign.
 	refusedMost = time.Hour
@@ -74,11 +76,11 @@ func (l *ledger) waits(kind plan.Kind, workload plan.Key, pod types.UID) backOff
 	return own
 }
 
-// backOff is until when an attempt is not repeated, and what was said to the last one.
+// backOff is until when an attempt is not repeated, and when the last one was made and what was said to it.
 type backOff struct {
-	delay time.Duration
-	until time.Time
-	why   string
+	delay        time.Duration
+	since, until time.Time
+	why          string
 }
 
 func newLedger(cfg config.Updater) *ledger {
@@ -246,12 +248,25 @@ func (l *ledger) patience(times int32) time.Duration {
 	return max(l.retryResize, min(delay, refusedMost))
 }
 
-// backOff puts off the next of all these attempts.
-func (l *ledger) backOff(now time.Time, why string, attempts ...attempt) {
-	for _, a := range attempts {
-		delay := min(max(backOffFirst, 2*l.backOffs[a].delay), backOffMost)
-		l.backOffs[a] = backOff{delay: delay, until: now.Add(wait.Jitter(delay, 0.5)), why: shorten(why, maxOutcomeMessage)}
+// backOff puts off the next attempt at all that an answer is about, or ends that once it was done.
+func (l *ledger) backOff(now time.Time, action plan.Action, got answer, why string) {
+	for _, a := range attemptsOf(action, got) {
+		if got == answerDone {
+			delete(l.backOffs, a)
+			continue
+		}
+		delay := min(max(backOffFirst, 2*l.backOffs[a].delay), longestWait(action.Kind, got))
+		l.backOffs[a] = backOff{delay: delay, since: now, until: now.Add(wait.Jitter(delay, 0.5)), why: shorten(why, maxOutcomeMessage)}
 	}
+}
+
+// longestWait is how long at most an attempt is put off, chance aside. Who refuses the minimum of an autoscaler has looked at it; a number of pods
+// that is refused has its cooldown.
+func longestWait(kind plan.Kind, got answer) time.Duration {
+	if kind == plan.Scale || kind == plan.Minimum && got != answerRefused {
+		return numberMost
+	}
+	return backOffMost
 }
 
 // tidy forgets what no longer counts: actions of more than an hour ago, workloads that are not among those present, and

@@ -83,28 +83,46 @@ func TestTheLedgerRemembersEveryPodOfTheRevisionAndFewOthers(t *testing.T) {
 	}
 }
 
-func evictionOf(uid types.UID) attempt { return attempt{plan.Evict, checkout, uid} }
+var evictionOfOne = plan.Action{Kind: plan.Evict, Workload: checkout, UID: "uid"}
 
 func TestABackOffGrowsAndIsBounded(t *testing.T) {
-	l := newLedger(config.Default().Updater)
-	var last time.Duration
-	for i := range 12 {
-		l.backOff(start, "no", evictionOf("uid"))
-		wait := l.backOffs[evictionOf("uid")].until.Sub(start)
-		if i == 0 && (wait < backOffFirst || wait > backOffFirst*3/2) {
-			t.Errorf("the first wait is %s, want %s and up to half of that by chance", wait, backOffFirst)
-		}
-		last = wait
+	cases := map[string]struct {
+		kind plan.Kind
+		got  answer
+		most time.Duration
+	}{
+		"of an eviction that is not answered":            {plan.Evict, answerUnavailable, backOffMost},
+		"of a resize that is not answered":               {plan.Resize, answerUnavailable, backOffMost},
+		"of a number of pods, for no more than a minute": {plan.Scale, answerUnavailable, time.Minute * 2 / 3},
+		"of a number of pods that is refused":            {plan.Scale, answerRefused, time.Minute * 2 / 3},
+		"of a minimum that is not answered":              {plan.Minimum, answerUnavailable, time.Minute * 2 / 3},
+		"of a minimum that is refused":                   {plan.Minimum, answerRefused, backOffMost},
 	}
-	if last < backOffMost || last > backOffMost*3/2 {
-		t.Errorf("the last wait is %s, want %s and up to half of that by chance", last, backOffMost)
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			l := newLedger(config.Default().Updater)
+			action := plan.Action{Kind: c.kind, Workload: checkout, UID: "uid"}
+			wait := func() time.Duration { return l.waits(c.kind, checkout, "uid").until.Sub(start) }
+			for i := range 12 {
+				l.backOff(start, action, c.got, "no")
+				if i == 0 && (wait() < backOffFirst || wait() > backOffFirst*3/2) {
+					t.Errorf("the first wait is %s, want %s and up to half of that by chance", wait(), backOffFirst)
+				}
+			}
+			if wait() < c.most || wait() > c.most*3/2 {
+				t.Errorf("the last wait is %s, want %s and up to half of that by chance", wait(), c.most)
+			}
+			if l.backOff(start, action, answerDone, ""); len(l.backOffs) > 0 {
+				t.Errorf("what was done waits: %v", l.backOffs)
+			}
+		})
 	}
 }
 
 func TestTheLedgerForgetsWhatNoLongerCounts(t *testing.T) {
 	l := newLedger(config.Default().Updater)
 	l.learn(checkout, []v1alpha1.Outcome{at(0, v1alpha1.OutcomeEvicted, "new"), at(2*time.Hour, v1alpha1.OutcomeEvicted, "new")})
-	l.backOff(start.Add(-time.Hour), "no", evictionOf("uid"))
+	l.backOff(start.Add(-time.Hour), evictionOfOne, answerDenied, "no")
 	l.tidy(start, map[plan.Key]bool{})
 	if len(l.spent) != 1 || len(l.outcomes) != 0 || len(l.backOffs) != 0 {
 		t.Errorf("left: spent %v, outcomes %v, back-offs %v; want the eviction of this hour alone", l.spent, l.outcomes, l.backOffs)

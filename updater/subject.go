@@ -60,6 +60,8 @@ func (g *gatherer) subject(now time.Time, ns *namespace, rec *v1alpha1.Recommend
 	if found && s.Wins(now, g.config.Scaling.YieldFor.Duration) {
 		w.Yields = s.String()
 	}
+	number := memory.waits(plan.Scale, w.Key, "")
+	w.NotScaledBefore, w.NotScaledFor = number.until, number.why
 	past.outcomes = memory.learn(w.Key, rec.Status.Outcomes)
 	past.notes = templateNotes(object)
 	w.OOMFloorBytes = oomFloors(rec.Status.OOMFloor)
@@ -284,7 +286,7 @@ func (g *gatherer) pod(now time.Time, ns *namespace, pod *corev1.Pod, past histo
 	}
 	evicted, resized := past.memory.waits(plan.Evict, past.workload, pod.UID), past.memory.waits(plan.Resize, past.workload, pod.UID)
 	p.NotBefore, p.NotBeforeFor, p.Denied = evicted.until, evicted.why, past.memory.denied(past.workload, pod.UID)
-	p.NoResizeBefore, p.NoResizeFor = resized.until, resized.why
+	p.NoResizeBefore, p.NoResizeFor, p.Unanswered = resized.until, resized.why, resized.since
 	p.Touched, p.TouchedBy = touched(p)
 	if p.TouchedBy == past.revision {
 		p.Change = p.Touched

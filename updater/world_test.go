@@ -51,6 +51,8 @@ type world struct {
 	onProbe func()
 	// resizeError and evictError are returned instead of doing it.
 	resizeError, evictError func(pod string) error
+	// scaleError is returned instead of setting a number of pods.
+	scaleError func() error
 	// minimumError is returned instead of changing an autoscaler, which was asked for minimumTries times.
 	minimumError error
 	minimumTries int
@@ -76,10 +78,10 @@ func newWorld(t *testing.T, objects ...client.Object) *world {
 		}
 	}
 	none := func(string) error { return nil }
-	w := &world{t: t, clock: clocktesting.NewFakeClock(start), events: events.NewFakeRecorder(100), admits: true, onProbe: func() {}, resizeError: none, evictError: none}
+	w := &world{t: t, clock: clocktesting.NewFakeClock(start), events: events.NewFakeRecorder(100), admits: true, onProbe: func() {}, resizeError: none, evictError: none, scaleError: func() error { return nil }}
 	w.client = fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).
 		WithStatusSubresource(&v1alpha1.Recommendation{}, &corev1.Pod{}).
-		WithInterceptorFuncs(interceptor.Funcs{Create: w.create, Patch: w.patch, SubResourcePatch: w.patchSubResource, SubResourceCreate: w.createSubResource, SubResourceApply: w.applyStatus}).
+		WithInterceptorFuncs(interceptor.Funcs{Create: w.create, Patch: w.patch, SubResourcePatch: w.patchSubResource, SubResourceCreate: w.createSubResource, SubResourceUpdate: w.updateSubResource, SubResourceApply: w.applyStatus}).
 		Build()
 	own := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: config.Default().Namespace, Name: config.Default().Updater.RecordConfigMap}}
 	if err := w.client.Create(t.Context(), own); err != nil {
@@ -214,6 +216,15 @@ func (w *world) createSubResource(ctx context.Context, c client.Client, name str
 	}
 	w.evicted = append(w.evicted, obj.GetName())
 	return c.Delete(ctx, obj)
+}
+
+func (w *world) updateSubResource(ctx context.Context, c client.Client, name string, obj client.Object, opts ...client.SubResourceUpdateOption) error {
+	if name == "scale" {
+		if err := w.scaleError(); err != nil {
+			return err
+		}
+	}
+	return c.SubResource(name).Update(ctx, obj, opts...)
 }
 
 func (w *world) applyStatus(ctx context.Context, c client.Client, _ string, obj runtime.ApplyConfiguration, opts ...client.SubResourceApplyOption) error {

@@ -19,6 +19,8 @@ const (
 	stuckAfter = time.Hour
 	// urgentAfter is the same for putting off what keeps a pod from being killed for lack of memory.
 	urgentAfter = 5 * time.Minute
+	// cureWithin is how long at most such a resize is put off that was not answered.
+	cureWithin = time.Minute
 )
 
 // drifted lists what a pod has too little or too much of, by what its spec asks for or by what it runs with: a resize that
@@ -82,12 +84,26 @@ func (p *planner) choose(w Workload, pod Pod, drifts []apply.Drift) (Action, *Re
 
 // resize completes an action that changes containers in place, or says until when the last one that was not answered is not repeated.
 func (p *planner) resize(w Workload, pod Pod, action Action, changed map[string]apply.Resources) (Action, *Refused) {
-	if refused := backingOff(p.now, pod.NoResizeBefore, "a resize was not carried out", pod.NoResizeFor); refused != nil {
+	until := pod.NoResizeBefore
+	if soon := pod.Unanswered.Add(cureWithin); soon.Before(until) && mendsKill(w, pod, changed) {
+		until = soon
+	}
+	if refused := backingOff(p.now, until, "a resize was not carried out", pod.NoResizeFor); refused != nil {
 		return Action{}, refused
 	}
 	action.Kind, action.Containers, action.Mark = Resize, changed, p.mark(w, pod, changed)
 	action.again, action.Lowers = pod.InVain(w.Revision) > 0 || !pod.NoResizeBefore.IsZero(), action.Mark.Lowers
 	return action, nil
+}
+
+// mendsKill reports whether a resize gives memory to a container that has less than what killed one like it.
+func mendsKill(w Workload, pod Pod, changed map[string]apply.Resources) bool {
+	for name, to := range changed {
+		if has := memoryBound(pod.Actual[name]); has < w.OOMFloorBytes[name] && has < memoryBound(to) {
+			return true
+		}
+	}
+	return false
 }
 
 // untouchable says why a pod is left alone for now whatever it has, or nil.

@@ -20,9 +20,10 @@ type Autoscaler struct {
 	Ours bool
 	// KeptBy says who would put the minimum back; empty means nobody.
 	KeptBy string
-	// UID of the autoscaler, and when it may be changed again after a change was refused.
-	UID       types.UID
-	NotBefore time.Time
+	// UID of the autoscaler, when it may be changed again after that could not be, and why it could not, in words.
+	UID          types.UID
+	NotBefore    time.Time
+	NotBeforeFor string
 }
 
 // minimums raises the minimum of autoscalers for an event, and puts it back afterwards. It goes back also where the namespace opted
@@ -47,14 +48,19 @@ func (p *planner) minimums(s Snapshot) []candidate {
 	for _, a := range s.Autoscalers {
 		w := workloads[a.Target]
 		w.Key = a.Target
-		if p.result.Closed != "" && !optedOut(p.now, w) || p.now.Before(a.NotBefore) {
+		if p.result.Closed != "" && !optedOut(p.now, w) {
 			continue
 		}
-		if want, decided := wantedMinimum(p.now, w); decided {
-			if action, ok := a.move(want, w.Revision); ok {
-				candidates = append(candidates, candidate{Action: action, workload: w})
-			}
+		want, decided := wantedMinimum(p.now, w)
+		action, moves := a.move(want, w.Revision)
+		if !decided || !moves {
+			continue
 		}
+		if refused := backingOff(p.now, a.NotBefore, action.Reason+", which could not be done", a.NotBeforeFor); refused != nil {
+			p.skip(w, "", refused)
+			continue
+		}
+		candidates = append(candidates, candidate{Action: action, workload: w})
 	}
 	return candidates
 }

@@ -85,7 +85,7 @@ type Skip struct {
 
 // OfNumber reports whether it is the number of pods that stays, and not what a pod has.
 func (s Skip) OfNumber() bool {
-	return s.Pod == "" && slices.Contains([]SkipReason{SkipBudget, SkipKeepsPods, SkipRollout, SkipCapacity, SkipOutsideWindow, SkipDisruptionBudget}, s.Reason)
+	return s.Pod == "" && slices.Contains([]SkipReason{SkipBudget, SkipKeepsPods, SkipRollout, SkipCapacity, SkipOutsideWindow, SkipDisruptionBudget, SkipBackingOff}, s.Reason)
 }
 
 // Result of a plan.
@@ -202,10 +202,11 @@ func (p *planner) consider(w Workload) []candidate {
 		p.skipClosed(w, candidates, closed)
 		return candidates
 	}
-	if refused := numberWaits(w); refused != nil {
+	action, refused := p.scale(w)
+	if refused != nil {
 		p.skip(w, "", refused)
 	}
-	if action, ok := p.scale(w); ok {
+	if action.Kind == Scale {
 		candidates = append(candidates, candidate{Action: action, workload: w})
 	}
 	return candidates

@@ -14,10 +14,11 @@ const (
 	scaleDownCooldown = 10 * time.Minute
 )
 
-// scale sets the number of pods, if it may be set and is not as recommended. It is never set to 0.
-func (p *planner) scale(w Workload) (Action, bool) {
+// scale sets the number of pods, if it may be set and is not as recommended, or says what it waits for: a rollout, or the next try where
+// the last one failed. It is never set to 0.
+func (p *planner) scale(w Workload) (Action, *Refused) {
 	if !scalable(w) || !apply.DriftedReplicas(w.Values, w.Replicas) {
-		return Action{}, false
+		return Action{}, numberWaits(w)
 	}
 	target := *w.Values.Replicas
 	raise := target > w.Replicas
@@ -25,14 +26,25 @@ func (p *planner) scale(w Workload) (Action, bool) {
 	if !raise {
 		cooldown = scaleDownCooldown
 	}
-	if target == 0 || !raise && w.Stale || p.now.Sub(p.account.lastScaled[w.Key]) < cooldown {
-		return Action{}, false
+	if target == 0 || !raise && w.Stale {
+		return Action{}, nil
+	}
+	next := p.account.lastScaled[w.Key].Add(cooldown)
+	if w.NotScaledFor != "" {
+		next = latest(next, w.NotScaledBefore)
+		what := fmt.Sprintf("%d pods run, %d are recommended, which could not be set", w.Replicas, target)
+		if refused := backingOff(p.now, next, what, w.NotScaledFor); refused != nil {
+			return Action{}, refused
+		}
+	}
+	if p.now.Before(next) {
+		return Action{}, nil
 	}
 	return Action{
 		Kind: Scale, Workload: w.Key, Revision: w.Revision, From: w.Replicas, To: target, Raise: raise,
 		Reason:   fmt.Sprintf("%d pods run, %d are recommended", w.Replicas, target),
 		shortage: float64(target) / float64(w.Replicas),
-	}, true
+	}, nil
 }
 
 // numberWaits says that a number is not set because a rollout is in progress, or nil. A rollout that hangs would hide that more pods do

@@ -60,7 +60,6 @@ func TestTheNumberOfPodsIsSet(t *testing.T) {
 	}
 }
 
-// lowering is a workload of so many pods of which fewer are recommended.
 func TestANumberThatWaitsForARolloutIsTold(t *testing.T) {
 	w := checkout()
 	w.ScaleReplicas, w.Replicas, w.Values.Replicas, w.RolloutInProgress = true, 2, new(int32(5)), true
@@ -74,6 +73,38 @@ func TestANumberThatWaitsForARolloutIsTold(t *testing.T) {
 	}
 }
 
+func TestANumberThatCouldNotBeSetIsTold(t *testing.T) {
+	w := checkout()
+	w.ScaleReplicas, w.Replicas, w.Values.Replicas = true, 2, new(int32(5))
+	w.NotScaledBefore, w.NotScaledFor = now.Add(20*time.Second), "a webhook is down"
+	skips := plan.Plan(now, open(w), plenty).Skips
+	const want = "2 pods run, 5 are recommended, which could not be set, the next try is at 2026-11-18T12:00:20Z: a webhook is down"
+	if len(skips) != 1 || !skips[0].OfNumber() || skips[0].Message != want {
+		t.Errorf("skips = %+v, want %s", skips, want)
+	}
+	for name, budget := range map[string]plan.Budget{"then": {}, "after its cooldown": {Spent: []plan.Spent{{At: now.Add(-40 * time.Second), Kind: plan.Scale, Workload: w.Key}}}} {
+		if result := plan.Plan(now.Add(20*time.Second), open(w), budget); len(result.Actions) != 1 || len(result.Skips) != 0 {
+			t.Errorf("%s: %+v, want it to be asked for again", name, result)
+		}
+	}
+	w.Replicas = 5
+	if skips := plan.Plan(now, open(w), plenty).Skips; len(skips) != 0 {
+		t.Errorf("skips = %+v of a number that is as recommended", skips)
+	}
+}
+
+func TestAMinimumThatCouldNotBeSetIsTold(t *testing.T) {
+	w := checkout()
+	w.ScaleReplicas, w.Autoscaler, w.Values.AutoscalerMin = true, "checkout", new(int32(6))
+	snapshot := open(w)
+	snapshot.Autoscalers = []plan.Autoscaler{{Name: "checkout", Target: w.Key, Min: 2, NotBefore: now.Add(20 * time.Second), NotBeforeFor: "a webhook is down"}}
+	result := plan.Plan(now, snapshot, plenty)
+	if len(result.Actions) != 0 || len(result.Skips) != 1 || !result.Skips[0].OfNumber() || !strings.HasSuffix(result.Skips[0].Message, "a webhook is down") {
+		t.Errorf("%+v, want it to wait and say why", result)
+	}
+}
+
+// lowering is a workload of so many pods of which fewer are recommended.
 func lowering(namespace, name string, from, to int32) plan.Workload {
 	w := checkout()
 	w.Namespace, w.Name = namespace, name

@@ -97,6 +97,10 @@ type Workload struct {
 	KeepsPods string
 	// Autoscaler names the HorizontalPodAutoscaler that owns the number of pods; empty means none.
 	Autoscaler string
+	// NotScaledBefore is when the number of pods may be set again after it could not be, and NotScaledFor why not, in words; empty means
+	// that it could be the last time.
+	NotScaledBefore time.Time
+	NotScaledFor    string
 	// Yields says who set the number of pods so lately that it is left alone; empty if nobody did.
 	Yields string
 
@@ -202,6 +206,8 @@ type Pod struct {
 	// NoResizeBefore and NoResizeFor are the same of a resize that was not answered. One that was refused is ResizeRefused.
 	NoResizeBefore time.Time
 	NoResizeFor    string
+	// Unanswered is when that resize was asked for; zero if there was none.
+	Unanswered time.Time
 	// Pinned names the annotation by which the pod asks not to be evicted; empty means none.
 	Pinned string
 	// DisruptionBudgets that select the pod.
