@@ -11,6 +11,23 @@ type game struct {
 	chartPoints           int
 }
 
+// playSeeds replays the workload with each of the seeds where chance has a part in it, and returns the sum.
+func (g game) playSeeds(seeds []uint64, stop func() error) (result played, stopped bool) {
+	if g.variant.setting.Refused == 0 {
+		seeds = seeds[:1]
+	}
+	all := make([]played, 0, len(seeds))
+	for _, g.seed = range seeds {
+		one, stopped := g.play(stop)
+		if stopped {
+			return played{}, true
+		}
+		all = append(all, one)
+		g.variant.noChart = true // One is enough.
+	}
+	return sum(all), false
+}
+
 // play replays the workload. At the start of a step the policy decides from what was before it, what it wants is carried out
 // at once, and then the step's use is held against the request. Once a day it asks whether to stop.
 func (g game) play(stop func() error) (result played, stopped bool) {
@@ -49,9 +66,9 @@ func (g game) play(stop func() error) (result played, stopped bool) {
 		if kill {
 			out.memory.kills++
 		}
-		chart.add(i, cores, bytes, p.have)
+		chart.add(i, p.have)
 	}
-	out.chart = chart.chart
+	out.end(t.len()-max(g.from, g.scored), chart.chart)
 	return out, false
 }
 

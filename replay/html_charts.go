@@ -87,15 +87,15 @@ func pointLabel(c Curve, p Point) string {
 func workloadFigures(chosen []PolicyResult, w int) []figure {
 	first := chosen[0].Workloads[w]
 	figures := []figure{workloadFigure(chosen, w, "CPU", svg.Axis{Label: "cores", FromZero: true},
-		func(c *Chart) (used, requested []float32) { return c.CPUUsed, c.CPURequested })}
+		func(c *Chart) (used, requested Line) { return c.CPUUsed, c.CPURequested })}
 	if len(first.Chart.MemoryUsed) > 0 {
 		figures = append(figures, workloadFigure(chosen, w, "memory", svg.Axis{Label: "memory", Unit: svg.Bytes, FromZero: true},
-			func(c *Chart) (used, requested []float32) { return c.MemoryUsed, c.MemoryRequested }))
+			func(c *Chart) (used, requested Line) { return c.MemoryUsed, c.MemoryRequested }))
 	}
 	return figures
 }
 
-func workloadFigure(chosen []PolicyResult, w int, resource string, y svg.Axis, of func(*Chart) (used, requested []float32)) figure {
+func workloadFigure(chosen []PolicyResult, w int, resource string, y svg.Axis, of func(*Chart) (used, requested Line)) figure {
 	first := chosen[0].Workloads[w]
 	used, _ := of(first.Chart)
 	merge := (len(used) + maxSpans - 1) / maxSpans
@@ -106,7 +106,7 @@ func workloadFigure(chosen []PolicyResult, w int, resource string, y svg.Axis, o
 		X:      svg.Axis{Label: "time (UTC)", Unit: svg.Time},
 		Y:      y,
 		Height: 150,
-		Lines:  []svg.Line{stepLine("used", svg.Measured, first.Chart, merged(used, merge, slices.Max[[]float32]), span)},
+		Lines:  []svg.Line{stepLine("used", svg.Measured, first.Chart, merged(used, merge, highest), span)},
 	}
 	c.Lines[0].Filled = true
 	for _, p := range chosen {
@@ -115,7 +115,7 @@ func workloadFigure(chosen []PolicyResult, w int, resource string, y svg.Axis, o
 			continue
 		}
 		_, requested := of(chart)
-		c.Lines = append(c.Lines, stepLine(p.Policy, chartStyle(p.Policy), chart, merged(requested, merge, slices.Min[[]float32]), span))
+		c.Lines = append(c.Lines, stepLine(p.Policy, chartStyle(p.Policy), chart, merged(requested, merge, lowest), span))
 	}
 	what := fmt.Sprintf("Largest use and smallest request of %s in every %s.", resource, shortDuration(span))
 	c.Description = what
@@ -134,15 +134,6 @@ func stepLine(name string, style int, c *Chart, values []float32, span time.Dura
 		line.Y = append(line.Y, v)
 	}
 	return line
-}
-
-// merged takes every n values together.
-func merged(values []float32, n int, together func([]float32) float32) []float32 {
-	var out []float32
-	for part := range slices.Chunk(values, max(n, 1)) {
-		out = append(out, together(part))
-	}
-	return out
 }
 
 func chartID(parts ...string) string { return fmt.Sprintf("chart-%s-%s", parts[0], parts[1]) }

@@ -37,8 +37,9 @@ type Options struct {
 	// Turn are the policies whose knob Sweep turns; none means all. The others keep their one point, which is still compared
 	// with the curve of VPA, if that is turned.
 	Turn []string
-	// Seed of the chance by which raises are refused.
-	Seed uint64
+	// Seeds of the chance by which raises are refused; a row with refused raises is the mean over all of them. None means the
+	// one seed 0.
+	Seeds []uint64
 	// Prices of what is requested, each from 0 to 1e9; nil means DefaultPrices.
 	Prices *Prices
 	// ChartPoints is the number of points of each workload's chart; 0 means no charts.
@@ -62,6 +63,9 @@ func DefaultPrices() Prices { return Prices{CoreHour: 0.03, GiBHour: 0.004} }
 // settle is the longest time before the scored part in which policies already act, so that what they started from does not
 // count.
 const settle = 24 * time.Hour
+
+// settle is how long policies act before they are scored.
+func (o *Options) settle() time.Duration { return min(settle, o.Warmup/2) }
 
 // Check says what is wrong with the options, if anything.
 func (o *Options) Check() error {
@@ -89,10 +93,13 @@ func resolve(o Options) (*Options, error) {
 	if o.Policy == nil {
 		o.Policy = new(config.Default().Policy)
 	}
+	if len(o.Seeds) == 0 {
+		o.Seeds = []uint64{0}
+	}
 	if o.Prices == nil {
 		o.Prices = new(DefaultPrices())
 	}
-	for _, check := range []func() error{o.checkPolicies, o.checkTimes, o.checkShares, o.checkPrices} {
+	for _, check := range []func() error{o.checkPolicies, o.checkTimes, o.checkShares, o.checkSeeds, o.checkPrices} {
 		if err := check(); err != nil {
 			return nil, err
 		}
@@ -131,6 +138,15 @@ func (o *Options) checkTimes() error {
 	for _, d := range o.RefusedFor {
 		if d < Step || d%Step != 0 {
 			return fmt.Errorf("raises refused for %s: it must be a multiple of %s", shortDuration(d), shortDuration(Step))
+		}
+	}
+	return nil
+}
+
+func (o *Options) checkSeeds() error {
+	for i, seed := range o.Seeds {
+		if slices.Contains(o.Seeds[:i], seed) {
+			return fmt.Errorf("seed %d is named twice", seed)
 		}
 	}
 	return nil

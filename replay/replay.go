@@ -38,6 +38,7 @@ func run(ctx context.Context, workloads []Workload, o *Options, variants []varia
 	if err != nil {
 		return Result{}, err
 	}
+	split.Late, split.LeftOut = unlike(scores, split)
 	result := Result{Split: split, Notes: notes(split, o)}
 	names := make([]string, len(workloads))
 	for i := range workloads {
@@ -48,7 +49,7 @@ func run(ctx context.Context, workloads []Workload, o *Options, variants []varia
 		for w := range workloads {
 			row[w] = scores[w][v]
 		}
-		result.Policies = append(result.Policies, score(variants[v], names, row, o, split.End.Sub(split.Scored)))
+		result.Policies = append(result.Policies, score(variants[v], names, row, o))
 	}
 	return result, nil
 }
@@ -87,17 +88,14 @@ func playAll(ctx context.Context, workloads []Workload, o *Options, variants []v
 func playOne(w *Workload, o *Options, variants []variant, stop func() error) []played {
 	t := newTrace(w, o.Start)
 	g := game{
-		trace: t, scored: int(o.Warmup / Step), cadence: int(o.Cadence / Step), seed: o.Seed, chartPoints: o.ChartPoints,
+		trace: t, scored: int(o.Warmup / Step), cadence: int(o.Cadence / Step), chartPoints: o.ChartPoints,
 	}
-	first := int(min(settle, o.Warmup/2) / Step)
-	g.from = g.scored - first
-	if w.Current.CPUMillis <= 0 { // Nobody can size what has not begun, and of which nobody knows what it asks for.
-		g.from = min(max(g.from, t.begin()+first), t.len())
-	}
+	first := int(o.settle() / Step)
+	g.from = min(max(g.scored-first, t.begin()+first), t.len()) // Nobody can size what has not begun.
 	scores := make([]played, 0, len(variants))
 	for _, v := range variants {
 		g.variant = v
-		score, stopped := g.play(stop)
+		score, stopped := g.playSeeds(o.Seeds, stop)
 		if stopped {
 			break
 		}
@@ -139,12 +137,36 @@ func newSplit(workloads []Workload, o *Options) (Split, error) {
 	return split, nil
 }
 
+// unlike counts the workloads that began too late to be scored on the whole scored part, and those that are not scored at all.
+func unlike(scores [][]played, s Split) (late, leftOut int) {
+	whole := int(s.End.Sub(s.Scored) / Step)
+	for _, variants := range scores {
+		switch steps := variants[0].steps; {
+		case steps == 0:
+			leftOut++
+		case steps < whole:
+			late++
+		}
+	}
+	return late, leftOut
+}
+
 // notes say what was assumed.
 func notes(s Split, o *Options) []string {
 	var out []string
 	if !s.CurrentKnown {
 		out = append(out, "What is requested today is not known: every policy starts from, and current keeps, the most that each workload "+
 			"used before policies began to act, up to a day before the scored part, or in its first day if it began later.")
+	}
+	if s.Late > 0 {
+		out = append(out, fmt.Sprintf("Began too late for the whole scored part: %d of %s. They are scored from %s after their first sample on, and rates "+
+			"are per week that was scored.", s.Late, count(s.Workloads, "workload"), shortDuration(o.settle())))
+	}
+	if s.LeftOut > 0 {
+		out = append(out, fmt.Sprintf("Without a sample that could be scored, and so in no number: %d of %s.", s.LeftOut, count(s.Workloads, "workload")))
+	}
+	if len(o.Seeds) > 1 && slices.ContainsFunc(o.Refused, func(share float64) bool { return share > 0 }) {
+		out = append(out, fmt.Sprintf("Rows with refused raises are means over %d seeds of chance; their charts are of the first.", len(o.Seeds)))
 	}
 	if !s.HasMemory {
 		out = append(out, "There is no memory in the input, so memory is not replayed.")

@@ -265,6 +265,7 @@ func TestOptionsThatMakeNoSenseAreNamed(t *testing.T) {
 		"give-back 0.3 %: legal are whole percent":  func() (Options, []Workload) { return Options{MaxGiveBack: []float64{0.003}}, nil },
 		"price NaN: legal are numbers from 0 up":    func() (Options, []Workload) { return Options{Prices: &Prices{CoreHour: math.NaN()}}, nil },
 		"price +Inf: legal are numbers from 0 up":   func() (Options, []Workload) { return Options{Prices: &Prices{GiBHour: math.Inf(1)}}, nil },
+		"seed 4 is named twice":                     func() (Options, []Workload) { return Options{Seeds: []uint64{4, 2, 4}}, nil },
 		"needs how long they are refused":           func() (Options, []Workload) { return Options{Refused: []float64{0.1}}, nil },
 		"there is no workload to replay":            func() (Options, []Workload) { return Options{}, nil },
 		"the history of 72h is not longer than the warm-up of 336h": func() (Options, []Workload) {
@@ -352,5 +353,63 @@ func TestTheTableOfASmallReplay(t *testing.T) {
 	}
 	if diff := cmp.Diff(string(want), got.String()); diff != "" {
 		t.Errorf("testdata/table.txt (-want +got):\n%s", diff)
+	}
+}
+
+func TestSeveralSeedsGiveTheMeanOfWhatEachGivesAlone(t *testing.T) {
+	refused := []variant{{
+		policy: LoadlineInPlace, inPlace: true, setting: Setting{Refused: 0.5, RefusedForSeconds: 3600},
+		make: func(*trace, int) policy {
+			return scripted(func(i int) Amounts { return Amounts{CPUMillis: 400 + 200*int64(i/7%2), MemoryBytes: gib} })
+		},
+	}, {policy: CurrentPolicy, make: newCurrent}}
+	workloads := []Workload{constant("web", 5, 0.5, gib), unmeasured(constant("db", 5, 0.5, gib), 3*keptSteps, 3*keptSteps)}
+	with := func(seeds ...uint64) Result {
+		o := short()
+		o.Seeds, o.ChartPoints, o.Refused, o.RefusedFor = seeds, 5, []float64{0.5}, []time.Duration{time.Hour}
+		resolved, err := resolve(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := run(t.Context(), workloads, resolved, refused)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	all := with(3, 1, 7)
+	row := all.Policies[0]
+	var want []SeedResult
+	violation, unmet, refusals := 0.0, 0.0, 0.0
+	for _, seed := range []uint64{3, 1, 7} {
+		alone := with(seed).Policies[0]
+		if alone.BySeed != nil {
+			t.Errorf("one seed is listed by itself: %+v", alone.BySeed)
+		}
+		want = append(want, SeedResult{
+			Seed: seed, Slack: alone.CPU.Slack, Violation: alone.CPU.Violation, Unmet: alone.CPU.Unmet,
+			RequestedPerUsed: alone.CPU.RequestedPerUsed, ChangesPerWeek: alone.ChangesPerWeek,
+		})
+		violation += alone.CPU.Violation / 3
+		unmet += alone.CPU.Unmet / 3
+		refusals += alone.RefusedPerWeek / 3
+	}
+	if diff := cmp.Diff(want, row.BySeed); diff != "" {
+		t.Errorf("by seed (-want +got):\n%s", diff)
+	}
+	if want[0].Unmet == want[1].Unmet {
+		t.Errorf("seeds make no difference: %+v", want)
+	}
+	near(t, "violation", row.CPU.Violation, violation, 1e-9)
+	near(t, "unmet", row.CPU.Unmet, unmet, 1e-9)
+	near(t, "refused a week", row.RefusedPerWeek, refusals, 1e-9)
+	if row.Workloads[0].ScoredSeconds != 3*24*3600 || row.Workloads[0].Chart == nil {
+		t.Errorf("of the workload: %d s, chart %v", row.Workloads[0].ScoredSeconds, row.Workloads[0].Chart)
+	}
+	if current := all.Policies[1]; current.BySeed != nil {
+		t.Errorf("chance has no part in what is requested today, and yet: %+v", current.BySeed)
+	}
+	if !strings.Contains(strings.Join(all.Notes, " "), "means over 3 seeds") {
+		t.Errorf("no note tells of the seeds: %q", all.Notes)
 	}
 }

@@ -1,6 +1,9 @@
 package replay
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // Result is what a replay measured. Shares are between 0 and 1: 0.05 is 5 %. A number that could not be measured is absent.
 type Result struct {
@@ -28,6 +31,10 @@ type Split struct {
 	HasMemory bool `json:"hasMemory"`
 	// CurrentKnown tells whether the policy named current shows real requests or a stand-in.
 	CurrentKnown bool `json:"currentKnown"`
+	// Late is how many of the workloads began too late to be scored on the whole scored part, and LeftOut how many are not scored
+	// at all, because nothing of them was measured there.
+	Late    int `json:"late,omitempty"`
+	LeftOut int `json:"leftOut,omitempty"`
 	// Prices in the result's costs.
 	Prices Prices `json:"prices"`
 }
@@ -48,14 +55,27 @@ type PolicyResult struct {
 	CPU     Usage   `json:"cpu"`
 	// Memory is nil where memory was not replayed.
 	Memory *Usage `json:"memory,omitempty"`
-	// ChangesPerWeek is how often a workload was changed per week, in CPU, memory or both at once.
+	// ChangesPerWeek is how often a workload was changed per week, in CPU, memory or both at once. All rates are per week in which
+	// a workload was scored.
 	ChangesPerWeek float64 `json:"changesPerWeek"`
 	// RefusedPerWeek is how many in-place raises of a workload were refused per week.
 	RefusedPerWeek float64 `json:"refusedPerWeek,omitempty"`
 	// CostPerWeek of all requests together.
 	CostPerWeek float64 `json:"costPerWeek"`
+	// BySeed is what each seed alone gives, where raises are refused by chance with several; the other numbers are their means.
+	BySeed []SeedResult `json:"bySeed,omitempty"`
 	// Workloads in the order of the input.
 	Workloads []WorkloadResult `json:"workloads"`
+}
+
+// SeedResult is a row with one of several seeds, for CPU except for the changes. The numbers are those of Usage.
+type SeedResult struct {
+	Seed             uint64  `json:"seed"`
+	Slack            float64 `json:"slack"`
+	Violation        float64 `json:"violation"`
+	Unmet            float64 `json:"unmet"`
+	RequestedPerUsed float64 `json:"requestedPerUsed"`
+	ChangesPerWeek   float64 `json:"changesPerWeek"`
 }
 
 // Setting is what a row does differently from the others of its policy.
@@ -95,7 +115,10 @@ type Usage struct {
 
 // WorkloadResult is one workload under one policy.
 type WorkloadResult struct {
-	Name           string  `json:"name"`
+	Name string `json:"name"`
+	// ScoredSeconds is the time at the end of the history on which the workload is scored: less than Split says if it began
+	// late, and 0 if it is left out.
+	ScoredSeconds  int     `json:"scoredSeconds"`
 	CPU            Usage   `json:"cpu"`
 	Memory         *Usage  `json:"memory,omitempty"`
 	ChangesPerWeek float64 `json:"changesPerWeek"`
@@ -107,13 +130,27 @@ type WorkloadResult struct {
 type Chart struct {
 	Start       time.Time `json:"start"`
 	SpanSeconds int       `json:"spanSeconds"`
-	// Used is the largest sample of each span, Requested the smallest request, in cores. NaN never occurs: a span without a
-	// sample has used 0.
-	CPUUsed      []float32 `json:"cpuUsed"`
-	CPURequested []float32 `json:"cpuRequested"`
+	// Used is the largest sample of each span, Requested the smallest request, in cores.
+	CPUUsed      Line `json:"cpuUsed"`
+	CPURequested Line `json:"cpuRequested"`
 	// In bytes; empty without memory.
-	MemoryUsed      []float32 `json:"memoryUsed,omitempty"`
-	MemoryRequested []float32 `json:"memoryRequested,omitempty"`
+	MemoryUsed      Line `json:"memoryUsed,omitempty"`
+	MemoryRequested Line `json:"memoryRequested,omitempty"`
+}
+
+// Line is a value for each span of a chart: NaN, in JSON null, where there is nothing to draw. That is the use of a span without a
+// sample, and the request before a workload that began late is sized.
+type Line []float32
+
+// MarshalJSON writes an array of numbers and nulls.
+func (l Line) MarshalJSON() ([]byte, error) {
+	values := make([]*float32, len(l))
+	for i, v := range l {
+		if v == v {
+			values[i] = &l[i]
+		}
+	}
+	return json.Marshal(values)
 }
 
 // Curve is one policy at several values of its knob: the trade-off between slack and what goes wrong.

@@ -3,6 +3,7 @@ package replay
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -78,14 +79,30 @@ func (t *trace) hourly(values []float32) (mean, highest []float32) {
 
 func (t *trace) len() int { return len(t.workload.CPU) }
 
-// begin returns the first step of which anything is known, or the end.
+// begin returns the first step at which everything has been measured that policies start from because nobody says what is
+// requested: CPU, and memory. What is never measured is not waited for; if nothing ever is, it is the end.
 func (t *trace) begin() int {
-	for i := range t.len() {
-		if cores, bytes := t.usage(i); cores == cores || bytes == bytes {
-			return i
-		}
+	w := t.workload
+	cpu, memory := firstKnown(w.CPU), firstKnown(w.Memory)
+	if cpu == len(w.CPU) && memory == len(w.Memory) {
+		return t.len()
 	}
-	return t.len()
+	begin := 0
+	if w.Current.CPUMillis <= 0 && cpu < len(w.CPU) {
+		begin = cpu
+	}
+	if w.Current.MemoryBytes <= 0 && memory < len(w.Memory) {
+		begin = max(begin, memory)
+	}
+	return begin
+}
+
+// firstKnown is the index of the first value that is not missing, the length if there is none.
+func firstKnown(values []float32) int {
+	if i := slices.IndexFunc(values, func(v float32) bool { return v == v }); i >= 0 {
+		return i
+	}
+	return len(values)
 }
 
 // at returns the start of step i.

@@ -50,7 +50,7 @@ func (c Curve) Over(drawn []int) Curve {
 // Over returns the point of other workloads, as Curve.Over does.
 func (p Point) Over(drawn []int) Point {
 	out := Point{Knob: p.Knob, Shipped: p.Shipped}
-	cpu, memory := 0.0, 0.0
+	cpu, memory, weeks := 0.0, 0.0, 0.0
 	for _, i := range drawn {
 		w := &p.Workloads[i]
 		if w.CPU.Requested > 0 { // Else there was no sample.
@@ -62,11 +62,12 @@ func (p Point) Over(drawn []int) Point {
 		if w.Memory != nil {
 			memory++
 			out.MemorySlack += w.Memory.Slack
-			out.OOMPerWeek += w.Memory.OOMPerWeek
+			out.OOMPerWeek += w.Memory.OOMPerWeek * float64(w.ScoredSeconds)
+			weeks += float64(w.ScoredSeconds)
 		}
 	}
 	out.Slack, out.Violation, out.Unmet = ratio(out.Slack, cpu), ratio(out.Violation, cpu), ratio(out.Unmet, cpu)
-	out.MemorySlack, out.OOMPerWeek = ratio(out.MemorySlack, memory), ratio(out.OOMPerWeek, memory)
+	out.MemorySlack, out.OOMPerWeek = ratio(out.MemorySlack, memory), ratio(out.OOMPerWeek, weeks)
 	return out
 }
 

@@ -13,8 +13,10 @@ type bar struct {
 	Measured string `json:"measured"`
 	// Range is the 95 % bootstrap interval of what was measured, a dash where none was computed.
 	Range string `json:"range"`
-	Must  string `json:"must"`
-	Aim   string `json:"aim"`
+	// BySeed is the least and the most that one seed of the refused raises gives, a dash where chance has no part.
+	BySeed string `json:"bySeed"`
+	Must   string `json:"must"`
+	Aim    string `json:"aim"`
 	// Verdict is "aim", "must", "missed" or "not measured".
 	Verdict string `json:"verdict"`
 }
@@ -49,7 +51,7 @@ func (s scale) judge(what string, n number) bar {
 	value := n.value
 	b := bar{What: what, Must: s.must.text(s.format), Aim: s.aim.text(s.format), Measured: fmt.Sprintf(s.format, value)}
 	bare, _, _ := strings.Cut(s.format, " ")
-	b.Range = n.between(bare)
+	b.Range, b.BySeed = n.between(bare), n.seeds(bare)
 	switch {
 	case math.IsNaN(value):
 		b.Measured, b.Verdict = "–", "not measured"
@@ -64,9 +66,9 @@ func (s scale) judge(what string, n number) bar {
 }
 
 func writeBars(w io.Writer, bars []bar) {
-	t := table{header: []string{"wanted", "measured", "95 % (bootstrap)", "must", "aim", "reached"}}
+	t := table{header: []string{"wanted", "measured", "by seed", "95 % (bootstrap)", "must", "aim", "reached"}}
 	for _, b := range bars {
-		t.add(b.What, b.Measured, b.Range, b.Must, b.Aim, b.Verdict)
+		t.add(b.What, b.Measured, b.BySeed, b.Range, b.Must, b.Aim, b.Verdict)
 	}
 	t.write(w)
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/loadline-dev/loadline/replay"
 )
 
 func TestABarSaysWhatWasReached(t *testing.T) {
@@ -20,7 +22,7 @@ func TestABarSaysWhatWasReached(t *testing.T) {
 		{-4.9, "-4.9 points", "missed"},
 		{math.NaN(), "–", "not measured"},
 	} {
-		want := bar{What: "slack", Measured: c.measured, Range: "–", Must: "≤ -5.0 points", Aim: "≤ -10.0 points", Verdict: c.verdict}
+		want := bar{What: "slack", Measured: c.measured, Range: "–", BySeed: "–", Must: "≤ -5.0 points", Aim: "≤ -10.0 points", Verdict: c.verdict}
 		if diff := cmp.Diff(want, s.judge("slack", exactly(c.value))); diff != "" {
 			t.Errorf("at %g (-want +got):\n%s", c.value, diff)
 		}
@@ -29,10 +31,10 @@ func TestABarSaysWhatWasReached(t *testing.T) {
 
 func TestABarShowsTheIntervalWithoutTheUnit(t *testing.T) {
 	for want, n := range map[string]number{
-		"-12.1 to -8.0": {-10, -12.1, -8},
-		"under -8.0":    {-10, math.Inf(-1), -8},
-		"over -12.1":    {-10, -12.1, math.Inf(1)},
-		"–":             {-10, math.Inf(-1), math.Inf(1)},
+		"-12.1 to -8.0": {value: -10, low: -12.1, high: -8},
+		"under -8.0":    {value: -10, low: math.Inf(-1), high: -8},
+		"over -12.1":    {value: -10, low: -12.1, high: math.Inf(1)},
+		"–":             {value: -10, low: math.Inf(-1), high: math.Inf(1)},
 	} {
 		if got := atMost(-5, -10, points).judge("slack", n).Range; got != want {
 			t.Errorf("the interval of %+v is written %q, want %q", n, got, want)
@@ -64,5 +66,20 @@ func TestTablesAreMarkdownThatCanBeReadAsItIs(t *testing.T) {
 `
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestABarShowsHowMuchOneSeedDecides(t *testing.T) {
+	var r row
+	for _, unmet := range []float64{0.0047, 0.0060, 0.0051} {
+		r.BySeed = append(r.BySeed, replay.SeedResult{Unmet: unmet})
+	}
+	for want, n := range map[string]number{
+		"0.47 to 0.60": exactly(0.53).withSeeds(r, seedUnmet),
+		"–":            exactly(0.53),
+	} {
+		if got := atMost(1, 0.5, "%.2f %%").judge("unmet", n).BySeed; got != want {
+			t.Errorf("by seed is written %q, want %q", got, want)
+		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -22,6 +23,8 @@ type bench struct {
 
 // results are everything that was measured.
 type results struct {
+	// Version of this program, which tells the commit that it was built from.
+	Version string  `json:"version"`
 	Machine string  `json:"machine"`
 	Seconds float64 `json:"seconds"`
 	// Quick: only a third of the series were scored, and the bars are judged by those.
@@ -33,8 +36,8 @@ type results struct {
 
 func (b bench) run(ctx context.Context, found recordings) error {
 	started := time.Now()
-	r := results{Quick: b.quick, Machine: fmt.Sprintf("%s %s/%s, %d cores", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0))}
-	b.printf("Measured with %s.\n\n", r.Machine)
+	r := results{Quick: b.quick, Version: version(), Machine: fmt.Sprintf("%s %s/%s, %d cores", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0))}
+	b.printf("Measured %s with %s.\n\n", r.Version, r.Machine)
 	if found.m4Train != "" {
 		measured, err := b.runM4(ctx, found)
 		if err != nil {
@@ -65,6 +68,13 @@ func (b bench) run(ctx context.Context, found recordings) error {
 	r.Seconds = time.Since(started).Seconds()
 	b.printf("The whole run took %.0f s.\n", r.Seconds)
 	return errors.Join(append(unusable, b.save(r))...)
+}
+
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return info.Main.Version
+	}
+	return "an unknown version"
 }
 
 func (b bench) printf(format string, args ...any) {

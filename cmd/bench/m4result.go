@@ -91,11 +91,11 @@ func (r *m4Result) write(b bench) {
 // bars are what is wanted of the forecasts.
 func (r *m4Result) bars() []bar {
 	ours := r.Rows[0]
-	coverage := number{100 * r.Interval.Coverage, 100 * r.CoverageLow, 100 * r.CoverageHigh}
+	coverage := number{value: 100 * r.Interval.Coverage, low: 100 * r.CoverageLow, high: 100 * r.CoverageHigh}
 	return []bar{
-		atMost(0.380, 0.360, "%.4f").judge("M4 hourly OWA", number{ours.OWA, ours.OWALow, ours.OWAHigh}),
+		atMost(0.380, 0.360, "%.4f").judge("M4 hourly OWA", number{value: ours.OWA, low: ours.OWALow, high: ours.OWAHigh}),
 		scale{must: limit{93, 97}, aim: limit{93, 97}, format: "%.1f %%"}.judge("M4 hourly coverage of the 95 % interval", coverage),
-		atMost(6.1, 5.7, "%.3f").judge("M4 hourly MSIS of it", number{r.Interval.MSIS, r.MSISLow, r.MSISHigh}),
+		atMost(6.1, 5.7, "%.3f").judge("M4 hourly MSIS of it", number{value: r.Interval.MSIS, low: r.MSISLow, high: r.MSISHigh}),
 		atMost(20, 10, "%.1f ms").judge("cost per series, back-tests included", exactly(r.Cost.Milliseconds)),
 	}
 }

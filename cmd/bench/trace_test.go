@@ -169,7 +169,7 @@ func TestATraceIsReplayedAndHeldAgainstTheBars(t *testing.T) {
 	}
 	for _, text := range []string{
 		"## a_short_one\n\nIt could not be measured", "## Trace bitbrains_x", "1 workloads. Of 14.1 days, the first 14.0 were only seen; scored were the 0.1 after them",
-		"| loadline-evict", "| vpa ", "| krr", "| oracle", "5 % refused for 24h", "memory slack", "bitbrains_x: its unmet demand", "A quick run: a third",
+		"| loadline-evict", "| vpa ", "| krr", "| oracle", "5 % refused for 24h", "memory slack", "bitbrains_x: its unmet demand", "drawn with the seeds [1 2 3]", "by seed", "A quick run: a third",
 	} {
 		if !strings.Contains(out.String(), text) {
 			t.Errorf("the output does not say %q", text)

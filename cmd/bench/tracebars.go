@@ -37,11 +37,11 @@ func (r *traceResult) bars() []bar {
 	blind := r.row(replay.LoadlineNoForecast, time.Hour)
 	evict := r.row(replay.LoadlineEvict, 0)
 	bars := []bar{
-		want.slack.judge(r.Name+": in place, 5 % refused for 1 h, slack against VPA at equal violation", hour.atViolation()),
-		want.requested.judge(r.Name+": its core-hours requested ÷ used", exactly(hour.CPU.RequestedPerUsed)),
-		want.unmet.judge(r.Name+": its unmet demand", exactly(100*hour.CPU.Unmet)),
+		want.slack.judge(r.Name+": in place, 5 % refused for 1 h, slack against VPA at equal violation", hour.atViolation().withSeeds(hour, seedAgainst(r.VPA))),
+		want.requested.judge(r.Name+": its core-hours requested ÷ used", exactly(hour.CPU.RequestedPerUsed).withSeeds(hour, seedRequested)),
+		want.unmet.judge(r.Name+": its unmet demand", exactly(100*hour.CPU.Unmet).withSeeds(hour, seedUnmet)),
 		atMost(-1, -4, points).judge(r.Name+": what the forecast adds to it", advantage(hour, blind, r.VPA)),
-		atMost(0, -3, points).judge(r.Name+": in place, 5 % refused for 24 h, slack against VPA at equal violation", day.atViolation()),
+		atMost(0, -3, points).judge(r.Name+": in place, 5 % refused for 24 h, slack against VPA at equal violation", day.atViolation().withSeeds(day, seedAgainst(r.VPA))),
 		atMost(-2, -4, points).judge(r.Name+": evict, slack against VPA at equal violation", evict.atViolation()),
 		atMost(4, 4, "%.1f").judge(r.Name+": its changes a week", exactly(evict.ChangesPerWeek)),
 	}

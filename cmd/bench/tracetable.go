@@ -15,7 +15,12 @@ func (r *traceResult) write(b bench) {
 	b.printf("## Trace %s\n\n%d workloads. Of %.1f days, the first %.1f were only seen; scored were the %.1f after them. Every decision was\n"+
 		"made from earlier samples alone. Cells are percent, except req ÷ use, and counts per workload and week.\n\n",
 		r.Name, s.Workloads, days(s.End.Sub(s.Start)), days(s.Scored.Sub(s.Start)), days(s.End.Sub(s.Scored)))
+	for _, note := range r.Notes {
+		b.printf("%s\n", note)
+	}
+	b.printf("\n")
 	writeRows(b, r.Rows, r.VPA, s.HasMemory)
+	writeSeeds(b, r.Rows, r.VPA)
 	b.printf("What VPA does at other quantiles than its default, which slack is compared with:\n\n")
 	t := table{header: []string{"VPA's quantile", "slack", "violation", "unmet", "req ÷ use", "changes"}}
 	if s.HasMemory {
@@ -42,7 +47,8 @@ func (r *traceResult) write(b bench) {
 }
 
 func (g *grid) write(b bench) {
-	b.printf("Loadline in place with other amounts to give back, and other raises refused, on one of %d workloads (%d):\n\n", b.gridEvery, g.Workloads)
+	b.printf("Loadline in place with other amounts to give back, and other raises refused, on one of %d workloads (%d), with seed %d:\n\n",
+		b.gridEvery, g.Workloads, refusalSeeds()[0])
 	writeRows(b, g.Rows, g.VPA, false)
 }
 
@@ -66,6 +72,22 @@ func writeRows(b bench, rows []row, vpa replay.Curve, memory bool) {
 		}
 		t.add(cells...)
 	}
+	t.write(b.out)
+}
+
+// writeSeeds shows how far the rows that are means over seeds are from those of one.
+func writeSeeds(b bench, rows []row, vpa replay.Curve) {
+	t := table{header: []string{"policy", "against VPA, equal violation", "violation", "unmet", "changes"}}
+	for _, r := range rows {
+		if len(r.BySeed) == 0 {
+			continue
+		}
+		var n number
+		t.add(r.Label, n.withSeeds(r, seedAgainst(vpa)).seeds("%+.1f"),
+			n.withSeeds(r, func(s replay.SeedResult) float64 { return 100 * s.Violation }).seeds("%.2f"),
+			n.withSeeds(r, seedUnmet).seeds("%.2f"), n.withSeeds(r, func(s replay.SeedResult) float64 { return s.ChangesPerWeek }).seeds("%.1f"))
+	}
+	b.printf("Which raises are refused is drawn with the seeds %v, and rows with refused raises are the mean. The least and the most that one of them gives:\n\n", refusalSeeds())
 	t.write(b.out)
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/loadline-dev/loadline/internal/bootstrap"
 	"github.com/loadline-dev/loadline/replay"
@@ -18,13 +19,33 @@ type row struct {
 }
 
 // number is a measurement with its 95 % bootstrap interval over workloads. NaN is not known, and an infinite end is open.
-type number struct{ value, low, high float64 }
+type number struct {
+	value, low, high float64
+	// bySeed is what each seed alone gives, if chance has a part.
+	bySeed []float64
+}
 
 // unknown is a number without one.
-func unknown() number { return number{math.NaN(), math.NaN(), math.NaN()} }
+func unknown() number { return exactly(math.NaN()) }
 
 // exactly is a number without an interval.
-func exactly(value float64) number { return number{value, math.NaN(), math.NaN()} }
+func exactly(value float64) number { return number{value: value, low: math.NaN(), high: math.NaN()} }
+
+// withSeeds returns the number with what a statistic is for each seed of a row.
+func (n number) withSeeds(r row, statistic func(replay.SeedResult) float64) number {
+	for _, s := range r.BySeed {
+		n.bySeed = append(n.bySeed, statistic(s))
+	}
+	return n
+}
+
+// seeds writes the least and the most that a seed gives with a format such as "%+.1f", and a dash where chance has no part.
+func (n number) seeds(format string) string {
+	if len(n.bySeed) == 0 || slices.ContainsFunc(n.bySeed, math.IsNaN) {
+		return "–"
+	}
+	return fmt.Sprintf(format+" to "+format, slices.Min(n.bySeed), slices.Max(n.bySeed))
+}
 
 // inPoints reads a difference in slack, in percentage points.
 func inPoints(difference *float64, r *replay.Range) number {
@@ -97,10 +118,23 @@ func advantage(a, b row, vpa replay.Curve) number {
 	against := func(p replay.Point, vpa replay.Curve) float64 {
 		return p.Slack - vpa.At(p.Violation, violation, slack)
 	}
-	return drawn(a, b, vpa, func(a, b replay.Point, vpa replay.Curve) float64 {
+	n := drawn(a, b, vpa, func(a, b replay.Point, vpa replay.Curve) float64 {
 		return 100 * (against(a, vpa) - against(b, vpa))
 	})
+	for i := range min(len(a.BySeed), len(b.BySeed)) {
+		n.bySeed = append(n.bySeed, seedAgainst(vpa)(a.BySeed[i])-seedAgainst(vpa)(b.BySeed[i]))
+	}
+	return n
 }
+
+// seedAgainst tells how many points more slack one seed gives than VPA has where that violates as often.
+func seedAgainst(vpa replay.Curve) func(replay.SeedResult) float64 {
+	return func(s replay.SeedResult) float64 { return 100 * (s.Slack - vpa.At(s.Violation, violation, slack)) }
+}
+
+func seedUnmet(s replay.SeedResult) float64 { return 100 * s.Unmet }
+
+func seedRequested(s replay.SeedResult) float64 { return s.RequestedPerUsed }
 
 func slack(p replay.Point) float64       { return p.Slack }
 func violation(p replay.Point) float64   { return p.Violation }

@@ -40,7 +40,7 @@ type replayFlags struct {
 	prometheus                                     prometheusFlags
 	warmup, cadence, output                        string
 	policies, giveBack, refused, refusedFor, sweep []string
-	seed                                           uint64
+	seeds                                          []uint
 	workers                                        int
 	prices                                         replay.Prices
 }
@@ -75,7 +75,7 @@ func newReplayCommand(cluster *clusterFlags, std streams) *cobra.Command {
 	set.StringSliceVar(&flags.giveBack, "max-give-back", nil, "how much of its target a running pod may give back, such as 0,25%,unlimited, each a row (default: 25%)")
 	set.StringSliceVar(&flags.refused, "refused-raises", nil, "which share of in-place raises nodes put off, such as 5%,20%, each a row (default: none)")
 	set.StringSliceVar(&flags.refusedFor, "refused-for", flags.refusedFor, "for how long they put them off, such as 5m,1h,24h, each a row")
-	set.Uint64Var(&flags.seed, "seed", 0, "seed of the chance by which raises are put off")
+	set.UintSliceVar(&flags.seeds, "seed", []uint{0}, "seed of the chance by which raises are put off; several, such as 1,2,3, are averaged")
 	set.StringSliceVar(&flags.sweep, "sweep", nil, "also turn each policy's knob, or with --sweep=vpa that of some, and compare with vpa where both do the same harm")
 	set.Lookup("sweep").NoOptDefVal = sweepAll
 	set.Float64Var(&flags.prices.CoreHour, "price-core-hour", flags.prices.CoreHour, "price of a requested core per hour")
@@ -189,7 +189,10 @@ func (f *replayFlags) read(ctx context.Context, std streams) (recording, error) 
 
 // options are those of the flags that do not depend on the recording.
 func (f *replayFlags) options() (replay.Options, error) {
-	o := replay.Options{Policies: f.policies, Seed: f.seed, Prices: &f.prices, Workers: f.workers}
+	o := replay.Options{Policies: f.policies, Prices: &f.prices, Workers: f.workers}
+	for _, seed := range f.seeds {
+		o.Seeds = append(o.Seeds, uint64(seed))
+	}
 	if f.workers < 1 {
 		return o, usageError("--workers %d: legal are 1 and more", f.workers)
 	}
