@@ -83,7 +83,7 @@ func Fit(s Series, o Options) *Fitted {
 	f.plan = newPlan(h, o.Horizon)
 	if len(f.plan.origins) > 0 {
 		f.settled = learnProfile(h, h.settledLen())
-		h.rebase(h.findShift(f.settled))
+		h.follow(f.settled, h.findShift(f.settled))
 		f.profile = learnProfile(h, h.len())
 		h.dropOneOffs(f.profile)
 		f.train(h)

@@ -51,17 +51,16 @@ func (f *Fitted) Predict(s Series, now time.Time) Forecast {
 	ceiling := p.largest(f.seasons.capSteps(stepsOf(dayLength, p.step))) / f.unit * capOverSeason
 	h := newHistory(p, f.unit)
 	h.seasons = f.seasons
-	h.rebase(h.findShift(f.settled))
-	h.dropOneOffs(f.profile)
-	predicted := make([][]float64, len(f.models))
-	for m, model := range f.models {
-		predicted[m] = predictWithin(h, h.len(), model, o.Horizon)
-	}
-	result.Mean = f.shares.combine(f.plan, predicted)
+	mean, upper := f.expect(h)
+	result.Mean = mean
 	for _, l := range f.levels {
 		q := Quantile{Level: l.level, Coverage: l.coverage, Pinball: l.pinball, Values: make([]float64, o.Horizon)}
-		for i, mean := range result.Mean {
-			q.Values[i] = min(quantileAt(mean, l.factor*f.spread[f.plan.blockOf(i)]), max(mean, ceiling)) * f.unit
+		base := mean
+		if l.level > 0.5 {
+			base = upper
+		}
+		for i, v := range base {
+			q.Values[i] = min(quantileAt(v, l.factor*f.spread[f.plan.blockOf(i)]), max(mean[i], ceiling)) * f.unit
 		}
 		result.Quantiles = append(result.Quantiles, q)
 	}
@@ -69,6 +68,34 @@ func (f *Fitted) Predict(s Series, now time.Time) Forecast {
 		result.Mean[i] *= f.unit
 	}
 	return result
+}
+
+// expect returns what is to come in units: the mean, and what quantiles over the median lie over. They differ for a week after
+// demand went down and stayed.
+func (f *Fitted) expect(h *history) (mean, upper []float64) {
+	shift := h.findShift(f.settled)
+	h.follow(f.settled, shift)
+	mean = f.mix(h)
+	if h.isOff(shift) || !h.mayBeOff(shift) {
+		return mean, mean
+	}
+	h.multiply(shift.at, math.Exp(shift.before-shift.after))
+	h.lift(f.settled, shift)
+	upper = f.mix(h)
+	for i, v := range mean {
+		upper[i] = max(upper[i], v)
+	}
+	return mean, upper
+}
+
+// mix returns what the models together expect after h, whose one-offs it takes out.
+func (f *Fitted) mix(h *history) []float64 {
+	h.dropOneOffs(f.profile)
+	predicted := make([][]float64, len(f.models))
+	for m, model := range f.models {
+		predicted[m] = predictWithin(h, h.len(), model, f.options.Horizon)
+	}
+	return f.shares.combine(f.plan, predicted)
 }
 
 // fits reports whether f can predict from p.
