@@ -20,6 +20,8 @@ const FindingQuota = "QuotaTooSmall"
 type Claim struct {
 	Priority v1alpha1.Priority
 	Pod      apply.Resources
+	// Needed is what it needs by what out-of-memory kills taught. It is not remembered: who looks at the claim knows the kills.
+	Needed apply.Resources
 }
 
 // claimSlack is how far a claim may move before it is told anew, so that it is not written with every pass.
@@ -41,8 +43,8 @@ func (p pass) withinQuotas(input guard.Input) verdict {
 		input.MemoryLimitRequired = input.MemoryLimitRequired || l.Quota.Bounded[quota.LimitsMemory]
 	}
 	unbounded := guard.Decide(input)
-	claim := &Claim{Priority: p.in.Settings.Priority, Pod: p.podWith(unbounded.Candidate)}
-	input.ReplicaRoom = p.replicaRoom(*claim, unbounded.Replicas)
+	claim := &Claim{Priority: p.in.Settings.Priority, Pod: p.podWith(unbounded.Candidate), Needed: neededBy(p.members(), p.mem.OOM)}
+	input.ReplicaRoom = p.replicaRoom(*claim, max(unbounded.Replicas, autoscalerMin(input)))
 	for _, l := range p.in.Ledgers {
 		input.Budgets = append(input.Budgets, p.budget(l, *claim))
 		if most := int64(p.in.HPA.Max); most > int64(p.in.Pods) {
@@ -55,6 +57,17 @@ func (p pass) withinQuotas(input guard.Input) verdict {
 	return verdict{Decision: guard.Decide(input), claim: claim}
 }
 
+// autoscalerMin is the largest minimum that may be asked of an autoscaler.
+func autoscalerMin(input guard.Input) int32 {
+	asked := input.Proposal.Replicas.AutoscalerMin
+	for _, v := range []*apply.Values{input.Previous, input.Applicable} {
+		if v != nil && v.AutoscalerMin != nil {
+			asked = max(asked, *v.AutoscalerMin)
+		}
+	}
+	return asked
+}
+
 // replicaRoom is how many of the wanted pods the quotas have room for, each with all that it claims and with what its template asks
 // for, and those that a rollout adds besides. A namespace whose quota is full refuses everybody's next pod.
 func (p pass) replicaRoom(claim Claim, wanted int32) guard.ReplicaRoom {
@@ -62,7 +75,7 @@ func (p pass) replicaRoom(claim Claim, wanted int32) guard.ReplicaRoom {
 	surge := int64(max(p.in.Pods-p.in.Replicas, 0))
 	for _, l := range p.in.Ledgers {
 		pod := each(amountsOfPod(claim.Pod), l.Own.Reserved, func(claimed, reserved int64) int64 { return max(claimed, reserved/int64(p.in.Pods)) })
-		may := l.allot(claim.Priority, pod, int64(wanted)+surge)
+		may := l.allot(claim, pod, int64(wanted)+surge)
 		for r, each := range pod {
 			if each <= 0 || !l.Quota.Bounded[r] {
 				continue
@@ -79,8 +92,8 @@ func (p pass) replicaRoom(claim Claim, wanted int32) guard.ReplicaRoom {
 	return room
 }
 
-// podWith is what a pod of the template has with these values.
-func (p pass) podWith(values *apply.Values) apply.Resources {
+// members are the containers of the template.
+func (p pass) members() []apply.Member {
 	template := corev1.PodSpec{Containers: slices.Clone(p.in.Containers)}
 	for _, c := range p.in.LeftAlone {
 		if slices.Contains(p.in.Init, c.Name) {
@@ -89,7 +102,12 @@ func (p pass) podWith(values *apply.Values) apply.Resources {
 			template.Containers = append(template.Containers, c)
 		}
 	}
-	members := apply.Members(template)
+	return apply.Members(template)
+}
+
+// podWith is what a pod of the template has with these values.
+func (p pass) podWith(values *apply.Values) apply.Resources {
+	members := p.members()
 	if values == nil {
 		return apply.PodResources(members)
 	}
@@ -99,7 +117,7 @@ func (p pass) podWith(values *apply.Values) apply.Resources {
 // budget is what one pod may have of what the quota allots to the workload.
 func (p pass) budget(l Ledger, claim Claim) guard.Budget {
 	pods := int64(p.in.Pods)
-	may := l.allot(claim.Priority, amountsOfPod(claim.Pod), pods)
+	may := l.allot(claim, amountsOfPod(claim.Pod), pods)
 	return l.budget(guard.Budget{
 		Rule: "quota", Finding: FindingQuota,
 		Why: fmt.Sprintf("ResourceQuota %s leaves so much to each of %d pods of a workload of priority %s, those of a rollout included, beside what the templates of others ask for", l.Quota.Name, pods, claim.Priority),
@@ -111,7 +129,7 @@ func (p pass) budget(l Ledger, claim Claim) guard.Budget {
 // pods ever come.
 func (p pass) budgetAtMost(l Ledger, claim Claim, most int64) guard.Budget {
 	pods := int64(p.in.Pods)
-	may := l.allot(claim.Priority, amountsOfPod(claim.Pod), most)
+	may := l.allot(claim, amountsOfPod(claim.Pod), most)
 	return l.budget(guard.Budget{
 		Rule: "quota", Finding: FindingQuota, Soft: true,
 		Why: fmt.Sprintf("ResourceQuota %s leaves so much to each of the %d pods that %s may ask for", l.Quota.Name, most, p.in.HPA.Owner),
@@ -119,10 +137,10 @@ func (p pass) budgetAtMost(l Ledger, claim Claim, most int64) guard.Budget {
 }
 
 // allot is what the workload may have with so many pods that want so much each.
-func (l Ledger) allot(priority v1alpha1.Priority, pod quota.Amounts, pods int64) quota.Amounts {
-	own := l.Own
-	own.Rank = rankOf(priority)
-	own.Wanted = each(pod, quota.Amounts{}, func(v, _ int64) int64 { return v * pods })
+func (l Ledger) allot(claim Claim, pod quota.Amounts, pods int64) quota.Amounts {
+	own, times := l.Own, func(v, _ int64) int64 { return v * pods }
+	own.Rank = rankOf(claim.Priority)
+	own.Wanted, own.Needed = each(pod, pod, times), each(amountsOfPod(claim.Needed), pod, times)
 	return quota.Allot(l.Quota, append(slices.Clone(l.Claims), own))[own.Workload]
 }
 

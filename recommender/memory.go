@@ -31,14 +31,20 @@ func MemoryOf(status v1alpha1.RecommendationStatus) Memory {
 	}
 	mem.Candidate = revisionedOf(status.Candidate)
 	mem.Applicable = revisionedOf(status.Applicable)
+	mem.OOM = floorsOf(status)
+	return mem
+}
+
+// floorsOf are what out-of-memory kills taught.
+func floorsOf(status v1alpha1.RecommendationStatus) (floors []OOMFloor) {
 	for _, f := range status.OOMFloor {
 		floor := OOMFloor{Container: f.Container, HitBytes: f.Hit.Value(), FloorBytes: f.Floor.Value(), Time: f.Time.Time, Kills: f.Kills}
 		if f.From != nil {
 			floor.FromBytes = f.From.Value()
 		}
-		mem.OOM = append(mem.OOM, floor)
+		floors = append(floors, floor)
 	}
-	return mem
+	return floors
 }
 
 func revisioned(r *Revisioned) *v1alpha1.RevisionedValues {

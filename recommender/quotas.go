@@ -24,20 +24,15 @@ type Ledger struct {
 	Claims []quota.Claim
 }
 
-// gatherQuotas reads the namespace's ResourceQuotas for CPU and memory, and what every workload has and wants of them. What the
+// gatherQuotas reads the namespace's ResourceQuotas for CPU, memory and pods, and what every workload has and wants of them. What the
 // others want is what their Recommendations say since their own last visit.
 func (e *Engine) gatherQuotas(ctx context.Context, in *Input, found *workload) error {
 	quotas := &corev1.ResourceQuotaList{}
 	if err := e.Client.List(ctx, quotas, client.InNamespace(in.Target.Namespace), client.UnsafeDisableDeepCopy); err != nil {
 		return fmt.Errorf("list resource quotas of %s: %w", in.Target.Namespace, err)
 	}
-	var binding []*corev1.ResourceQuota
-	for i := range quotas.Items {
-		if q := &quotas.Items[i]; boundsCompute(q) && binds(q, found.template) {
-			binding = append(binding, q)
-		}
-	}
-	if len(binding) == 0 {
+	items := slices.DeleteFunc(slices.Clone(quotas.Items), func(q corev1.ResourceQuota) bool { return !boundsPods(&q) })
+	if len(items) == 0 {
 		return nil
 	}
 	in.Pods = found.replicas + found.surge
@@ -45,8 +40,11 @@ func (e *Engine) gatherQuotas(ctx context.Context, in *Input, found *workload) e
 	if err != nil {
 		return err
 	}
-	for _, q := range binding {
-		in.Ledgers = append(in.Ledgers, ledger(q, in.Target, tenants, strangers))
+	own := slices.IndexFunc(tenants, func(t tenant) bool { return t.target == in.Target })
+	for i := range items {
+		if own >= 0 && binds(&items[i], tenants[own].template) {
+			in.Ledgers = append(in.Ledgers, ledger(&items[i], in.Target, tenants, strangers))
+		}
 	}
 	return nil
 }
@@ -99,6 +97,7 @@ func (e *Engine) tenants(ctx context.Context, in *Input) ([]tenant, []*corev1.Po
 		if n, scaled := least[of]; scaled {
 			t.always = min(t.always, n)
 		}
+		t.claim.Always = each(t.pod, t.pod, func(v, _ int64) int64 { return v * int64(t.always) })
 		all = append(all, t)
 		delete(counted, of)
 	})
@@ -125,7 +124,7 @@ func (e *Engine) leastPods(ctx context.Context, namespace string) (map[owner.Wor
 // newTenant computes what a workload uses: as many pods as a rollout may have, each as large as the largest that it has now, and
 // at least what its template, or what is in force where that is less, entitles it to. What the template asks for is reserved.
 func newTenant(target Target, w *workload, status v1alpha1.RecommendationStatus, pods []*corev1.Pod) tenant {
-	t := tenant{target: target, template: w.template, always: w.replicas, claim: quota.Claim{Workload: target.Kind + "/" + target.Name, Rank: rankOf(v1alpha1.PriorityStandard)}}
+	t := tenant{target: target, template: classed(w.template, pods), always: w.replicas, claim: quota.Claim{Workload: target.Kind + "/" + target.Name, Rank: rankOf(v1alpha1.PriorityStandard)}}
 	members := apply.Members(w.template)
 	t.pod = amountsOfPod(apply.PodResources(members))
 	inForce := amountsOfPod(apply.PodResources(overlay(members, apply.Desired(apply.FromAPI(status.Applicable), resourcesByName(members), apply.ForNewPod))))
@@ -141,11 +140,44 @@ func newTenant(target Target, w *workload, status v1alpha1.RecommendationStatus,
 	}
 	t.claim.Used = each(times(one), t.living, func(a, b int64) int64 { return max(a, b) })
 	t.claim.Reserved, t.claim.Granted = times(t.pod), times(inForce)
+	t.claim.Needed = times(amountsOfPod(neededBy(members, floorsOf(status))))
 	if claim := status.Memory; claim != nil && claim.QuotaClaim != nil && status.Mode != v1alpha1.ModeOff {
 		c := claimOf(claim.QuotaClaim)
 		t.claim.Rank, t.claim.Wanted = rankOf(c.Priority), times(amountsOfPod(c.Pod))
 	}
 	return t
+}
+
+// classed is the template with the priority class that its pods have: where it names none, that may be the cluster's default.
+func classed(template corev1.PodSpec, pods []*corev1.Pod) corev1.PodSpec {
+	if template.PriorityClassName == "" && len(pods) > 0 {
+		template.PriorityClassName = pods[0].Spec.PriorityClassName
+	}
+	return template
+}
+
+// neededBy is the memory that a pod needs if out-of-memory kills of its containers taught something; else nothing. Rounding adds up to
+// 1 MiB, and so does a limit that is to stay over the request.
+func neededBy(members []apply.Member, floors []OOMFloor) apply.Resources {
+	members, taught := slices.Clone(members), false
+	for i, m := range members {
+		floor := oomFloorOf(floors, m.Name).FloorBytes
+		if floor <= 0 {
+			continue
+		}
+		r := m.Resources.Defaulted()
+		r.Requests.MemoryBytes = max(r.Requests.MemoryBytes, floor+apply.MiB)
+		if r.Limits.MemoryBytes > 0 {
+			r.Limits.MemoryBytes = max(r.Limits.MemoryBytes, floor+2*apply.MiB)
+		}
+		members[i].Resources, taught = r, true
+	}
+	if !taught {
+		return apply.Resources{}
+	}
+	pod := apply.PodResources(members)
+	pod.Requests.CPUMillis, pod.Limits.CPUMillis = 0, 0
+	return pod
 }
 
 // ledger is the quota as it stands for one workload. Where the templates alone are over it, nothing is reserved for them: they do not
@@ -161,7 +193,7 @@ func ledger(q *corev1.ResourceQuota, own Target, tenants []tenant, strangers []*
 	for _, t := range tenants {
 		for r := range written {
 			if written[r] > l.Quota.Hard[r] {
-				t.claim.Reserved[r] = 0
+				t.claim.Reserved[r], t.claim.Always[r] = 0, 0
 			}
 		}
 		if t.target == own {
@@ -200,16 +232,18 @@ func hardOf(q *corev1.ResourceQuota) quota.Quota {
 }
 
 // quotaNames are what people call each quota.Resource.
-func quotaNames() [4][]corev1.ResourceName {
-	return [4][]corev1.ResourceName{
+func quotaNames() [6][]corev1.ResourceName {
+	return [6][]corev1.ResourceName{
 		quota.RequestsCPU:    {corev1.ResourceRequestsCPU, corev1.ResourceCPU},
 		quota.RequestsMemory: {corev1.ResourceRequestsMemory, corev1.ResourceMemory},
 		quota.LimitsCPU:      {corev1.ResourceLimitsCPU},
 		quota.LimitsMemory:   {corev1.ResourceLimitsMemory},
+		quota.Pods:           {corev1.ResourcePods},
+		quota.PodObjects:     {"count/pods"},
 	}
 }
 
-// quotaAmount is in millicores for CPU and in bytes for memory.
+// quotaAmount is in millicores for CPU, in bytes for memory, and a count of pods.
 func quotaAmount(r quota.Resource, millis, whole int64) int64 {
 	if r == quota.RequestsCPU || r == quota.LimitsCPU {
 		return millis
@@ -217,48 +251,8 @@ func quotaAmount(r quota.Resource, millis, whole int64) int64 {
 	return whole
 }
 
-func boundsCompute(q *corev1.ResourceQuota) bool {
-	return slices.ContainsFunc(slices.Concat(quotaNames()[0], quotaNames()[1], quotaNames()[2], quotaNames()[3]), func(name corev1.ResourceName) bool {
-		_, ok := q.Spec.Hard[name]
-		return ok
-	})
-}
-
-// binds reports whether the quota counts pods like this one. Of a scope that is not known it does.
-func binds(q *corev1.ResourceQuota, spec corev1.PodSpec) bool {
-	for _, scope := range q.Spec.Scopes {
-		if !inScope(corev1.ScopedResourceSelectorRequirement{ScopeName: scope, Operator: corev1.ScopeSelectorOpExists}, spec) {
-			return false
-		}
-	}
-	if q.Spec.ScopeSelector == nil {
-		return true
-	}
-	return !slices.ContainsFunc(q.Spec.ScopeSelector.MatchExpressions, func(r corev1.ScopedResourceSelectorRequirement) bool { return !inScope(r, spec) })
-}
-
-func inScope(r corev1.ScopedResourceSelectorRequirement, spec corev1.PodSpec) bool {
-	switch r.ScopeName {
-	case corev1.ResourceQuotaScopeTerminating:
-		return spec.ActiveDeadlineSeconds != nil
-	case corev1.ResourceQuotaScopeNotTerminating:
-		return spec.ActiveDeadlineSeconds == nil
-	case corev1.ResourceQuotaScopeBestEffort:
-		return false // It counts pods and nothing that is sized.
-	case corev1.ResourceQuotaScopePriorityClass:
-		switch class := spec.PriorityClassName; r.Operator {
-		case corev1.ScopeSelectorOpIn:
-			return slices.Contains(r.Values, class)
-		case corev1.ScopeSelectorOpNotIn:
-			return !slices.Contains(r.Values, class)
-		case corev1.ScopeSelectorOpExists:
-			return class != ""
-		case corev1.ScopeSelectorOpDoesNotExist:
-			return class == ""
-		}
-	case corev1.ResourceQuotaScopeNotBestEffort, corev1.ResourceQuotaScopeCrossNamespacePodAffinity, corev1.ResourceQuotaScopeVolumeAttributesClass:
-	}
-	return true
+func boundsPods(q *corev1.ResourceQuota) bool {
+	return hardOf(q).Bounded != quota.Quota{}.Bounded
 }
 
 // podAmounts is what a quota counts of a pod; nothing once it ended.
@@ -273,6 +267,7 @@ func amountsOfPod(r apply.Resources) quota.Amounts {
 	return quota.Amounts{
 		quota.RequestsCPU: r.Requests.CPUMillis, quota.RequestsMemory: r.Requests.MemoryBytes,
 		quota.LimitsCPU: r.Limits.CPUMillis, quota.LimitsMemory: r.Limits.MemoryBytes,
+		quota.Pods: 1, quota.PodObjects: 1,
 	}
 }
 

@@ -1,8 +1,10 @@
 package recommender
 
 import (
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
@@ -126,6 +128,90 @@ func TestWhatALoweredNeighboursTemplateAsksForIsNotLent(t *testing.T) {
 	}
 }
 
+func TestAKillIsAnsweredFromRoomThatPodsOfAnAutoscalerCouldNotUseAsTheyAreWritten(t *testing.T) {
+	written := testkit.Deployment("shop", "checkout", 1).Container("app", "100m", "1Gi")
+	many := testkit.Deployment("shop", "payments", 20).Container("app", "100m", "2Gi").Object()
+	sized := lowered(20, "100m")[1].(*v1alpha1.Recommendation)
+	sized.Status.Applicable.Containers[0].Target.Memory = new(resource.MustParse("500Mi"))
+	sized.Status.Applicable.Containers[0].Limits.Memory = &v1alpha1.Limit{Policy: v1alpha1.LimitEqual, Value: new(resource.MustParse("500Mi"))}
+	scaler := queueScaler(40)
+	scaler.Name, scaler.Spec.ScaleTargetRef.Name, scaler.Spec.MinReplicas = "payments", "payments", new(int32(2))
+	for name, c := range map[string]struct {
+		hard string
+		more []client.Object
+		want string
+	}{
+		"room that 20 pods as they are written could not use anyway": {"20Gi", []client.Object{scaler}, "1229Mi"},
+		"no room beside what runs":                                   {"14Gi", []client.Object{scaler}, ""},
+		"room for what 20 pods always ask for as they are written":   {"42Gi", nil, ""},
+		"room for what a rollout adds to them":                       {"44Gi", nil, "1229Mi"},
+		"enough for all":                                             {"60Gi", nil, "1229Mi"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			killed := written.Pod(0).OOMKilled("app", "1Gi", noon.Add(-time.Minute)).Object()
+			s := newShop(t, append(c.more, testkit.Namespace("shop", v1alpha1.AnnotationMode, "auto"), written.Object(), killed, many.DeepCopy(), sized.DeepCopy(),
+				quotaOf(map[corev1.ResourceName]string{corev1.ResourceRequestsMemory: c.hard, corev1.ResourceLimitsMemory: c.hard}))...)
+			s.history.known = nil
+			s.reconcile()
+			status, got := s.recommendation().Status, ""
+			if a := status.Applicable; a != nil && a.Containers[0].Target.Memory != nil {
+				got = a.Containers[0].Target.Memory.String()
+			}
+			if got != c.want {
+				t.Errorf("a pod gets %q, want %q: %s", got, c.want, strings.Join(status.Trail, "\n"))
+			}
+			told := slices.ContainsFunc(status.Findings, func(f v1alpha1.Finding) bool { return strings.Contains(f.Message, "ResourceQuota team") })
+			if told != (c.want == "") {
+				t.Errorf("findings %+v", status.Findings)
+			}
+		})
+	}
+}
+
+func TestMorePodsAreAddedOnlyAsFarAsAQuotaCountsThem(t *testing.T) {
+	ended := ledgerPod("ended", "Job", "100m")
+	ended.Status.Phase = corev1.PodSucceeded
+	best := quotaOf(map[corev1.ResourceName]string{corev1.ResourcePods: "4"})
+	best.Spec.Scopes = []corev1.ResourceQuotaScope{corev1.ResourceQuotaScopeBestEffort}
+	objects := quotaOf(map[corev1.ResourceName]string{"count/pods": "10"})
+	objects.Status.Used = corev1.ResourceList{"count/pods": resource.MustParse("3")} // Two that ended, and one of nobody.
+	for name, c := range map[string]struct {
+		quota *corev1.ResourceQuota
+		want  int32
+	}{
+		"one that a rollout adds and one of nobody beside":    {quotaOf(map[corev1.ResourceName]string{corev1.ResourcePods: "10"}), 8},
+		"pods that ended are counted where all objects are":   {objects, 6},
+		"more pods than it has room for run":                  {quotaOf(map[corev1.ResourceName]string{corev1.ResourcePods: "2"}), 3},
+		"enough":                                              {quotaOf(map[corev1.ResourceName]string{corev1.ResourcePods: "100"}), 0},
+		"pods without requests only, of which there are none": {best, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := tightShop(t, c.quota, ended.DeepCopy(), ledgerPod("stranger", "Job", "100m"))
+			in, err := s.recommender.Engine.Gather(t.Context(), checkoutTarget, noon)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := pass{in: in}
+			room := p.replicaRoom(Claim{Pod: p.podWith(nil)}, 20)
+			if room.Most != c.want || c.want > 0 && !strings.Contains(room.Why, "ResourceQuota team") {
+				t.Errorf("%+v, want %d", room, c.want)
+			}
+		})
+	}
+}
+
+func TestAQuotaForAPriorityClassCountsPodsThatGotTheClusterDefault(t *testing.T) {
+	q := quotaOf(map[corev1.ResourceName]string{corev1.ResourceRequestsCPU: "400m"})
+	q.Spec.ScopeSelector = &corev1.ScopeSelector{MatchExpressions: []corev1.ScopedResourceSelectorRequirement{
+		{ScopeName: corev1.ResourceQuotaScopePriorityClass, Operator: corev1.ScopeSelectorOpIn, Values: []string{"usual"}},
+	}}
+	pod := testkit.Deployment("shop", "checkout", 3).Container("app", "100m", "1Gi").Pod(0).Object()
+	pod.Spec.PriorityClassName = "usual"
+	if got := candidateCPU(tightShop(t, q, pod)); got != 100 {
+		t.Errorf("a pod gets %dm of a quota that is used up, want 100m", got)
+	}
+}
+
 func TestMorePodsAreAddedOnlyIfTheyFitAsTheyAreWritten(t *testing.T) {
 	p := pass{in: Input{Replicas: 3, Pods: 4}}
 	p.in.Ledgers = []Ledger{{
@@ -193,6 +279,9 @@ func TestAQuotaNeverRefusesToLower(t *testing.T) {
 func TestWhichPodsAQuotaCounts(t *testing.T) {
 	finite := corev1.PodSpec{ActiveDeadlineSeconds: new(int64(60))}
 	gold := corev1.PodSpec{PriorityClassName: "gold"}
+	elsewhere := corev1.PodSpec{Affinity: &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{
+		PreferredDuringSchedulingIgnoredDuringExecution: []corev1.WeightedPodAffinityTerm{{PodAffinityTerm: corev1.PodAffinityTerm{Namespaces: []string{"bank"}}}},
+	}}}
 	classes := func(operator corev1.ScopeSelectorOperator, values ...string) corev1.ResourceQuotaSpec {
 		return corev1.ResourceQuotaSpec{ScopeSelector: &corev1.ScopeSelector{MatchExpressions: []corev1.ScopedResourceSelectorRequirement{
 			{ScopeName: corev1.ResourceQuotaScopePriorityClass, Operator: operator, Values: values},
@@ -210,7 +299,10 @@ func TestWhichPodsAQuotaCounts(t *testing.T) {
 		"a pod without an end":             {scoped(corev1.ResourceQuotaScopeNotTerminating), gold, true},
 		"a pod with an end":                {scoped(corev1.ResourceQuotaScopeNotTerminating), finite, false},
 		"pods with an end only":            {scoped(corev1.ResourceQuotaScopeTerminating), gold, false},
-		"BestEffort bounds no resources":   {scoped(corev1.ResourceQuotaScopeBestEffort), gold, false},
+		"a pod without requests":           {scoped(corev1.ResourceQuotaScopeBestEffort), gold, true},
+		"no pod with requests":             {scoped(corev1.ResourceQuotaScopeBestEffort), podOn("", "", "1m", "1Mi").Spec, false},
+		"pods placed by other namespaces":  {scoped(corev1.ResourceQuotaScopeCrossNamespacePodAffinity), elsewhere, true},
+		"and no pod besides":               {scoped(corev1.ResourceQuotaScopeCrossNamespacePodAffinity), gold, false},
 		"its priority class":               {classes(corev1.ScopeSelectorOpIn, "gold"), gold, true},
 		"another priority class":           {classes(corev1.ScopeSelectorOpIn, "silver"), gold, false},
 		"every class but its own":          {classes(corev1.ScopeSelectorOpNotIn, "gold"), gold, false},

@@ -36,9 +36,21 @@ func raiseAutoscaler(d *draft) {
 		d.find(FindingAutoscalerMaximum, fmt.Sprintf("%s goes up to %d pods; %d are expected to be needed", hpa.Owner, hpa.Max, want))
 		want = hpa.Max
 	}
-	if want > hpa.Min {
+	if want = d.minimumInRoom(want); want > hpa.Min {
 		d.raiseMinimum(want)
 	}
+}
+
+// minimumInRoom is the wanted minimum as far as there is room for so many pods.
+func (d *draft) minimumInRoom(want int32) int32 {
+	hpa, room := d.in.HPA, d.in.ReplicaRoom
+	if room.Most == 0 || want <= max(room.Most, hpa.Min) {
+		return want
+	}
+	text := fmt.Sprintf("minReplicas of %s: %d pods are expected to be needed, and there is room for %d: %s", hpa.Owner, want, room.Most, room.Why)
+	d.because("", "quota", text)
+	d.find(room.Finding, text)
+	return max(room.Most, hpa.Min)
 }
 
 // raiseMinimum raises it unless something is against that.

@@ -165,6 +165,10 @@ func TestTheMinimumOfAnAutoscalerFollowsAnEvent(t *testing.T) {
 		{"not where it is high enough", event(2, func(*Input) {}), 0, ""},
 		{"not without an autoscaler", event(6, func(in *Input) { in.HPA = HPA{} }), 0, ""},
 		{"not beyond its maximum", event(20, func(*Input) {}), 10, FindingAutoscalerMaximum},
+		{"not beyond a quota", event(8, func(in *Input) {
+			in.ReplicaRoom = ReplicaRoom{Most: 6, Why: "ResourceQuota team", Finding: "QuotaTooSmall"}
+		}), 6, "QuotaTooSmall"},
+		{"a quota has enough room", event(8, func(in *Input) { in.ReplicaRoom = ReplicaRoom{Most: 9} }), 8, "change"},
 		{"not down before the event is over", event(5, func(in *Input) { in.Previous = &apply.Values{AutoscalerMin: new(int32(7))} }), 7, "change"},
 		{"not where KEDA keeps it", event(6, func(in *Input) { in.HPA.KeptBy = "KEDA's ScaledObject app owns it" }), 0, FindingAutoscalerMinimum},
 		{"not unless the number of pods may be changed", event(6, func(in *Input) { in.Policy.Replicas.Mode = "recommend" }), 0, FindingAutoscalerMinimum},

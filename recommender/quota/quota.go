@@ -13,12 +13,14 @@ import (
 // Resource is what a quota bounds.
 type Resource int
 
-// Resources: requests and limits of CPU in millicores and of memory in bytes.
+// Resources: requests and limits of CPU in millicores and of memory in bytes; pods that have not ended, and all that there are.
 const (
 	RequestsCPU Resource = iota
 	RequestsMemory
 	LimitsCPU
 	LimitsMemory
+	Pods
+	PodObjects
 	resources
 )
 
@@ -46,33 +48,48 @@ type Claim struct {
 	// Reserved is what its pods ask for as they are written. Nobody else is raised out of it, so that they still fit where nothing sizes
 	// them: while the webhook is away, after opting out, or after a rollback.
 	Reserved Amounts
+	// Always is the part of Reserved that is sure to be needed: without the pods that a rollout or an autoscaler added.
+	Always Amounts
+	// Needed is what out-of-memory kills taught that it needs, whatever the rest of Wanted is for.
+	Needed Amounts
 	// Granted is what it may have since the last time, Wanted what it would have without a quota.
 	Granted, Wanted Amounts
 }
 
 // Allot returns what each workload may have, by name: never less than it uses, never more than the larger of that and what it
-// wants. Lowering is never refused. Raises together never exceed what the quota leaves beside everything that is used, and those over
-// what is reserved never exceed what it leaves beside everything that is used or reserved.
+// wants. Lowering is never refused. Raises together never exceed what the quota leaves beside everything that is used. Of those over
+// what is reserved, what kills taught never exceeds what it leaves beside everything that is used or sure to be asked for as it is written,
+// and all else what it leaves beside everything that is used or reserved.
 //
 // They are allotted by rank. Within a rank those come first that were granted before, so that nobody loses a raise to their
 // equals, and then by shortage: the most wanted for each unit that is used. The order of the claims does not matter.
 func Allot(q Quota, claims []Claim) map[string]Amounts {
 	allotted := make(map[string]Amounts, len(claims))
 	sorted := slices.Clone(claims)
+	nothing := func(Claim) int64 { return 0 }
 	for r := range resources {
-		free, unclaimed := q.Hard[r]-q.Others[r], q.Hard[r]-q.Others[r]
-		for _, c := range claims {
-			used := max(c.Used[r], 0)
-			free, unclaimed = free-used, unclaimed-max(used, c.Reserved[r])
-		}
-		if !q.Bounded[r] {
-			free, unclaimed = math.MaxInt64, math.MaxInt64
-		}
 		slices.SortFunc(sorted, func(a, b Claim) int { return order(a, b, r) })
-		raise(allotted, sorted, r, free, func(c Claim) int64 { return min(c.Wanted[r], c.Reserved[r]) })
-		raise(allotted, sorted, r, unclaimed, func(c Claim) int64 { return c.Wanted[r] })
+		always, reserved := func(c Claim) int64 { return c.Always[r] }, func(c Claim) int64 { return c.Reserved[r] }
+		needed, wanted := func(c Claim) int64 { return c.Needed[r] }, func(c Claim) int64 { return c.Wanted[r] }
+		for _, step := range []struct{ until, beside func(Claim) int64 }{
+			{reserved, nothing}, {needed, always}, {wanted, reserved},
+		} {
+			raise(allotted, sorted, r, left(q, claims, allotted, r, step.beside), func(c Claim) int64 { return min(c.Wanted[r], step.until(c)) })
+		}
 	}
 	return allotted
+}
+
+// left is the room that remains where every claim keeps what it has or uses, and at least what is to be left beside.
+func left(q Quota, claims []Claim, allotted map[string]Amounts, r Resource, beside func(Claim) int64) int64 {
+	if !q.Bounded[r] {
+		return math.MaxInt64
+	}
+	room := q.Hard[r] - q.Others[r]
+	for _, c := range claims {
+		room -= max(c.Used[r], allotted[c.Workload][r], beside(c), 0)
+	}
+	return room
 }
 
 // raise hands out room to claims, which are sorted: rank by rank, first up to what they were granted and then up to a most.
