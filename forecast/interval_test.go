@@ -45,3 +45,13 @@ func TestCoverageIsMeasuredOfTheQuantileThatIsGivenOut(t *testing.T) {
 		}
 	}
 }
+
+func TestCoverageTellsOfADayThatNoOtherCouldTell(t *testing.T) {
+	p := plan{steps: 4, block: 4, season: 4}
+	actual := [][]float64{{1, 1.1, 1, 0.9}, {1, 0.9, 1.1, 1}, {4, 4, 4, 4}}
+	predicted, ceiling := [][]float64{{1, 1, 1, 1}, {1, 1, 1, 1}, {1, 1, 1, 1}}, []float64{100, 100, 100}
+	got := newCalibration(p, actual, predicted, ceiling).test(0.99)
+	if want := 8.0 / 12; math.Abs(got.coverage-want) > 1e-9 {
+		t.Errorf("coverage %v, want %v: none of the other days is like the last", got.coverage, want)
+	}
+}

@@ -66,6 +66,20 @@ func TestMeasuredCoverageIsWhatLaterHappens(t *testing.T) {
 	}
 }
 
+// The error in the result would flatter: with weights that have seen the day, the mixture is half right.
+func TestBacktestsTrustNoModelForTheDayThatIsPredicted(t *testing.T) {
+	b := backtest{
+		plan:      plan{steps: 2, block: 2, season: 2},
+		models:    []model{cycleMedian{}, seasonalNaive{}},
+		predicted: [][][]float64{{{10, 10}, {5, 5}}, {{5, 5}, {10, 10}}}, // Each is right on one day.
+		actual:    [][]float64{{10, 10}, {10, 10}},
+		scale:     1,
+	}
+	if got := relativeError(b.actual, b.combineOthers(b.measure())); math.Abs(got-0.5) > 1e-9 {
+		t.Errorf("the error of the mixture is %.3f, want 0.5: the weights for each day must come from the other one", got)
+	}
+}
+
 func TestTheForecastStartsWithTheHourThatIsNow(t *testing.T) {
 	s := shop(14, 0, 1)
 	now := s.End().Add(5*time.Hour + 20*time.Minute) // The last five hours are missing.
