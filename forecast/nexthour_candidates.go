@@ -8,7 +8,7 @@ import (
 // The candidates for the maximum of an hour, all of them logarithms and NaN where there is too little before the hour:
 //
 //   - regressed: a linear regression on earlier maxima and means, see regression;
-//   - recent, sixHours: the largest of the last 3 and of the last 6 hours;
+//   - recent: the largest of the last 3 hours;
 //   - profile: the mean of the same hour of the last 7 days, plus the gap to that mean of the last hours (an exponential
 //     average in which each hour counts half of what is left);
 //   - highest: the largest of the same hour of the last 7 days;
@@ -16,7 +16,6 @@ import (
 const (
 	regressed = iota
 	recent
-	sixHours
 	profile
 	highest
 	weekly
@@ -43,8 +42,6 @@ func (h hours) predict(candidate int, regressions []regression, out []float64) {
 			out[j] = h.regress(regressions, i)
 		case recent:
 			out[j] = largestOf(h.log, i-3, i)
-		case sixHours:
-			out[j] = largestOf(h.log, i-6, i)
 		case highest:
 			out[j] = h.highestOfHour(i)
 		case weekly:

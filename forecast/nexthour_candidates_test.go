@@ -34,8 +34,6 @@ func TestEachCandidateLooksAtTheHoursThatItSays(t *testing.T) {
 	}{
 		"the largest of three hours":              {recent, flat(map[int]float32{3: 5, 2: 2}), 5},
 		"a fourth hour is not recent":             {recent, flat(map[int]float32{4: 5, 1: 2}), 2},
-		"the largest of six hours":                {sixHours, flat(map[int]float32{6: 5, 1: 2}), 5},
-		"a seventh hour is too old":               {sixHours, flat(map[int]float32{7: 5, 1: 2}), 2},
 		"the largest of this hour in seven days":  {highest, flat(map[int]float32{7 * day: 5, day: 2}), 5},
 		"eight days are too long ago":             {highest, flat(map[int]float32{8 * day: 5, day: 2}), 2},
 		"other hours are not this one":            {highest, flat(map[int]float32{day + 1: 5, day - 1: 5, 1: 5}), 1},
