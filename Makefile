@@ -133,7 +133,8 @@ test: ## Run the unit tests with the race detector, then the scenarios (set up w
 
 # The race detector slows down computing most, and computing is what properties do. With it, ten inputs of each have to do; without it
 # their packages run again, with all of them.
-# No package waits for a whole second at its end whether a race shows.
+# No package waits for a whole second at its end whether a race shows. What go vet would look for before each test is in `make verify`
+# and `make lint`, once.
 .PHONY: unit
 unit: ## Run the unit tests alone (some start an API server)
 	@command -v "$$(go env CC)" >/dev/null || \
@@ -142,8 +143,8 @@ unit: ## Run the unit tests alone (some start an API server)
 	@$(compile) "the unit tests" -test -race ./...
 	@export KUBEBUILDER_ASSETS=$$(cd e2e && go run ./cmd/binaries); \
 	RAPID_CHECKS=10 GORACE=atexit_sleep_ms=100 $(phase) "unit tests" $(tool) gotestsum --format pkgname-and-test-fails -- \
-		-race -shuffle=on $(SLOWEST) ./...; \
-	$(phase) "unit tests with properties, each for 100 inputs" $(tool) gotestsum --format pkgname-and-test-fails -- -shuffle=on \
+		-race -vet=off -shuffle=on $(SLOWEST) ./...; \
+	$(phase) "unit tests with properties, each for 100 inputs" $(tool) gotestsum --format pkgname-and-test-fails -- -vet=off -shuffle=on \
 		$$(grep -rl --include='*_test.go' --exclude-dir=e2e '"pgregory.net/rapid"' . | xargs -n 1 dirname | sort -u)
 
 .PHONY: e2e
@@ -152,7 +153,7 @@ e2e: ## Run the scenarios alone: real API server, scheduler and Prometheus, simu
 	@cd e2e && $(phase) "control plane and Prometheus" go run ./cmd/binaries
 	@cd e2e && $(compile) "the scenarios" -test ./...
 	@cd e2e && $(phase) scenarios $(tool) gotestsum --format standard-verbose -- \
-		-p 2 -count=1 -shuffle=on -timeout=30m $(if $(RUN),-run '$(RUN)') ./scenarios ./...
+		-p 2 -vet=off -count=1 -shuffle=on -timeout=30m $(if $(RUN),-run '$(RUN)') ./scenarios ./...
 
 .PHONY: test-full
 test-full: ## Run the scenarios behind the build tag full, such as those with a real model server or a real node
@@ -161,7 +162,7 @@ test-full: ## Run the scenarios behind the build tag full, such as those with a 
 	$(MAKE) full-scenarios PACKAGES="$$(echo $$packages)"
 	@cd e2e/certmanager && $(compile) "cert-manager" -tags full -test . && \
 	$(phase) "scenarios with cert-manager" $(tool) gotestsum --format standard-verbose -- \
-		-tags full -count=1 -timeout=20m $(if $(RUN),-run '$(RUN)') .
+		-tags full -vet=off -count=1 -timeout=20m $(if $(RUN),-run '$(RUN)') .
 
 .PHONY: test-model
 test-model: ## Run those of them alone that ask a real model server: Ollama with a tiny random model
@@ -172,10 +173,10 @@ test-model: ## Run those of them alone that ask a real model server: Ollama with
 full-scenarios:
 	@cd e2e && $(compile) "the full scenarios" -tags full -test $(PACKAGES)
 	@cd e2e && $(phase) "full scenarios" $(tool) gotestsum --format standard-verbose -- \
-		-tags full -p 2 -count=1 -shuffle=on -timeout=60m $(if $(RUN),-run '$(RUN)') \
+		-tags full -p 2 -vet=off -count=1 -shuffle=on -timeout=60m $(if $(RUN),-run '$(RUN)') \
 		$(filter $(PACKAGES),$(LONGEST)) $(filter-out $(LONGEST) $(ALONE),$(PACKAGES))
 	@cd e2e && $(if $(filter $(ALONE),$(PACKAGES)),$(phase) "full scenarios that measure time" $(tool) gotestsum --format standard-verbose -- \
-		-tags full -p 1 -count=1 -shuffle=on -timeout=60m $(if $(RUN),-run '$(RUN)') $(filter $(ALONE),$(PACKAGES)),true)
+		-tags full -p 1 -vet=off -count=1 -shuffle=on -timeout=60m $(if $(RUN),-run '$(RUN)') $(filter $(ALONE),$(PACKAGES)),true)
 
 .PHONY: fuzz
 fuzz: ## Look for inputs that break a parser, FUZZTIME for each fuzz test
