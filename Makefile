@@ -156,13 +156,22 @@ e2e: ## Run the scenarios alone: real API server, scheduler and Prometheus, simu
 		-p 2 -vet=off -count=1 -shuffle=on -timeout=30m $(if $(RUN),-run '$(RUN)') ./scenarios ./...
 
 .PHONY: test-full
-test-full: ## Run the scenarios behind the build tag full, such as those with a real model server or a real node
+test-full: full-together full-alone ## Run the scenarios behind the build tag full, such as those with a real model server or a real node
+
+.PHONY: full-together
+full-together:
 	@cd e2e && $(phase) "control plane, Prometheus, Ollama and a real node" go run ./cmd/binaries -full
 	@packages=$$(cd e2e && grep -rlE --include='*_test.go' --exclude-dir=certmanager '^//go:build .*\bfull\b' . | xargs -n 1 dirname | sort -u) && \
 	$(MAKE) full-scenarios PACKAGES="$$(echo $$packages)"
 	@cd e2e/certmanager && $(compile) "cert-manager" -tags full -test . && \
 	$(phase) "scenarios with cert-manager" $(tool) gotestsum --format standard-verbose -- \
 		-tags full -vet=off -count=1 -timeout=20m $(if $(RUN),-run '$(RUN)') .
+
+.PHONY: full-alone
+full-alone:
+	@cd e2e && $(compile) "the full scenarios that measure time" -tags full -test $(ALONE)
+	@cd e2e && $(phase) "full scenarios that measure time" $(tool) gotestsum --format standard-verbose -- \
+		-tags full -p 1 -vet=off -count=1 -shuffle=on -timeout=60m $(if $(RUN),-run '$(RUN)') $(ALONE)
 
 .PHONY: test-model
 test-model: ## Run those of them alone that ask a real model server: Ollama with a tiny random model
@@ -175,8 +184,6 @@ full-scenarios:
 	@cd e2e && $(phase) "full scenarios" $(tool) gotestsum --format standard-verbose -- \
 		-tags full -p 2 -vet=off -count=1 -shuffle=on -timeout=60m $(if $(RUN),-run '$(RUN)') \
 		$(filter $(PACKAGES),$(LONGEST)) $(filter-out $(LONGEST) $(ALONE),$(PACKAGES))
-	@cd e2e && $(if $(filter $(ALONE),$(PACKAGES)),$(phase) "full scenarios that measure time" $(tool) gotestsum --format standard-verbose -- \
-		-tags full -p 1 -vet=off -count=1 -shuffle=on -timeout=60m $(if $(RUN),-run '$(RUN)') $(filter $(ALONE),$(PACKAGES)),true)
 
 .PHONY: fuzz
 fuzz: ## Look for inputs that break a parser, FUZZTIME for each fuzz test
