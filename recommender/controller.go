@@ -187,7 +187,7 @@ func (r *Reconciler) retire(ctx context.Context, now time.Time, in Input, rec *v
 // is created again, its first pods are admitted with what is known.
 func retiredStatus(now time.Time, in Input, rec *v1alpha1.Recommendation) v1alpha1.RecommendationStatus {
 	status := *rec.Status.DeepCopy()
-	status.Outcomes, status.Trial, status.Trying, status.Savings = nil, nil, "", nil
+	status.Outcomes, status.Trial, status.Trying, status.TryingSince, status.Savings = nil, nil, "", nil, nil
 	reason, message := v1alpha1.ReasonTargetGone, "the workload does not exist any more"
 	if in.Settings.Mode == v1alpha1.ModeOff {
 		reason, message = v1alpha1.ReasonOptedOut, in.Settings.ModeFrom

@@ -66,7 +66,7 @@ func stripRecommendation(rec *v1alpha1.Recommendation) {
 		Mode: rec.Status.Mode, Conditions: rec.Status.Conditions, ObservedTime: rec.Status.ObservedTime,
 		Applicable: rec.Status.Applicable, Outcomes: rec.Status.Outcomes, Replicas: rec.Status.Replicas,
 		OOMFloor: rec.Status.OOMFloor, Rollback: rec.Status.Rollback, Health: rec.Status.Health,
-		Trial: rec.Status.Trial, Trying: rec.Status.Trying,
+		Trial: rec.Status.Trial, Trying: rec.Status.Trying, TryingSince: rec.Status.TryingSince,
 	}
 	if memory != nil {
 		rec.Status.Memory = &v1alpha1.DecisionMemory{LastGood: memory.LastGood}

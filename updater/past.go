@@ -43,6 +43,16 @@ func unstuck(outcomes []v1alpha1.Outcome) plan.Unstuck {
 	return u
 }
 
+// lastEviction is when a pod was evicted for the revision last, or zero.
+func lastEviction(outcomes []v1alpha1.Outcome, revision string) time.Time {
+	for _, o := range outcomes { // newest first
+		if o.Result == v1alpha1.OutcomeEvicted && o.Revision == revision {
+			return o.Time.Time
+		}
+	}
+	return time.Time{}
+}
+
 // health tells whether the policy's health signals have to be compared for the revision, because a pod lost something by it, and when
 // they last were since it has been applicable.
 func health(past history, signals []v1alpha1.Signal, check *v1alpha1.HealthCheck) plan.Health {

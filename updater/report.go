@@ -65,6 +65,7 @@ func (r reporter) report(ctx context.Context, now time.Time, v view, result plan
 			continue // Nothing was ever applied, so there is nothing to tell.
 		}
 		status := statusOf(now, s, result.Drifted[s.Key], skips[s.Key], memory.toStore(s.Key))
+		status.trying, status.tryingSince = keptFrom(now, s, status.outcomes, result.Admit[s.Key])
 		if err := r.write(ctx, now, s, status); err != nil {
 			errs = append(errs, err)
 		}
@@ -81,11 +82,13 @@ type status struct {
 	outcomes []v1alpha1.Outcome
 	trial    *v1alpha1.Trial
 	trying   string
+	// tryingSince is since when something has been tried.
+	tryingSince *metav1.Time
 }
 
 func statusOf(now time.Time, s subject, drifted int, skips []plan.Skip, outcomes []v1alpha1.Outcome) status {
 	applied := appliedCondition(s, drifted, skips)
-	return status{applied: applied, gist: gist(applied, skips), healthy: healthyCondition(now, s), outcomes: outcomes, trial: trialOf(now, s), trying: trying(now, s)}
+	return status{applied: applied, gist: gist(applied, skips), healthy: healthyCondition(now, s), outcomes: outcomes, trial: trialOf(now, s)}
 }
 
 // trialOf is the last trial that was passed: the one that is stored, or a new one.
@@ -95,14 +98,6 @@ func trialOf(now time.Time, s subject) *v1alpha1.Trial {
 		return stored
 	}
 	return &v1alpha1.Trial{Revision: s.Trial.Revision, Template: s.Trial.Template, Time: storedTime(now)}
-}
-
-// trying is the revision that admission must not give to new pods yet; empty if there is none.
-func trying(now time.Time, s subject) string {
-	if s.Mode == v1alpha1.ModeAuto && (s.Harm != "" || plan.Trying(now, s.Workload)) {
-		return s.Revision
-	}
-	return ""
 }
 
 // gist is the reason of the condition Applied, and what is waited for; of a gate or a breaker also why it is closed or open.
@@ -236,7 +231,8 @@ func (r reporter) write(ctx context.Context, now time.Time, s subject, want stat
 
 // isStored reports whether a status has all of it, conditions aside.
 func (s status) isStored(have v1alpha1.RecommendationStatus) bool {
-	return apiequality.Semantic.DeepEqual(have.Outcomes, s.outcomes) && apiequality.Semantic.DeepEqual(have.Trial, s.trial) && have.Trying == s.trying
+	return apiequality.Semantic.DeepEqual(have.Outcomes, s.outcomes) && apiequality.Semantic.DeepEqual(have.Trial, s.trial) &&
+		have.Trying == s.trying && apiequality.Semantic.DeepEqual(have.TryingSince, s.tryingSince)
 }
 
 // configuration is what is applied.
@@ -251,6 +247,9 @@ func (s status) configuration(conditions ...*metav1ac.ConditionApplyConfiguratio
 	}
 	if s.trying != "" {
 		configuration.WithTrying(s.trying)
+	}
+	if s.tryingSince != nil {
+		configuration.WithTryingSince(*s.tryingSince)
 	}
 	return configuration
 }

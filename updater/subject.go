@@ -73,6 +73,7 @@ func (g *gatherer) subject(now time.Time, ns *namespace, rec *v1alpha1.Recommend
 		w.Answered = rollback.HarmTime.Time
 	}
 	w.Good, w.Trial = goodAndTried(rec.Status)
+	w.HeldBack = w.Revision != "" && rec.Status.Trying == w.Revision
 	w.Unstuck = unstuck(past.outcomes)
 	w.Health = health(past, policy.Signals, rec.Status.Health)
 	return subject{Workload: w, recommendation: rec, object: object, labelled: ns.admission, putOff: putOff(now, w, ns.pods[ref])}, true

@@ -137,11 +137,16 @@ type RecommendationStatus struct {
 	// +optional
 	Trial *Trial `json:"trial,omitempty"`
 
-	// trying is the revision that is tried on one of the running pods, or was found to do harm. As long as it is in force, new pods
+	// trying is the revision that is tried on one of the pods, or was found to do harm. As long as it is in force, new pods
 	// get nothing less than they got before it. Written by the updater.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	Trying string `json:"trying,omitempty"`
+
+	// tryingSince is since when something has been tried that is not known to be good yet, whichever revisions it was. Where it takes an
+	// eviction to try it, new pods are kept from it for a day at most. Written by the updater.
+	// +optional
+	TryingSince *metav1.Time `json:"tryingSince,omitempty"`
 
 	// rollback is the last change that did harm and was taken back. It stays here after its time is over, because the next one
 	// lasts longer.

@@ -938,6 +938,10 @@ func (in *RecommendationStatus) DeepCopyInto(out *RecommendationStatus) {
 		*out = new(Trial)
 		(*in).DeepCopyInto(*out)
 	}
+	if in.TryingSince != nil {
+		in, out := &in.TryingSince, &out.TryingSince
+		*out = (*in).DeepCopy()
+	}
 	if in.Rollback != nil {
 		in, out := &in.Rollback, &out.Rollback
 		*out = new(Rollback)

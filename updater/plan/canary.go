@@ -60,23 +60,6 @@ func (p *planner) trialOf(w Workload) trial {
 	return trial{room: needed - seen.changed, waiting: seen.waiting, watched: seen.watched >= needed, late: seen.well+seen.late >= needed}
 }
 
-// Trying reports whether the present revision is tried on pods that run, or will be as soon as something permits it. New pods should
-// not get it as long as that is so. Where only new pods can show what it does, they have to get it; and so have those whose former
-// sizes find no node. What health signals that give no values would say is not waited for without end.
-func Trying(now time.Time, w Workload) bool {
-	p := planner{now: now, account: newAccount(now, Budget{})}
-	trial := p.trialOf(w)
-	if w.Updater == v1alpha1.UpdaterEvict || trial.passed || trial.late ||
-		slices.ContainsFunc(w.Pods, func(pod Pod) bool { return displaced(w, pod) }) {
-		return false
-	}
-	w.Stale, w.Disruption.StartupGrace = false, 0 // They only put it off.
-	return slices.ContainsFunc(w.Pods, func(pod Pod) bool {
-		changed, obstacle := inPlace(now, w, pod)
-		return tries(w, pod) || obstacle == nil && apply.Lowers(pod.Present, changed)
-	})
-}
-
 // trialCount counts the pods that are there, those of them that show what the revision does, those of them that were well, and those
 // of them for which health signals were compared, or are late. The last one that is waited for says why.
 type trialCount struct {

@@ -96,6 +96,8 @@ type Result struct {
 	Skips []Skip
 	// Drifted counts the pods outside their bands or not yet running with what they ask for, per workload.
 	Drifted map[Key]int
+	// Admit are the workloads whose new pods have to get the present revision, because the next round is to evict a pod for it.
+	Admit map[Key]bool
 	// Closed says why nothing may be done at all; empty means it may.
 	Closed string
 }
@@ -106,7 +108,7 @@ type Result struct {
 func Plan(now time.Time, snapshot Snapshot, budget Budget) Result {
 	p := planner{
 		now: now, account: newAccount(now, budget), trials: map[Key]trial{}, windows: openings{},
-		result: Result{Closed: closed(snapshot), Drifted: map[Key]int{}},
+		result: Result{Closed: closed(snapshot), Drifted: map[Key]int{}, Admit: map[Key]bool{}},
 	}
 	p.exempt = exemptions(snapshot)
 	var candidates []candidate
@@ -238,9 +240,12 @@ func (p *planner) spend(c candidate) (Action, *Refused) {
 	if c.Kind == Scale && !c.Raise {
 		return p.lower(c)
 	}
-	trial := p.trials[c.Workload]
-	if trial.passed || trial.enoughFor(c.Action) || !needsTrial(c.workload, c.pod, c.Action) {
+	if !needsTrial(c.workload, c.pod, c.Action) {
 		return p.spendBudget(c)
+	}
+	trial := p.trials[c.Workload]
+	if trial.passed || trial.enoughFor(c.Action) {
+		return p.spendTried(c)
 	}
 	if trial.room <= 0 {
 		if relief, ok := p.raiseOnly(c); ok {
@@ -251,10 +256,19 @@ func (p *planner) spend(c candidate) (Action, *Refused) {
 		}
 		return c.Action, refuse(SkipWatching, "revision %s is tried on other pods first", c.Revision)
 	}
-	action, refused := p.spendBudget(c)
-	if refused == nil && !action.GivesBack {
+	action, refused := p.spendTried(c)
+	if (refused == nil || p.result.Admit[c.Workload]) && !action.GivesBack {
 		trial.room--
 		p.trials[c.Workload] = trial
+	}
+	return action, refused
+}
+
+// spendTried takes an action out of the budgets that gives a pod what the trial is about.
+func (p *planner) spendTried(c candidate) (Action, *Refused) {
+	action, refused := p.spendBudget(c)
+	if refused == nil {
+		refused = p.admitFirst(c)
 	}
 	return action, refused
 }

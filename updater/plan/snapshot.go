@@ -84,6 +84,11 @@ type Workload struct {
 
 	Disruption Disruption
 
+	// HeldBack is true while admission keeps new pods from the present revision.
+	HeldBack bool
+	// Evicted is when a pod was evicted for the present revision last; zero if none was.
+	Evicted time.Time
+
 	// Replicas is the number of pods asked for.
 	Replicas int32
 	// RolloutInProgress is true while the workload's own controller replaces pods; Paused while a person stopped it.

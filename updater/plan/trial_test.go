@@ -3,6 +3,7 @@ package plan_test
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -48,9 +49,11 @@ func (r *trialRun) newPod(resources map[string]apply.Resources) plan.Pod {
 	return p
 }
 
-// round plans and carries out.
+// round plans and carries out, and says then whether admission keeps new pods from the revision.
 func (r *trialRun) round() {
-	for _, a := range plan.Plan(r.at, open(r.w), r.budget).Actions {
+	seen, result := r.w, plan.Plan(r.at, open(r.w), r.budget)
+	seen.Pods = slices.Clone(seen.Pods)
+	for _, a := range result.Actions {
 		for i := range r.w.Pods {
 			p := &r.w.Pods[i]
 			if p.UID != a.UID {
@@ -62,12 +65,13 @@ func (r *trialRun) round() {
 				p.Present, p.Actual, p.Mark = present, present, a.Mark
 				p.Change, p.Touched, p.TouchedBy = r.at, r.at, r.w.Revision
 			} else {
-				p.Terminating = true
+				p.Terminating, seen.Evicted = true, r.at
 				r.budget.Spent = append(r.budget.Spent, plan.Spent{At: r.at, Kind: plan.Evict, Workload: a.Workload, PodUID: a.UID})
 			}
 			r.changes = append(r.changes, r.at)
 		}
 	}
+	r.w.Evicted, r.w.HeldBack = seen.Evicted, !result.Admit[r.w.Key] && (seen.Harm != "" || plan.Trying(r.at, seen))
 }
 
 // replace removes pods that terminate and admits their successors, as their controller does a little later.
@@ -76,9 +80,13 @@ func (r *trialRun) replace() {
 		if !p.Terminating {
 			continue
 		}
-		next := r.newPod(fits)
-		next.InjectedRevision, next.Change, next.Touched, next.TouchedBy = r.w.Revision, r.at, r.at, r.w.Revision
-		next.Original = large
+		next := r.newPod(large)
+		if next.HeldBack = r.w.HeldBack; next.HeldBack {
+			next.InjectedRevision, next.Touched, next.TouchedBy = apply.HeldBack(r.w.Revision), r.at, apply.HeldBack(r.w.Revision)
+		} else {
+			next.Present, next.Actual = fits, fits
+			next.InjectedRevision, next.Change, next.Touched, next.TouchedBy = r.w.Revision, r.at, r.at, r.w.Revision
+		}
 		r.w.Pods[i] = next
 	}
 }

@@ -685,6 +685,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: trying
       type:
         scalar: string
+    - name: tryingSince
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
     - name: updater
       type:
         namedType: com.github.loadline-dev.loadline.api.v1alpha1.UpdaterMode

@@ -75,9 +75,12 @@ type RecommendationStatusApplyConfiguration struct {
 	Outcomes []OutcomeApplyConfiguration `json:"outcomes,omitempty"`
 	// trial is the last revision that pods were well with for as long as changes are watched. Written by the updater.
 	Trial *TrialApplyConfiguration `json:"trial,omitempty"`
-	// trying is the revision that is tried on one of the running pods, or was found to do harm. As long as it is in force, new pods
+	// trying is the revision that is tried on one of the pods, or was found to do harm. As long as it is in force, new pods
 	// get nothing less than they got before it. Written by the updater.
 	Trying *string `json:"trying,omitempty"`
+	// tryingSince is since when something has been tried that is not known to be good yet, whichever revisions it was. Where it takes an
+	// eviction to try it, new pods are kept from it for a day at most. Written by the updater.
+	TryingSince *metav1.Time `json:"tryingSince,omitempty"`
 	// rollback is the last change that did harm and was taken back. It stays here after its time is over, because the next one
 	// lasts longer.
 	Rollback *RollbackApplyConfiguration `json:"rollback,omitempty"`
@@ -311,6 +314,14 @@ func (b *RecommendationStatusApplyConfiguration) WithTrial(value *TrialApplyConf
 // If called multiple times, the Trying field is set to the value of the last call.
 func (b *RecommendationStatusApplyConfiguration) WithTrying(value string) *RecommendationStatusApplyConfiguration {
 	b.Trying = &value
+	return b
+}
+
+// WithTryingSince sets the TryingSince field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the TryingSince field is set to the value of the last call.
+func (b *RecommendationStatusApplyConfiguration) WithTryingSince(value metav1.Time) *RecommendationStatusApplyConfiguration {
+	b.TryingSince = &value
 	return b
 }
 
