@@ -530,16 +530,16 @@ func TestNewPodsAreKeptFromWhatNobodyTriesWhileTheKillSwitchIsPulled(t *testing.
 
 func TestNewPodsGetWhatNoRunningPodCanTry(t *testing.T) {
 	cases := map[string][]client.Object{
-		"by eviction":             append(shop(2000, 2000), disrupting(v1alpha1.DisruptionPolicy{})),
-		"without a canary":        append(shop(2000, 2000), disrupting(withoutCanary())),
-		"that only raises":        shop(100, 100),
-		"of pods that are gone":   shop(),
-		"that changes no request": shop(500, 500),
+		"of a pod that was evicted": append(shop(2000, 2000), disrupting(v1alpha1.DisruptionPolicy{})),
+		"without a canary":          append(shop(2000, 2000), disrupting(withoutCanary())),
+		"that only raises":          shop(100, 100),
+		"of pods that are gone":     shop(),
+		"that changes no request":   shop(500, 500),
 	}
 	for name, objects := range cases {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, objects...)
-			if name == "by eviction" {
+			if name == "of a pod that was evicted" {
 				w.annotate(map[string]string{v1alpha1.AnnotationMode: "auto", v1alpha1.AnnotationUpdater: "evict"})
 			}
 			w.round()
