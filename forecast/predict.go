@@ -26,7 +26,8 @@ func Predict(s Series, o Options) Forecast { return Fit(s, o).Predict(s, o.Now) 
 // is too short, the result is that of a new Fit.
 //
 // The mean is that of several models, weighted by how well they did in a back-test. The quantiles lie over or under it by as
-// much as past forecasts were off; upper ones are bounded by 1.05 times the largest value of the last 14 days. With less than two
+// much as past forecasts were off; upper ones are bounded by 1.05 times the largest value of the last 14 days, and provide for a week
+// for the return of demand that went down, because that may be days off. With less than two
 // days, or two seasons, there is no back-test: the mean is the decayed median, upper and lower quantiles are the largest and
 // the smallest value observed, and Coverage and BacktestError are NaN.
 //
