@@ -22,7 +22,8 @@ type departed struct {
 // note keeps the kills of a pod, if it has ended, and forgets older ones.
 func (d *departed) note(target Target, pod *corev1.Pod) {
 	kills := OOMKills(pod)
-	if pod.Status.Phase != corev1.PodFailed || len(kills) == 0 {
+	over := pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
+	if !over || len(kills) == 0 {
 		return
 	}
 	d.mu.Lock()

@@ -36,8 +36,11 @@ const (
 
 // ForMemory returns the eviction that the pod's status tells of, and false for a pod that lives, or ended for another reason: the drain or
 // shutdown of its node, a more important pod, or a node that was low on something else, such as disk or process ids.
+//
+// Only the condition tells. A pod whose containers all end with 0 when they are asked to, as good servers do, has Succeeded, with neither
+// reason nor message, unless the API server heard of the failure before they ended.
 func ForMemory(pod *corev1.Pod) (Memory, bool) {
-	if pod.Status.Phase != corev1.PodFailed {
+	if pod.Status.Phase != corev1.PodFailed && pod.Status.Phase != corev1.PodSucceeded {
 		return Memory{}, false
 	}
 	for _, c := range pod.Status.Conditions {

@@ -34,6 +34,7 @@ func TestOnlyAnEvictionForMemoryCounts(t *testing.T) {
 		want *eviction.Memory
 	}{
 		"with a container that used more than it requests": {ended(corev1.PodFailed, kubelet, low+app), of(eviction.Usage{Container: "app", Bytes: 512 << 20})},
+		"of a pod whose containers ended well":             {ended(corev1.PodSucceeded, kubelet, low+app), of(eviction.Usage{Container: "app", Bytes: 512 << 20})},
 		"with two of them": {
 			ended(corev1.PodFailed, kubelet, low+app+proxy), of(eviction.Usage{Container: "app", Bytes: 512 << 20}, eviction.Usage{Container: "proxy", Bytes: 64 << 20}),
 		},

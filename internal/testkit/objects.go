@@ -94,22 +94,22 @@ func (b *PodBuilder) OOMKilled(container, limit string, at time.Time) *PodBuilde
 }
 
 // EvictForMemory writes into the pod's status what its kubelet writes when the node ran low on memory, and a container used so much more
-// than it requests that the pod had to go.
+// than it requests that the pod had to go. The containers end with 0 when they are asked to, and so the pod has succeeded.
 func EvictForMemory(pod *corev1.Pod, container, used string, at time.Time) {
 	message := "The node was low on resource: memory. Threshold quantity: 100Mi, available: 90100Ki. " +
 		"Container " + container + " was using " + used + ", request is 1Mi, has larger consumption of memory. "
 	status := &pod.Status
-	status.Phase, status.Reason, status.Message = corev1.PodFailed, "Evicted", message
+	status.Phase = corev1.PodSucceeded
 	status.Conditions = slices.DeleteFunc(status.Conditions, func(c corev1.PodCondition) bool { return c.Type == corev1.PodReady })
 	status.Conditions = append(status.Conditions,
-		corev1.PodCondition{Type: corev1.PodReady, Status: corev1.ConditionFalse, Reason: "PodFailed", LastTransitionTime: metav1.NewTime(at)},
+		corev1.PodCondition{Type: corev1.PodReady, Status: corev1.ConditionFalse, Reason: "PodCompleted", LastTransitionTime: metav1.NewTime(at)},
 		corev1.PodCondition{
 			Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue, Reason: corev1.PodReasonTerminationByKubelet,
 			Message: message, LastTransitionTime: metav1.NewTime(at),
 		})
 	for i := range status.ContainerStatuses {
 		status.ContainerStatuses[i].Ready = false
-		status.ContainerStatuses[i].State = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Reason: "Error", ExitCode: 137, FinishedAt: metav1.NewTime(at)}}
+		status.ContainerStatuses[i].State = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Reason: "Completed", FinishedAt: metav1.NewTime(at)}}
 	}
 }
 
