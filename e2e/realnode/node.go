@@ -27,6 +27,10 @@ import (
 const (
 	// Name of the node. Its label is type=real.
 	Name = "node-real"
+	// AllocatableMiB is the memory for which pods find the node, in MiB. When they use more, the kubelet evicts one of them. Pods that use
+	// marginMiB more than that before it looks, every ten seconds, are killed instead.
+	AllocatableMiB = 1600
+	marginMiB      = 400
 	// readyTimeout bounds the wait for each part.
 	readyTimeout = time.Minute
 )
@@ -242,8 +246,12 @@ func (n *Node) startKubelet(ctx context.Context) error {
 	if err := os.WriteFile(filepath.Join(certs, "ca.crt"), serving.CAPEM, 0o600); err != nil {
 		return fmt.Errorf("write the kubelet's authority: %w", err)
 	}
+	reserved, err := reservedMiB()
+	if err != nil {
+		return err
+	}
 	config := filepath.Join(n.dir, "kubelet.yaml")
-	if err := os.WriteFile(config, fmt.Appendf(nil, kubeletConfig, port, certs, n.group.name), 0o600); err != nil {
+	if err := os.WriteFile(config, fmt.Appendf(nil, kubeletConfig, port, certs, n.group.name, reserved, marginMiB), 0o600); err != nil {
 		return fmt.Errorf("write the configuration of the kubelet: %w", err)
 	}
 	kubeconfig, err := n.cluster.UserKubeconfig("system:node:"+Name, "system:nodes")
@@ -256,6 +264,19 @@ func (n *Node) startKubelet(ctx context.Context) error {
 		return err
 	}
 	return n.cluster.ScrapeKubelet(Name, port)
+}
+
+// reservedMiB is how much of the machine's memory is not for pods.
+func reservedMiB() (int, error) {
+	var info syscall.Sysinfo_t
+	if err := syscall.Sysinfo(&info); err != nil {
+		return 0, fmt.Errorf("read the machine's memory: %w", err)
+	}
+	has := int(info.Totalram * uint64(info.Unit) >> 20) //nolint:gosec // no machine has so much
+	if has < AllocatableMiB+marginMiB {
+		return 0, fmt.Errorf("the machine has %d MiB of memory, and the node needs %d", has, AllocatableMiB+marginMiB)
+	}
+	return has - AllocatableMiB - marginMiB, nil
 }
 
 // ready asks whether pods can be scheduled to the node.

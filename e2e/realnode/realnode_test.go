@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/google/go-cmp/cmp"
 	. "github.com/onsi/gomega"
 	"github.com/prometheus/common/model"
@@ -18,6 +19,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	ctrl "sigs.k8s.io/controller-runtime"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/apply"
@@ -72,10 +74,11 @@ func TestLoadlineOnARealNode(t *testing.T) {
 		}
 		t.Skip(err)
 	}
+	ctrl.SetLogger(logr.Discard()) // the parts of Loadline log to files of their own
 	f := fixture{now: time.Now().UTC()}
 	var err error
 	f.cluster, err = harness.Start(t.Context(), harness.Options{
-		Log: t.Output(), Nodes: 1, ScrapeInterval: time.Second, History: shop.Past([]shop.Workload{burner(), guarded()}, f.now),
+		Log: t.Output(), Nodes: 1, ScrapeInterval: time.Second, History: shop.Past([]shop.Workload{burner(), guarded(), squeezed()}, f.now),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -94,6 +97,7 @@ func TestLoadlineOnARealNode(t *testing.T) {
 
 	t.Run("every query that ships finds what a kubelet measures", f.queriesFindContainers)
 	t.Run("a container that was killed for lack of memory survives as the next pod", f.hogSurvives)
+	t.Run("a pod that its node evicted for lack of memory survives as the next one", f.squeezedSurvives)
 	t.Run("pods that may only be replaced are evicted within their disruption budget", f.guardedAreEvicted)
 	// Late, because until then most of a span has passed.
 	t.Run("a container is resized in place to what its kubelet measured, and does not restart", f.burnerIsResized)
@@ -181,10 +185,12 @@ func (f fixture) burnerIsResized(t *testing.T) {
 
 func (f fixture) hogSurvives(t *testing.T) {
 	g, w := f.scene(t), hog()
+	f.deploy(t, w, "-memory=100")
 	f.optIn(t, w.Namespace, map[string]string{v1alpha1.AnnotationMode: "initial"})
 	g.Eventually(func(g Gomega) {
-		pod := f.pods(t, w.Namespace)[0]
-		g.Expect(pod.Status.ContainerStatuses).To(ConsistOf(HaveField("LastTerminationState.Terminated", HaveField("Reason", "OOMKilled"))))
+		pods := f.pods(t, w.Namespace)
+		g.Expect(pods).To(HaveLen(1))
+		g.Expect(pods[0].Status.ContainerStatuses).To(ConsistOf(HaveField("LastTerminationState.Terminated", HaveField("Reason", "OOMKilled"))))
 	}).Should(Succeed())
 	const floor = 164 << 20 // 64 MiB + 100 MiB
 	g.Eventually(func(g Gomega) {

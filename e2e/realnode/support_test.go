@@ -26,29 +26,33 @@ import (
 	"github.com/loadline-dev/loadline/recommender/history"
 )
 
-// start creates all workloads, each in its namespace, which opts in to nothing yet.
+// start creates the workloads of which something is measured first, each in its namespace, which opts in to nothing yet.
 func (f fixture) start(t *testing.T) {
+	t.Helper()
+	f.deploy(t, burner(), "-cpu=300", "-memory=60")
+	f.deploy(t, guarded())
+	f.deploy(t, squeezed())
+}
+
+// deploy creates a workload and its namespace.
+func (f fixture) deploy(t *testing.T, w shop.Workload, args ...string) {
 	t.Helper()
 	g := NewWithT(t)
 	admin, err := client.New(f.cluster.AdminConfig, client.Options{})
 	g.Expect(err).NotTo(HaveOccurred())
-	for _, w := range []struct {
-		shop.Workload
-		args []string
-	}{
-		{burner(), []string{"-cpu=300", "-memory=60"}},
-		{hog(), []string{"-memory=100"}},
-		{guarded(), nil},
-	} {
-		g.Expect(admin.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.Namespace}})).To(Succeed())
-		deployment := w.Object(f.now).(*appsv1.Deployment)
-		pod := &deployment.Spec.Template.Spec
-		pod.NodeSelector = map[string]string{"type": "real"}
-		pod.HostNetwork, pod.AutomountServiceAccountToken = true, new(false)
-		pod.TerminationGracePeriodSeconds = new(int64(2))
-		pod.Containers[0].Args = w.args
-		g.Expect(admin.Create(t.Context(), deployment)).To(Succeed())
-	}
+	g.Expect(admin.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: w.Namespace}})).To(Succeed())
+	g.Expect(admin.Create(t.Context(), f.deployment(w, args...))).To(Succeed())
+}
+
+// deployment is the object of a workload whose pods run on the real node.
+func (f fixture) deployment(w shop.Workload, args ...string) *appsv1.Deployment {
+	deployment := w.Object(f.now).(*appsv1.Deployment)
+	pod := &deployment.Spec.Template.Spec
+	pod.NodeSelector = map[string]string{"type": "real"}
+	pod.HostNetwork, pod.AutomountServiceAccountToken = true, new(false)
+	pod.TerminationGracePeriodSeconds = new(int64(2))
+	pod.Containers[0].Args = args
+	return deployment
 }
 
 func (f fixture) scene(t *testing.T) *WithT {
