@@ -188,6 +188,16 @@ replace (
 	github.com/loadline-dev/loadline/e2e => ..
 )
 
+// As in the scenarios' module, also where cert-manager asks for more: what is compiled there is then used here, too.
+replace (
+	cel.dev/expr => cel.dev/expr v0.25.1
+	github.com/google/cel-go => github.com/google/cel-go v0.29.2
+	github.com/google/gnostic-models => github.com/google/gnostic-models v0.7.0
+	gomodules.xyz/jsonpatch/v2 => gomodules.xyz/jsonpatch/v2 v2.4.0
+	google.golang.org/genproto/googleapis/rpc => google.golang.org/genproto/googleapis/rpc v0.0.0-20260526163538-3dc84a4a5aaa
+	google.golang.org/grpc => google.golang.org/grpc v1.82.1
+)
+
 // As in the scenarios' module: what runs here is what the control plane is built from.
 replace (
 	k8s.io/api => k8s.io/api v0.37.1
