@@ -32,7 +32,7 @@ func rollbackHold(count int32) time.Duration {
 //	new harm ─────────────────────▶ a rollback, the longer the more there were in a row
 //	new pods are refused ─────────▶ the same, and new pods come as they are written while it holds
 //	they are refused even so ─────▶ over now, and sizes are not blamed for it again
-//	such a pod lacks memory ──────▶ over now
+//	such a pod lacks memory ──────▶ over now, where it held for long
 //	a person released it ─────────▶ over now
 //	else ─────────────────────────▶ as it was
 func judge(now time.Time, in Input, mem Memory) *v1alpha1.Rollback {
@@ -69,7 +69,7 @@ func revisited(now time.Time, in Input, mem Memory) *v1alpha1.Rollback {
 	r.NotSizes = r.NotSizes && refused // Once pods come, the next refusal is another one.
 	switch {
 	case !r.Holds(now) || !r.AsWritten:
-	case !refused && in.killedAsWritten(r.Time.Time):
+	case !refused && now.Sub(r.Time.Time) >= blamedAgain && in.killedAsWritten(r.Time.Time):
 		r.Until = metav1.NewTime(now)
 	case refused && now.Sub(r.Time.Time) >= retried && !in.sized(mem.Applicable):
 		r.Until, r.NotSizes = metav1.NewTime(now), true
@@ -78,13 +78,14 @@ func revisited(now time.Time, in Input, mem Memory) *v1alpha1.Rollback {
 	return &r
 }
 
-// killedAsWritten reports whether a container with no more memory than its template allows was ended for the lack of it after that time.
+// killedAsWritten reports whether a container with the memory that its template allows was ended for the lack of it after that time. One that
+// still had less would be no better off with sizes.
 func (in Input) killedAsWritten(after time.Time) bool {
 	written := in.original()
 	return slices.ContainsFunc(in.OOMKills, func(kill OOMKill) bool {
 		asked, known := written[kill.Container]
 		limit := asked.Limits.MemoryBytes
-		return known && kill.LimitBytes > 0 && kill.Time.After(after) && (limit == 0 || cmp.Or(kill.MostBytes, kill.LimitBytes) <= limit)
+		return known && kill.LimitBytes > 0 && kill.Time.After(after) && (limit == 0 || cmp.Or(kill.MostBytes, kill.LimitBytes) == limit)
 	})
 }
 
@@ -126,7 +127,8 @@ func harm(now time.Time, in Input, mem Memory, refused bool) (done v1alpha1.Outc
 // retried is more than a controller waits before it tries again to create a pod that was refused.
 const retried = 20 * time.Minute
 
-// blamedAgain is how long a refusal that sizes did not cause is not blamed on them: behind it may be one that they do cause.
+// blamedAgain is how often at most it is tried anew what a policy thinks of sizes: of a refusal that sizes did not cause, because behind it may be
+// one that they do cause; and where pods as they are written lack memory, because it may be gone.
 const blamedAgain = 4 * time.Hour
 
 // denied reports whether a policy of the cluster refuses new pods for their sizes while they get anything else than they ask for: as they

@@ -247,22 +247,30 @@ func TestARefusalThatSizesDidNotCauseTakesNothingFromPodsForLonger(t *testing.T)
 	}
 }
 
-func TestAPodThatCameAsItIsWrittenAndIsEndedForLackOfMemoryGetsItsSizesBack(t *testing.T) {
+func TestAPodThatCameAsItIsWrittenAndIsEndedForLackOfMemoryGetsItsSizesBackInALongHold(t *testing.T) {
 	for name, c := range map[string]struct {
-		kill OOMKill
-		back bool
+		kill  OOMKill
+		after time.Duration
+		back  bool
 	}{
-		"killed with what the template allows":  {OOMKill{Container: "app", LimitBytes: 2 << 30}, true},
-		"evicted with what the template allows": {OOMKill{Container: "app", LimitBytes: 1900 * mebibyte, MostBytes: 2 << 30}, true},
-		"killed with more":                      {OOMKill{Container: "app", LimitBytes: 6 << 30}, false},
-		"another container":                     {OOMKill{Container: "injected", LimitBytes: 1 << 20}, false},
+		"killed with what the template allows":  {OOMKill{Container: "app", LimitBytes: 2 << 30}, blamedAgain, true},
+		"evicted with what the template allows": {OOMKill{Container: "app", LimitBytes: 1900 * mebibyte, MostBytes: 2 << 30}, blamedAgain, true},
+		"killed soon":                           {OOMKill{Container: "app", LimitBytes: 2 << 30}, blamedAgain - time.Minute, false},
+		"killed with more":                      {OOMKill{Container: "app", LimitBytes: 6 << 30}, blamedAgain, false},
+		"killed with less":                      {OOMKill{Container: "app", LimitBytes: 345 * mebibyte}, blamedAgain, false},
+		"another container":                     {OOMKill{Container: "injected", LimitBytes: 1 << 20}, blamedAgain, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := raised(t)
-			l.in.Refused = refusesAnyPod
-			l.after(time.Minute).look()
-			l.in.Refused = ""
-			l.after(5 * time.Minute).look().after(5 * time.Minute)
+			for range 3 { // The third hold is one of a day.
+				l.in.Refused = refusesLargePods
+				l.after(time.Minute).look()
+				l.in.Refused = ""
+				if r := l.rec.Status.Rollback; r.Count < 3 {
+					l.after(r.Until.Sub(l.now)).look()
+				}
+			}
+			l.after(c.after)
 			c.kill.Time = l.now
 			l.in.OOMKills = []OOMKill{c.kill}
 			_, memory := app(l.look().rec.Status.Applicable)
@@ -270,6 +278,24 @@ func TestAPodThatCameAsItIsWrittenAndIsEndedForLackOfMemoryGetsItsSizesBack(t *t
 				t.Errorf("%d MiB in force", memory/mebibyte)
 			}
 		})
+	}
+}
+
+func TestPodsThatAreKilledAsTheyAreWrittenAreHardlyEverRefusedForIt(t *testing.T) {
+	l := raised(t)
+	written := map[string]apply.Resources{"app": apply.ResourcesOf(l.in.Containers[0].Resources)}
+	refused := 0
+	for end := l.now.Add(day); l.now.Before(end); l.look() {
+		l.after(2 * time.Minute)
+		l.in.Refused, l.in.OOMKills = "", nil
+		if apply.Changes(apply.FromAPI(l.rec.Status.Applicable), written) {
+			l.in.Refused, refused = refusesLargePods, refused+1
+			continue
+		}
+		l.in.OOMKills = []OOMKill{{Container: "app", LimitBytes: 2 << 30, Time: l.now}}
+	}
+	if refused == 0 || refused > 10 {
+		t.Errorf("new pods were refused at %d of 720 looks, want at most one every few hours", refused)
 	}
 }
 
