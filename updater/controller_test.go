@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
@@ -311,5 +312,18 @@ func TestRefusedResizesAreAskedForLastAndTakeNothingFromTheBudget(t *testing.T) 
 	}
 	if diff := cmp.Diff([]string{"checkout-61"}, w.resized); diff != "" {
 		t.Errorf("resized (-want +got), want what has too much, though 61 raises are refused:\n%s", diff)
+	}
+}
+
+func TestAnEventWithALongRefusalIsOneThatTheAPIServerTakes(t *testing.T) {
+	w := newWorld(t, shop(100)...)
+	w.resizeError = func(string) error {
+		return forbidden(`ValidatingAdmissionPolicy "sizes" denied request: ` + strings.Repeat("zu groß für dieses Team, ", 100))
+	}
+	w.round()
+	event := <-w.events.Events
+	_, note, _ := strings.Cut(event, "Refused ")
+	if len(note) < 1000 || len(note) > 1024 || !utf8.ValidString(note) || !strings.HasSuffix(note, "…") {
+		t.Errorf("note of %d bytes, want at most 1,024 and all of them used: %s", len(note), event)
 	}
 }

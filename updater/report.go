@@ -48,7 +48,7 @@ type telling struct {
 }
 
 func newReporter(c client.Client, recorder events.EventRecorder) reporter {
-	return reporter{client: c, events: recorder, told: map[plan.Key]telling{}}
+	return reporter{client: c, events: brief{recorder}, told: map[plan.Key]telling{}}
 }
 
 // report writes one status for every Recommendation whose part of the status changed.
