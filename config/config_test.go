@@ -231,11 +231,11 @@ func TestValidate(t *testing.T) {
 			func(c *config.Config) { c.Policy.CPU.Limit = new(v1alpha1.LimitPolicy("keep")) },
 			`policy.cpu.limit: Unsupported value: "keep": supported values: "Keep", "Ratio", "Headroom", "Equal", "None"`,
 		},
-		"a window in an unknown zone": {func(c *config.Config) {
-			c.Policy.Disruption.Windows = []v1alpha1.Window{
-				{Start: "0 3 * * *", Duration: metav1.Duration{Duration: time.Hour}, TimeZone: "Mars/Olympus"},
-			}
-		}, "policy.disruption.windows[0].timeZone: "},
+		"a window in an unknown zone":         {windowed("0 3 * * *", "Mars/Olympus"), "policy.disruption.windows[0].timeZone: "},
+		"a window in the zone of the machine": {windowed("0 3 * * *", "Local"), "policy.disruption.windows[0].timeZone: "},
+		"a window at an hour that no day has": {windowed("0 25 * * *", ""), "policy.disruption.windows[0].start: "},
+		"a window on a day that no year has":  {windowed("0 2 31 2 *", ""), "policy.disruption.windows[0].start: "},
+		"a window with seconds":               {windowed("0 0 2 * * *", ""), "policy.disruption.windows[0].start: "},
 		"memory sized from less than a week": {
 			func(c *config.Config) { c.Policy.Memory.PeakDays = new(int32(6)) }, "policy.memory.peakDays: ",
 		},
@@ -293,4 +293,11 @@ func FuzzLoad(f *testing.F) {
 			t.Errorf("Load returned a configuration that is not valid: %v", wrong)
 		}
 	})
+}
+
+// windowed is a change to an hour's window for evictions.
+func windowed(start, zone string) func(*config.Config) {
+	return func(c *config.Config) {
+		c.Policy.Disruption.Windows = []v1alpha1.Window{{Start: start, Duration: metav1.Duration{Duration: time.Hour}, TimeZone: zone}}
+	}
 }

@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -88,13 +87,14 @@ func (v *checks) disruption(at *field.Path, p *v1alpha1.DisruptionPolicy) {
 	for i, w := range p.Windows {
 		v.rule(windows.Index(i).Child("start"), "cron with five fields")
 		v.rule(windows.Index(i).Child("timeZone"), "an IANA time zone")
-		if len(strings.Fields(w.Start)) != 5 {
+		if err := CheckStart(w.Start); err != nil {
 			v.add(field.Invalid(windows.Index(i).Child("start"), w.Start,
-				"must be a cron expression with five fields: minute hour day-of-month month day-of-week"))
+				fmt.Sprintf("must be a cron expression with five fields, minute hour day-of-month month day-of-week: %v", err)))
 		}
 		v.duration(windows.Index(i).Child("duration"), w.Duration, time.Minute, 168*time.Hour)
-		if _, err := time.LoadLocation(w.TimeZone); err != nil {
-			v.add(field.Invalid(windows.Index(i).Child("timeZone"), w.TimeZone, "must be an IANA time zone such as Europe/Berlin"))
+		if err := CheckTimeZone(w.TimeZone); err != nil {
+			v.add(field.Invalid(windows.Index(i).Child("timeZone"), w.TimeZone,
+				fmt.Sprintf("must be an IANA time zone such as Europe/Berlin, or nothing for UTC: %v", err)))
 		}
 	}
 }

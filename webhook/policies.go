@@ -4,18 +4,15 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
-	"github.com/robfig/cron/v3"
 	admissionv1 "k8s.io/api/admission/v1"
-	"k8s.io/utils/clock"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/config"
 )
 
 // policies validates SizingPolicies: what the schema and its CEL rules cannot see.
 type policies struct {
-	clock   clock.PassiveClock
 	adviser *adviser
 }
 
@@ -37,20 +34,19 @@ func (p *policies) mistakes(req *admissionv1.AdmissionRequest) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	now := p.clock.Now()
-	return verdict(ratchet(policyMistakes(old.Spec, now), policyMistakes(policy.Spec, now))), nil
+	return verdict(ratchet(policyMistakes(old.Spec), policyMistakes(policy.Spec))), nil
 }
 
 // policyMistakes names field, value, and what is legal. The messages hold no index, so that moving an entry within its list
 // does not make an old mistake a new one.
-func policyMistakes(spec v1alpha1.SizingPolicySpec, now time.Time) []string {
+func policyMistakes(spec v1alpha1.SizingPolicySpec) []string {
 	var mistakes []string
 	for _, w := range spec.Disruption.Windows {
-		if err := checkCron(w.Start, now); err != nil {
+		if err := config.CheckStart(w.Start); err != nil {
 			mistakes = append(mistakes, fmt.Sprintf("spec.disruption.windows: start %q is refused: %v; "+
 				"legal: five fields, minute hour day-of-month month day-of-week, such as \"0 2 * * 1-5\"", w.Start, err))
 		}
-		if err := checkTimeZone(w.TimeZone); err != nil {
+		if err := config.CheckTimeZone(w.TimeZone); err != nil {
 			mistakes = append(mistakes, fmt.Sprintf("spec.disruption.windows: timeZone %q is refused: %v; "+
 				"legal: an IANA name such as Europe/Berlin, or nothing for UTC", w.TimeZone, err))
 		}
@@ -62,31 +58,6 @@ func policyMistakes(spec v1alpha1.SizingPolicySpec, now time.Time) []string {
 		}
 	}
 	return mistakes
-}
-
-// checkCron accepts standard cron expressions of five fields that happen at all.
-func checkCron(expression string, now time.Time) error {
-	const fields = cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow
-	if strings.Contains(expression, "=") {
-		return fmt.Errorf("the time zone belongs into timeZone")
-	}
-	schedule, err := cron.NewParser(fields).Parse(expression)
-	if err != nil {
-		return err
-	}
-	if schedule.Next(now).IsZero() {
-		return fmt.Errorf("it does not happen in the next five years")
-	}
-	return nil
-}
-
-// checkTimeZone accepts IANA names. "Local" would be the zone of whichever machine reads it.
-func checkTimeZone(name string) error {
-	if name == "Local" {
-		return fmt.Errorf("it depends on the machine")
-	}
-	_, err := time.LoadLocation(name)
-	return err
 }
 
 // checkQuery finds the mistakes in PromQL that need no parser: texts that do not end, brackets that do not match, and

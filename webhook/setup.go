@@ -116,7 +116,7 @@ func register(s ctrlwebhook.Server, look caches, recorder events.EventRecorder, 
 	g := gate{lookup: look, excluded: o.Excluded, clock: o.Clock, staleAfter: o.StaleAfter, kinds: o.Kinds}
 	ns := &namespaces{excluded: o.Excluded}
 	v := &adviser{gate: g, facts: look}
-	own := &objects{policies: policies{clock: o.Clock, adviser: v}, recommendations: recommendations{clock: o.Clock}}
+	own := &objects{policies: policies{adviser: v}, recommendations: recommendations{clock: o.Clock}}
 
 	s.Register(PathMutatePods, sh.handler("pods", (&pods{gate: g, limits: look}).mutate))
 	s.Register(PathMutateWorkloads, sh.handler("workloads", (&workloads{gate: g, yieldFor: o.YieldFor}).mutate))
