@@ -2,6 +2,7 @@ package guard
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/loadline-dev/loadline/apply"
@@ -94,11 +95,11 @@ func (d *draft) admissible() apply.Values {
 	for range 2 * (len(d.sizes) + 1) {
 		refusal, refused := apply.Refused(d.in.LimitBounds, d.members(nil), apply.Desired(values, d.template, apply.ForNewPod))
 		if !refused {
-			return values
+			return d.resizable(values)
 		}
 		changed := false
 		d.each(func(_ *size, a *amount) {
-			if a.target == 0 || a.name != string(refusal.Resource) || (refusal.Container != "" && a.container != refusal.Container) {
+			if !a.refusedBy(refusal) {
 				return
 			}
 			if a.sized && (a.target != a.request.target || a.inPlace != a.request.inPlace) {
@@ -115,6 +116,43 @@ func (d *draft) admissible() apply.Values {
 			Type: FindingLimitRange, Severity: "warning", Container: refusal.Container,
 			Message: fmt.Sprintf("No size of its %s fits: %s. It is left as it is; widen the LimitRange or the policy.", refusal.Resource, refusal.Text),
 		})
+		values = d.values()
+	}
+	return values
+}
+
+// refusedBy reports whether the amount is sized and a refusal is about it.
+func (a *amount) refusedBy(r apply.Refusal) bool {
+	return a.target > 0 && a.name == string(r.Resource) && (r.Container == "" || a.container == r.Container)
+}
+
+// resizable gives running pods what new ones get where a LimitRange refuses what they were to have: the API server refuses a resize as a
+// whole. A pod that keeps a larger memory limit than new ones get may be refused all the same, which only its updater can see.
+//
+// Example: a limit of at most 2 times the request, target 400m with a limit of 800m, in place 300m → 400m.
+func (d *draft) resizable(values apply.Values) apply.Values {
+	for range 2 * len(d.sizes) {
+		running := apply.Desired(values, d.template, apply.ForNewPod)
+		pod := maps.Clone(d.template)
+		maps.Copy(pod, running)
+		resized, err := apply.Resize(values, d.template, pod)
+		if err != nil { // No pod like this is resized.
+			return values
+		}
+		for name := range running {
+			running[name] = resized[name]
+		}
+		refusal, refused := apply.Refused(d.in.LimitBounds, d.members(nil), running)
+		changed := false
+		d.each(func(_ *size, a *amount) {
+			if refused && a.refusedBy(refusal) && a.inPlace != a.target {
+				d.because(a.container, "limit-range", fmt.Sprintf("%s in place %s → %s: %s", a.name, a.format(a.inPlace), a.format(a.target), refusal.Text))
+				a.inPlace, changed = a.target, true
+			}
+		})
+		if !changed {
+			return values
+		}
 		values = d.values()
 	}
 	return values

@@ -79,6 +79,36 @@ func TestComputedLimitsStayInsideALimitRange(t *testing.T) {
 	}
 }
 
+func TestRunningPodsAreGivenNothingThatALimitRangeRefuses(t *testing.T) {
+	givesBack := func(bound apply.LimitBound) *build {
+		return workload().limits(2000, 0).app(func(_ *Container, p *sizing.ContainerProposal) {
+			p.Target.CPUMillis, p.InPlace.CPUMillis, p.Peak.CPUMillis = 800, 600, 700
+		}).with(func(in *Input) {
+			in.Policy.CPU.Limit = "Ratio"
+			in.LimitBounds = []apply.LimitBound{bound}
+		})
+	}
+	if got := container(givesBack(apply.LimitBound{}).decide().Candidate, "app"); got.InPlace.CPUMillis != 600 {
+		t.Fatalf("without a bound running pods get %+v", got.InPlace)
+	}
+	for name, bound := range map[string]apply.LimitBound{
+		"a limit of twice the request":  {Name: "team", CPU: apply.ResourceBound{Ratio: 2}},
+		"the least of a pod as a whole": {Name: "team", OfPod: true, CPU: apply.ResourceBound{Min: 700}},
+	} {
+		b := givesBack(bound)
+		out := b.decide()
+		got := container(out.Candidate, "app")
+		if got.Target.CPUMillis != 800 || got.InPlace.CPUMillis != 800 {
+			t.Errorf("%s: new pods get %s, running ones %s, want 800m each; trail:\n%s", name,
+				apply.FormatCPU(got.Target.CPUMillis), apply.FormatCPU(got.InPlace.CPUMillis), story(out))
+		}
+		wantReason(t, out, "limit-range", "cpu in place 600m → 800m: LimitRange team")
+		if second := Decide(again(b.in, out)); second.Revision != out.Revision {
+			t.Errorf("%s: the second look decides something else:\n%s", name, story(second))
+		}
+	}
+}
+
 // node adds a node with CPU in millicores and memory in MiB.
 func node(name string, cpu, memoryMiB int64) func(*Input) {
 	return func(in *Input) {
