@@ -51,6 +51,8 @@ type world struct {
 	onProbe func()
 	// resizeError and evictError are returned instead of doing it.
 	resizeError, evictError func(pod string) error
+	// refuses is what is said to a resize to these resources.
+	refuses func(corev1.ResourceRequirements) error
 	// scaleError is returned instead of setting a number of pods.
 	scaleError func() error
 	// minimumError is returned instead of changing an autoscaler, which was asked for minimumTries times.
@@ -193,6 +195,11 @@ func (w *world) patchSubResource(ctx context.Context, c client.Client, name stri
 	}
 	if changed.UID != pod.UID {
 		return errOtherUID
+	}
+	if w.refuses != nil {
+		if err := w.refuses(changed.Spec.Containers[0].Resources); err != nil {
+			return err
+		}
 	}
 	w.resized = append(w.resized, pod.Name)
 	if err := c.Update(ctx, &changed); err != nil {

@@ -93,6 +93,10 @@ func (p *planner) resize(w Workload, pod Pod, action Action, changed map[string]
 	}
 	action.Kind, action.Containers, action.Mark = Resize, changed, p.mark(w, pod, changed)
 	action.again, action.Lowers = pod.InVain(w.Revision) > 0 || !pod.NoResizeBefore.IsZero(), action.Mark.Lowers
+	if pod.ResizeRefused != "" {
+		action.again = false
+		action.Reason += "; only a part of it, because more was refused"
+	}
 	return action, nil
 }
 
@@ -140,22 +144,32 @@ func (p *planner) replace(w Workload, pod Pod) (Action, *Refused) {
 
 // mark is how the pod is before it is resized.
 func (p *planner) mark(w Workload, pod Pod, changed map[string]apply.Resources) *Mark {
-	asked := maps.Clone(pod.Present)
-	maps.Copy(asked, changed)
+	inVain := pod.InVain(w.Revision)
+	if pod.ResizeRefused != "" { // The parts of a resize are one try together.
+		inVain = pod.Mark.InVain
+	}
 	recent := func(t Trouble) bool { return p.now.Sub(t.At) <= w.Disruption.Observe }
 	return &Mark{
-		UID: pod.UID, Revision: w.Revision, At: p.now, Asked: Digest(asked), Restarts: pod.Restarts, InVain: pod.InVain(w.Revision),
+		UID: pod.UID, Revision: w.Revision, At: p.now, Asked: Digest(pod.asked(changed)), Restarts: pod.Restarts, InVain: inVain,
 		Troubled: !pod.Ready || slices.ContainsFunc(pod.Troubles, recent), Lowers: apply.Lowers(pod.Present, changed),
-		Before: p.stillWatched(w, pod.Mark), Had: pod.hadBefore(changed),
+		Before: p.stillWatched(w, pod.Mark, Digest(pod.Present)), Had: pod.hadBefore(changed),
 	}
 }
 
-// stillWatched is the last resize that took something away, without what came before it, if the pod is still watched for it.
-func (p *planner) stillWatched(w Workload, last *Mark) *Mark {
+// asked is what the pod's containers are to have where some of them change.
+func (p Pod) asked(changed map[string]apply.Resources) map[string]apply.Resources {
+	all := maps.Clone(p.Present)
+	maps.Copy(all, changed)
+	return all
+}
+
+// stillWatched is the last resize that took something away, without what came before it, if the pod, which has what the digest says, is
+// still watched for it.
+func (p *planner) stillWatched(w Workload, last *Mark, present string) *Mark {
 	switch {
 	case last == nil:
 		return nil
-	case !last.Lowers:
+	case !last.Lowers, last.Asked != present: // It took nothing, or was refused, or is undone.
 		last = last.Before
 	}
 	if last == nil || p.now.Sub(last.At) > w.Disruption.Observe {
@@ -212,6 +226,9 @@ func inPlace(now time.Time, w Workload, p Pod) (map[string]apply.Resources, *Ref
 	case !p.ResizeSupported:
 		return nil, refuse(SkipCannotResize, "in-place resize is not offered for this pod")
 	case p.ResizeRefused != "":
+		if part := nextPart(w, p); part != nil {
+			return part, nil
+		}
 		return nil, refuse(SkipResizeRefused, "the API server refused: %s", p.ResizeRefused)
 	}
 	drifts := apply.Drifted(w.Values, p.Original, p.Present, apply.ForRunningPod)

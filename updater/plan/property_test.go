@@ -262,7 +262,7 @@ func checkMinimum(t *rapid.T, w plan.Workload, h plan.Autoscaler, a plan.Action)
 }
 
 func checkResize(t *rapid.T, w plan.Workload, p plan.Pod, a plan.Action) {
-	if w.Updater == v1alpha1.UpdaterEvict || !p.ResizeSupported || p.ResizeRefused != "" {
+	if w.Updater == v1alpha1.UpdaterEvict || !p.ResizeSupported || p.ResizeRefused != "" && !p.RefusedByNamespace {
 		t.Fatalf("resizes a pod that cannot or must not be: %+v", p)
 	}
 	if apply.WouldChangeQOS(p.Present, a.Containers) {
@@ -583,4 +583,31 @@ func shuffle(t *rapid.T, s plan.Snapshot) plan.Snapshot {
 		s.Workloads[k].Pods = pods
 	}
 	return s
+}
+
+// Whoever refuses everything is asked for each part once, and for nothing smaller than what was refused.
+func TestPartsOfARefusedResizeOnlyRaiseAndComeToAnEnd(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := drawWorkload(t, 0)
+		w.Mode, w.Hold, w.Updater, w.Disruption.CanaryPods = v1alpha1.ModeAuto, nil, v1alpha1.UpdaterInPlace, 0
+		p := drawPod(t, "a")
+		p.Running, p.Terminating, p.ResizeSupported, p.ResizeRefused = true, false, true, ""
+		for tries := 0; ; tries++ {
+			w.Pods, w.Replicas = []plan.Pod{p}, 1
+			actions := plan.Plan(now, open(w), plenty).Actions
+			i := slices.IndexFunc(actions, func(a plan.Action) bool { return a.Kind == plan.Resize })
+			if i < 0 {
+				return
+			}
+			a := actions[i]
+			checkResize(t, w, p, a)
+			if tries > 0 && a.Lowers || tries > 3 {
+				t.Fatalf("try %d of a resize that is refused: %+v of %+v", tries, a.Containers, p.Present)
+			}
+			if a.Mark.InVain > 0 {
+				t.Fatalf("parts count as %d tries", a.Mark.InVain+1)
+			}
+			p.Mark, p.ResizeRefused, p.RefusedByNamespace = a.Mark, "exceeded quota", true
+		}
+	})
 }

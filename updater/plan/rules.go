@@ -115,14 +115,15 @@ func countedKind(w Workload) bool {
 	return w.Kind == "Deployment" || w.Kind == "StatefulSet" || w.Custom
 }
 
-// replaceable keeps a pod whose successor would not get the sizes, or would not come at all.
+// replaceable keeps a pod whose successor would not get the sizes, or would not come at all. A lowering that is refused says nothing about
+// its successor, whose limits go down with its requests.
 func replaceable(_ time.Time, w Workload, p Pod) *Refused {
 	switch {
 	case w.NoEviction != "":
 		return refuse(SkipNoEviction, "no pod is evicted: %s", w.NoEviction)
 	case w.NoSuccessor != "":
 		return refuse(SkipNoEviction, "no other pod is evicted: %s", w.NoSuccessor)
-	case p.ResizeRefused != "" && p.RefusedByNamespace:
+	case p.ResizeRefused != "" && p.RefusedByNamespace && !(p.Mark != nil && p.Mark.Revision == w.Revision && p.Mark.Lowers):
 		return refuse(SkipNoEviction, "a new pod would be refused as well: %s", p.ResizeRefused)
 	default:
 		return nil
