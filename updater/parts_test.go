@@ -15,6 +15,7 @@ import (
 // torn is a workload whose containers were killed with 512Mi and are to have 800Mi, with less CPU: 300m with a limit of 800m in place of
 // 500m with 1.
 func torn(t *testing.T) *world {
+	t.Helper()
 	objects := shop(500, 500, 500)
 	for _, o := range objects {
 		if p, ok := o.(*corev1.Pod); ok {

@@ -33,6 +33,11 @@ func nextPart(w Workload, p Pod) map[string]apply.Resources {
 	return nil
 }
 
+// refusedToLower reports whether the resize that was refused last would have taken something from the pod.
+func refusedToLower(w Workload, p Pod) bool {
+	return p.ResizeRefused != "" && p.Mark != nil && p.Mark.Revision == w.Revision && p.Mark.Lowers
+}
+
 // parts of a resize to what is reachable, each smaller than, or equal to, one before it.
 func (p Pod) parts(reachable map[string]apply.Resources) []map[string]apply.Resources {
 	grows := p.changes(reachable, true)

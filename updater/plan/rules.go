@@ -123,7 +123,7 @@ func replaceable(_ time.Time, w Workload, p Pod) *Refused {
 		return refuse(SkipNoEviction, "no pod is evicted: %s", w.NoEviction)
 	case w.NoSuccessor != "":
 		return refuse(SkipNoEviction, "no other pod is evicted: %s", w.NoSuccessor)
-	case p.ResizeRefused != "" && p.RefusedByNamespace && !(p.Mark != nil && p.Mark.Revision == w.Revision && p.Mark.Lowers):
+	case p.ResizeRefused != "" && p.RefusedByNamespace && !refusedToLower(w, p):
 		return refuse(SkipNoEviction, "a new pod would be refused as well: %s", p.ResizeRefused)
 	default:
 		return nil
