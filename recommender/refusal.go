@@ -16,14 +16,14 @@ import (
 // reasonFailedCreate is the reason of the Events in which controllers tell that a pod could not be created.
 const reasonFailedCreate = "FailedCreate"
 
-// refusedIndex finds Events that tell of a refusal for sizes by the workload whose pods were to be created, as kind/name.
+// refusedIndex finds Events that tell of a refusal which may be for sizes by the workload whose pods were to be created, as kind/name.
 const refusedIndex = "loadline.refused"
 
 // refusedBy returns the function that gives the values of refusedIndex for an Event.
 func refusedBy(kinds owner.Kinds) client.IndexerFunc {
 	return func(object client.Object) (values []string) {
 		event, ok := object.(*corev1.Event)
-		if !ok || event.Reason != reasonFailedCreate || !apply.DeniedForSizes(event.Message) {
+		if !ok || event.Reason != reasonFailedCreate || !apply.PerhapsForSizes(event.Message) {
 			return nil
 		}
 		for _, w := range kinds.Behind(event.InvolvedObject.Kind, event.InvolvedObject.Name) {
@@ -36,7 +36,7 @@ func refusedBy(kinds owner.Kinds) client.IndexerFunc {
 // gatherRefusal reads why the API server refuses new pods of the workload, where it does. A Deployment says so in its status. For the
 // others it takes two things that agree: an Event of their controller, which others could write, too, and pods that are missing.
 func (e *Engine) gatherRefusal(ctx context.Context, in *Input, found *workload, now time.Time) error {
-	if in.Refused = found.refused; in.Refused != "" || in.Target.Kind == kindDeployment || !in.Settings.Mode.Admits() {
+	if in.Refused, in.RefusedSince = found.refused, found.refusedSince; in.Refused != "" || in.Target.Kind == kindDeployment || !in.Settings.Mode.Admits() {
 		return nil
 	}
 	key := in.Target.Kind + "/" + in.Target.Name
@@ -46,9 +46,16 @@ func (e *Engine) gatherRefusal(ctx context.Context, in *Input, found *workload, 
 		return fmt.Errorf("list events about refused pods of %s in %s: %w", key, in.Target.Namespace, err)
 	}
 	var last time.Time
-	message := ""
+	message, since := "", now
 	for i := range events.Items {
-		if raw := rawEvent(&events.Items[i]); now.Sub(raw.Last) < retried && raw.Last.After(last) {
+		raw := rawEvent(&events.Items[i])
+		if now.Sub(raw.Last) >= retried {
+			continue
+		}
+		if raw.First.Before(since) {
+			since = raw.First
+		}
+		if raw.Last.After(last) {
 			last, message = raw.Last, raw.Message
 		}
 	}
@@ -57,7 +64,7 @@ func (e *Engine) gatherRefusal(ctx context.Context, in *Input, found *workload, 
 	}
 	lacks, err := e.lacksPods(ctx, in.Target, found)
 	if lacks {
-		in.Refused = message
+		in.Refused, in.RefusedSince = message, since
 	}
 	return err
 }

@@ -21,7 +21,8 @@ func failedCreate(kind, name, message string, at time.Time) *corev1.Event {
 	return &corev1.Event{
 		ObjectMeta:     metav1.ObjectMeta{Namespace: "shop", Name: "e"},
 		InvolvedObject: corev1.ObjectReference{Kind: kind, Namespace: "shop", Name: name},
-		Type:           corev1.EventTypeWarning, Reason: "FailedCreate", Message: message, LastTimestamp: metav1.NewTime(at),
+		Type:           corev1.EventTypeWarning, Reason: "FailedCreate", Message: message,
+		FirstTimestamp: metav1.NewTime(at), LastTimestamp: metav1.NewTime(at),
 	}
 }
 
@@ -70,6 +71,7 @@ func TestARefusalIsReadOfAWorkloadOfAnyKindWhosePodsAreMissing(t *testing.T) {
 		"an Event about another workload":       {kindStatefulSet, set, nil, failedCreate("StatefulSet", "cache", refusesLargePods, noon), false},
 		"an Event of yesterday":                 {kindStatefulSet, set, nil, failedCreate("StatefulSet", "db", refusesLargePods, noon.Add(-day)), false},
 		"a refusal for other reasons":           {kindStatefulSet, set, nil, failedCreate("StatefulSet", "db", "exceeded quota: small, requested: limits.memory=3Gi", noon), false},
+		"a refusal without a word about sizes":  {kindStatefulSet, set, nil, failedCreate("StatefulSet", "db", refusesWithoutAWord, noon), true},
 		"a DaemonSet":                           {kindDaemonSet, agents, nil, failedCreate("DaemonSet", "db", refusesLargePods, noon), true},
 		"a CronJob whose Job has no pod":        {kindCronJob, running, nil, failedCreate("Job", "db-29384756", refusesLargePods, noon), true},
 		"a CronJob of which no Job runs":        {kindCronJob, job, nil, failedCreate("Job", "db-29384756", refusesLargePods, noon), false},
@@ -90,8 +92,8 @@ func TestARefusalIsReadOfAWorkloadOfAnyKindWhosePodsAreMissing(t *testing.T) {
 			}
 			s := newShopOf(t, kinds, objects...)
 			in, err := s.recommender.Engine.Gather(t.Context(), Target{"shop", c.kind, "db"}, noon)
-			if err != nil || (in.Refused == refusesLargePods) != c.want {
-				t.Errorf("refused: %q, error %v; want it to be read: %v", in.Refused, err, c.want)
+			if err != nil || (in.Refused != "") != c.want || c.want && !in.RefusedSince.Equal(noon) {
+				t.Errorf("refused: %q since %s, error %v; want it to be read: %v", in.Refused, in.RefusedSince, err, c.want)
 			}
 		})
 	}

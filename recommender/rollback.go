@@ -10,12 +10,16 @@ import (
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/apply"
+	"github.com/loadline-dev/loadline/recommender/advice"
 	"github.com/loadline-dev/loadline/recommender/guard"
 	"github.com/loadline-dev/loadline/recommender/sizing"
 )
 
 // FindingRolledBack says that a change did harm and was taken back.
 const FindingRolledBack = "RolledBack"
+
+// FindingPodsRefused says that new pods are refused, and not for their sizes.
+const FindingPodsRefused = "PodsRefused"
 
 // calm is how long after a rollback without harm the next one is the first again.
 const calm = 7 * 24 * time.Hour
@@ -31,6 +35,7 @@ func rollbackHold(count int32) time.Duration {
 //
 //	new harm ─────────────────────▶ a rollback, the longer the more there were in a row
 //	new pods are refused ─────────▶ the same, and new pods come as they are written while it holds
+//	the same, in other words ─────▶ the same after a while, once, and running pods are left alone
 //	they are refused even so ─────▶ over now, and sizes are not blamed for it again
 //	such a pod lacks memory ──────▶ over now, where it held for long
 //	a person released it ─────────▶ over now
@@ -39,17 +44,12 @@ func judge(now time.Time, in Input, mem Memory) *v1alpha1.Rollback {
 	mem.Rollback = revisited(now, in, mem)
 	before, refused := mem.Rollback, denied(now, in, mem)
 	if done, found := harm(now, in, mem, refused); found {
-		count := int32(1)
-		if before != nil && now.Sub(before.Until.Time) < calm {
-			count = before.Count + 1
-		}
-		if before != nil && before.NotSizes {
-			count = before.Count
-		}
+		count := inARow(now, before)
 		return &v1alpha1.Rollback{
 			Revision: done.Revision, Time: metav1.NewTime(now), HarmTime: done.Time, Count: count,
 			Until: metav1.NewTime(now.Add(rollbackHold(count))), Evidence: shorten(done.Message, maxSentence),
 			AsWritten: refused || before.Holds(now) && before.AsWritten,
+			Suspected: refused && done.Result != v1alpha1.OutcomeFailed && !apply.DeniedForSizes(in.Refused),
 		}
 	}
 	if released := in.Spec.RollbackReleased; before.Holds(now) && released != nil && !released.Before(&before.Time) {
@@ -60,12 +60,24 @@ func judge(now time.Time, in Input, mem Memory) *v1alpha1.Rollback {
 	return before
 }
 
+// inARow is which rollback the next one is.
+func inARow(now time.Time, before *v1alpha1.Rollback) int32 {
+	switch {
+	case before != nil && before.NotSizes:
+		return before.Count
+	case before != nil && now.Sub(before.Until.Time) < calm:
+		return before.Count + 1
+	default:
+		return 1
+	}
+}
+
 // revisited is the last rollback with what became known since of pods that came as they are written, or did not.
 func revisited(now time.Time, in Input, mem Memory) *v1alpha1.Rollback {
 	if mem.Rollback == nil {
 		return nil
 	}
-	r, refused := *mem.Rollback, apply.DeniedForSizes(in.Refused)
+	r, refused := *mem.Rollback, in.stillRefused(mem.Rollback)
 	r.NotSizes = r.NotSizes && refused // Once pods come, the next refusal is another one.
 	switch {
 	case !r.Holds(now) || !r.AsWritten:
@@ -74,8 +86,20 @@ func revisited(now time.Time, in Input, mem Memory) *v1alpha1.Rollback {
 	case refused && now.Sub(r.Time.Time) >= retried && !in.sized(mem.Applicable):
 		r.Until, r.NotSizes = metav1.NewTime(now), true
 		r.Evidence = shorten("new pods are refused as they are written, too: "+in.Refused, maxSentence)
+	case r.Suspected && rolledOut(now, in, mem, r.Time.Time):
+		r.Until = metav1.NewTime(now) // If pods of the next version come, that says nothing about their sizes.
 	}
 	return &r
+}
+
+// stillRefused reports whether new pods are refused in words like those that led to the rollback.
+func (in Input) stillRefused(r *v1alpha1.Rollback) bool {
+	return apply.DeniedForSizes(in.Refused) || r.Suspected && apply.PerhapsForSizes(in.Refused)
+}
+
+// rolledOut reports whether anything else than sizes was changed in the template after that time.
+func rolledOut(now time.Time, in Input, mem Memory, after time.Time) bool {
+	return slices.ContainsFunc(rollouts(now, in, mem), func(r advice.Rollout) bool { return r.Time.After(after) })
 }
 
 // killedAsWritten reports whether a container with the memory that its template allows was ended for the lack of it after that time. One that
@@ -131,14 +155,20 @@ const retried = 20 * time.Minute
 // one that they do cause; and where pods as they are written lack memory, because it may be gone.
 const blamedAgain = 4 * time.Hour
 
-// denied reports whether a policy of the cluster refuses new pods for their sizes while they get anything else than they ask for: as they
-// are written, they would come, as far as is known. What it says in the first minutes after a rollback may be about the sizes before.
+// denied reports whether new pods are refused for their sizes while they get anything else than they ask for: as they are written, they
+// would come, as far as is known. What is said in the first minutes after a rollback may be about the sizes before. Where no words tell
+// of sizes, they are tried for it once, and not before whoever rolled out something that is not allowed had time to see it.
 func denied(now time.Time, in Input, mem Memory) bool {
-	if r := mem.Rollback; r != nil && (now.Sub(r.Time.Time) < retried || r.NotSizes && now.Sub(r.Until.Time) < blamedAgain) {
-		return false
+	named, r := apply.DeniedForSizes(in.Refused), mem.Rollback
+	blamed := named || apply.PerhapsForSizes(in.Refused) && !in.RefusedSince.IsZero() && now.Sub(in.RefusedSince) >= suspectedAfter
+	if r != nil && r.NotSizes {
+		blamed = named && now.Sub(r.Until.Time) >= blamedAgain
 	}
-	return in.Settings.Mode.Admits() && apply.DeniedForSizes(in.Refused) && in.sized(mem.Applicable)
+	return blamed && (r == nil || now.Sub(r.Time.Time) >= retried) && in.Settings.Mode.Admits() && in.sized(mem.Applicable)
 }
+
+// suspectedAfter is how long new pods are refused without a word about sizes until sizes are tried for it.
+const suspectedAfter = 10 * time.Minute
 
 // original is what a new pod asks for itself.
 func (in Input) original() map[string]apply.Resources {
@@ -156,15 +186,20 @@ func (p pass) asWritten(d guard.Decision, containers []guard.Container) guard.De
 	if d.Applicable == nil || !r.Holds(p.now) || !r.AsWritten {
 		return d
 	}
-	d.Findings = append(d.Findings, tooLittle(containers, p.in.original())...)
+	if !r.Suspected {
+		d.Findings = append(d.Findings, tooLittle(containers, p.in.original())...)
+	}
 	values := apply.AsWritten(*d.Applicable, p.in.original())
 	d.Applicable, d.ApplicableRevision = &values, apply.Revision(values)
 	if d.ApplicableRevision == d.Revision {
 		return d
 	}
 	d.Approved = false
-	d.ApprovedReason = guard.Reason{Rule: "rollback", Text: "new pods come as they are written until " +
-		r.Until.UTC().Format(time.RFC3339) + ", because a policy of the cluster refuses them with other sizes"}
+	why := "because a policy of the cluster refuses them with other sizes"
+	if r.Suspected {
+		why = "because they are refused, perhaps for other sizes"
+	}
+	d.ApprovedReason = guard.Reason{Rule: "rollback", Text: "new pods come as they are written until " + r.Until.UTC().Format(time.RFC3339) + ", " + why}
 	d.Trail = append(d.Trail, d.ApprovedReason)
 	return d
 }
@@ -172,7 +207,7 @@ func (p pass) asWritten(d guard.Decision, containers []guard.Container) guard.De
 // rollback is what the guard has to know while one holds.
 func (p pass) rollback() *guard.Rollback {
 	r := p.mem.Rollback
-	if !r.Holds(p.now) {
+	if !r.Holds(p.now) || r.Suspected {
 		return nil
 	}
 	what := "did harm, and nothing falls below what was good before"
@@ -231,10 +266,16 @@ func (p pass) lastGood(next *Revisioned) *Revisioned {
 	}
 }
 
-// rollbackFinding tells people of a rollback that holds.
+// rollbackFinding tells people of a rollback that holds, and of pods that are still refused after it.
 func rollbackFinding(now time.Time, r *v1alpha1.Rollback) []v1alpha1.Finding {
-	if !r.Holds(now) {
+	switch {
+	case r != nil && r.NotSizes && !r.Holds(now):
+		return []v1alpha1.Finding{{Type: FindingPodsRefused, Severity: v1alpha1.SeverityWarning, Message: r.Evidence}}
+	case !r.Holds(now):
 		return nil
+	case r.Suspected:
+		return []v1alpha1.Finding{{Type: FindingRolledBack, Severity: v1alpha1.SeverityCritical, Message: shorten(fmt.Sprintf(
+			"to see whether new pods are refused for their sizes they get what their template asks for until %s: %s", r.Until.UTC().Format(time.RFC3339), r.Evidence), maxSentence)}}
 	}
 	text := fmt.Sprintf("revision %s was taken back until %s (time %d in a row)", r.Revision, r.Until.UTC().Format(time.RFC3339), r.Count)
 	if r.AsWritten {

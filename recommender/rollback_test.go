@@ -3,6 +3,7 @@ package recommender
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -244,6 +245,102 @@ func TestARefusalThatSizesDidNotCauseTakesNothingFromPodsForLonger(t *testing.T)
 	l.in.Refused = refusesLargePods
 	if s = l.after(time.Minute).look().rec.Status; !s.Rollback.Holds(l.now) || !s.Rollback.AsWritten {
 		t.Errorf("the next refusal may be about sizes: %+v", s.Rollback)
+	}
+}
+
+// refusesWithoutAWord is what a policy says that gives no reason.
+const refusesWithoutAWord = `admission webhook "policy.example.com" denied the request: see rule 7 of the platform`
+
+// suspected is a workload whose new pods have been refused for ten minutes without a word about sizes.
+func suspected(t *testing.T) *life {
+	t.Helper()
+	l := raised(t)
+	l.in.Refused, l.in.RefusedSince = refusesWithoutAWord, l.now
+	if s := l.after(suspectedAfter - time.Minute).look().rec.Status; s.Rollback != nil {
+		t.Fatalf("rollback = %+v before people had time to look", s.Rollback)
+	}
+	s := l.after(time.Minute).look().rec.Status
+	if s.Rollback == nil || !s.Rollback.AsWritten || !s.Rollback.Holds(l.now) || l.in.sized(MemoryOf(s).Applicable) {
+		t.Fatalf("rollback = %+v, %+v in force; want what the template asks for tried", s.Rollback, s.Applicable)
+	}
+	return l
+}
+
+func TestARefusalWithoutAWordAboutSizesIsTriedWithPodsAsTheyAreWrittenOnce(t *testing.T) {
+	l := suspected(t)
+	s := l.rec.Status
+	written := map[string]apply.Resources{"app": apply.ResourcesOf(l.in.Containers[0].Resources)}
+	running := map[string]apply.Resources{"app": {
+		Requests: apply.Amounts{CPUMillis: 200, MemoryBytes: 5000 * mebibyte}, Limits: apply.Amounts{MemoryBytes: 5000 * mebibyte},
+	}}
+	if resized, err := apply.Resize(apply.FromAPI(s.Applicable), written, running); err != nil || resized["app"] != running["app"] {
+		t.Errorf("a running pod is resized to %+v, %v; want it left alone", resized["app"], err)
+	}
+	if f := s.Findings[0]; f.Type != FindingRolledBack || !strings.Contains(f.Message, "rule 7") || !strings.Contains(f.Message, "to see whether") {
+		t.Errorf("first finding = %+v, want people to read what is tried, and why", f)
+	}
+	s = l.after(retried).look().rec.Status
+	if _, memory := app(s.Applicable); memory <= 5000*mebibyte || s.Rollback.Holds(l.now) {
+		t.Fatalf("pods are refused as they are written, too: %d MiB in force after %+v", memory/mebibyte, s.Rollback)
+	}
+	for end := l.now.Add(day); l.now.Before(end); {
+		if s = l.after(20 * time.Minute).look().rec.Status; s.Rollback.Holds(l.now) {
+			t.Fatalf("tried again: %+v", s.Rollback)
+		}
+		if !slices.ContainsFunc(s.Findings, func(f v1alpha1.Finding) bool {
+			return f.Type == FindingPodsRefused && f.Severity == v1alpha1.SeverityWarning && strings.Contains(f.Message, "as they are written, too")
+		}) {
+			t.Fatalf("findings %+v, want people to read that new pods are refused", s.Findings)
+		}
+	}
+	l.in.Refused = ""
+	if s = l.after(time.Hour).look().rec.Status; slices.ContainsFunc(s.Findings, func(f v1alpha1.Finding) bool { return f.Type == FindingPodsRefused }) {
+		t.Errorf("pods come, and %+v", s.Findings)
+	}
+}
+
+func TestPodsThatComeAsTheyAreWrittenProveThatTheirSizesWereRefused(t *testing.T) {
+	l := suspected(t)
+	l.in.Refused = ""
+	if s := l.after(30 * time.Minute).look().rec.Status; !s.Rollback.Holds(l.now) || l.in.sized(MemoryOf(s).Applicable) {
+		t.Errorf("after half an hour %+v is in force: %+v", s.Applicable, s.Rollback)
+	}
+	s := l.after(time.Hour).look().rec.Status
+	if _, memory := app(s.Applicable); memory <= 5000*mebibyte {
+		t.Errorf("after the hold %d MiB are in force", memory/mebibyte)
+	}
+	l.in.Refused, l.in.RefusedSince = refusesWithoutAWord, l.now
+	if r := l.after(suspectedAfter).look().rec.Status.Rollback; r.Count != 2 || r.Until.Sub(r.Time.Time) != 4*time.Hour {
+		t.Errorf("refused again: %+v, want it to hold for longer", r)
+	}
+}
+
+func TestPodsOfTheNextVersionProveNothingAboutSizes(t *testing.T) {
+	l := suspected(t)
+	l.in.Refused, l.in.Containers[0].Image = "", "registry.example.com/app:2"
+	if s := l.after(time.Minute).look().rec.Status; s.Rollback.Holds(l.now) || !l.in.sized(MemoryOf(s).Applicable) {
+		t.Errorf("%+v in force: %+v", s.Applicable, s.Rollback)
+	}
+}
+
+func TestARefusalThatCannotBeAboutSizesIsNotTried(t *testing.T) {
+	for _, message := range []string{
+		`pods "web-1" is forbidden: exceeded quota: small, requested: requests.cpu=1, used: requests.cpu=2, limited: requests.cpu=2`,
+		`Internal error occurred: failed calling webhook "policy.example.com": context deadline exceeded`,
+	} {
+		l := raised(t)
+		l.in.Refused, l.in.RefusedSince = message, l.now
+		if s := l.after(day).look().rec.Status; s.Rollback != nil {
+			t.Errorf("rollback = %+v after %q", s.Rollback, message)
+		}
+	}
+}
+
+func TestHarmWhileARefusalIsTriedIsGivenBackToRunningPods(t *testing.T) {
+	l := suspected(t).after(time.Second)
+	l.reports(l.rec.Status.Rollback.Revision)
+	if r := l.after(time.Minute).look().rec.Status.Rollback; r.Suspected || !r.AsWritten {
+		t.Errorf("rollback = %+v", r)
 	}
 }
 

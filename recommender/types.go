@@ -69,6 +69,8 @@ type Input struct {
 	Init []string
 	// Refused is what the API server says to the workload's new pods, where it refuses them.
 	Refused string
+	// RefusedSince is when that began, as far as it is known.
+	RefusedSince time.Time
 	// Replicas that the workload's spec asks for.
 	Replicas int32
 	// Controller is what keeps the workload as it is, as kind and name; empty where a person does.

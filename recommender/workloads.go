@@ -3,6 +3,7 @@ package recommender
 import (
 	"context"
 	"fmt"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
@@ -38,6 +39,8 @@ type workload struct {
 	object metav1.Object
 	// refused is what the API server says to the workload's new pods, where it refuses them; empty if it does not.
 	refused string
+	// refusedSince is when that began.
+	refusedSince time.Time
 	// wants is how many pods there should be at present, of a CronJob at least, where refused tells nothing; outdated says that a rollout
 	// has not reached all of them.
 	wants    int32
@@ -86,7 +89,8 @@ func workloadOf(object client.Object) *workload {
 	switch o := object.(type) {
 	case *appsv1.Deployment:
 		w.template, w.replicas = o.Spec.Template.Spec, replicasOr1(o.Spec.Replicas)
-		w.surge, w.refused = surgeOf(o.Spec.Strategy, w.replicas), refusedPods(o)
+		w.surge = surgeOf(o.Spec.Strategy, w.replicas)
+		w.refused, w.refusedSince = refusedPods(o)
 	case *appsv1.StatefulSet:
 		w.template, w.replicas = o.Spec.Template.Spec, replicasOr1(o.Spec.Replicas)
 		w.wants = w.replicas
@@ -103,14 +107,14 @@ func workloadOf(object client.Object) *workload {
 	return w
 }
 
-// refusedPods is why the API server refuses the Deployment's new pods; empty if it does not.
-func refusedPods(d *appsv1.Deployment) string {
+// refusedPods is why the API server refuses the Deployment's new pods, and since when; empty if it does not.
+func refusedPods(d *appsv1.Deployment) (why string, since time.Time) {
 	for _, c := range d.Status.Conditions {
 		if c.Type == appsv1.DeploymentReplicaFailure && c.Status == corev1.ConditionTrue {
-			return c.Message
+			return c.Message, c.LastTransitionTime.Time
 		}
 	}
-	return ""
+	return "", time.Time{}
 }
 
 // surgeOf is how many pods a rollout may have above the number of replicas: a quarter, rounded up, unless it says otherwise.

@@ -32,8 +32,13 @@ type Rollback struct {
 	// +optional
 	AsWritten bool `json:"asWritten,omitempty"`
 
+	// suspected says that what refuses new pods does not speak of sizes, so that only pods that come as they are written can
+	// show whether sizes are why. Pods that run are left alone.
+	// +optional
+	Suspected bool `json:"suspected,omitempty"`
+
 	// notSizes says that new pods are refused with what their template asks for as well, so that this refusal is not blamed on
-	// sizes, which are in force again. It is looked at once more every 4 hours.
+	// sizes, which are in force again. If it speaks of sizes, it is looked at once more every 4 hours.
 	// +optional
 	NotSizes bool `json:"notSizes,omitempty"`
 

@@ -825,6 +825,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: revision
       type:
         scalar: string
+    - name: suspected
+      type:
+        scalar: boolean
     - name: time
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time

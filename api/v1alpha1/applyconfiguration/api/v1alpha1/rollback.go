@@ -26,8 +26,11 @@ type RollbackApplyConfiguration struct {
 	// asWritten says that a policy of the cluster refuses new pods with these sizes, so that they get what their template asks for,
 	// neither less nor more.
 	AsWritten *bool `json:"asWritten,omitempty"`
+	// suspected says that what refuses new pods does not speak of sizes, so that only pods that come as they are written can
+	// show whether sizes are why. Pods that run are left alone.
+	Suspected *bool `json:"suspected,omitempty"`
 	// notSizes says that new pods are refused with what their template asks for as well, so that this refusal is not blamed on
-	// sizes, which are in force again. It is looked at once more every 4 hours.
+	// sizes, which are in force again. If it speaks of sizes, it is looked at once more every 4 hours.
 	NotSizes *bool `json:"notSizes,omitempty"`
 	// evidence is what happened to which pod, and when.
 	Evidence *string `json:"evidence,omitempty"`
@@ -84,6 +87,14 @@ func (b *RollbackApplyConfiguration) WithCount(value int32) *RollbackApplyConfig
 // If called multiple times, the AsWritten field is set to the value of the last call.
 func (b *RollbackApplyConfiguration) WithAsWritten(value bool) *RollbackApplyConfiguration {
 	b.AsWritten = &value
+	return b
+}
+
+// WithSuspected sets the Suspected field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Suspected field is set to the value of the last call.
+func (b *RollbackApplyConfiguration) WithSuspected(value bool) *RollbackApplyConfiguration {
+	b.Suspected = &value
 	return b
 }
 
