@@ -38,15 +38,21 @@ func (b bench) run(ctx context.Context, found recordings) error {
 	started := time.Now()
 	r := results{Quick: b.quick, Version: version(), Machine: fmt.Sprintf("%s %s/%s, %d cores", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0))}
 	b.printf("Measured %s with %s.\n\n", r.Version, r.Machine)
+	var unusable []error
 	if found.m4Train != "" {
+		b.printf("## M4 hourly\n\n")
 		measured, err := b.runM4(ctx, found)
-		if err != nil {
+		if ctx.Err() != nil {
 			return err
 		}
-		r.M4 = measured
-		r.Bars = append(r.Bars, measured.bars()...)
+		if err != nil {
+			unusable = append(unusable, err)
+			b.printf("It could not be measured: %v\n\n", err)
+		} else {
+			r.M4 = measured
+			r.Bars = append(r.Bars, measured.bars()...)
+		}
 	}
-	var unusable []error
 	for _, files := range found.traces {
 		measured, err := b.runTrace(ctx, files)
 		if ctx.Err() != nil {

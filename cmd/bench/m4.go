@@ -59,7 +59,7 @@ func (b bench) runM4(ctx context.Context, found recordings) (*m4Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	b.printf("## M4 hourly\n\n%s\n\n", split)
+	b.printf("%s\n\n", split)
 	every := 1
 	if b.quick {
 		every = 3
@@ -79,7 +79,7 @@ func (b bench) runM4(ctx context.Context, found recordings) (*m4Result, error) {
 	}
 	if found.m4Test != "" && len(cases) == hourlySeries {
 		if err := errors.Join(wrong...); err != nil {
-			return nil, fmt.Errorf("the harness is wrong, so nothing was measured: %w", err)
+			return nil, fmt.Errorf("the harness is wrong, so M4 was not measured: %w", err)
 		}
 		b.printf("Reading and scoring are right: seasonal naive, Naive2 and Theta score on all series what was published.\n\n")
 		r.Harness = harnessRight
@@ -106,7 +106,7 @@ func (b bench) readM4(name string) (series []m4.Series, err error) {
 		return nil, err // names the file
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	if series, err = m4.Read(file); err != nil {
+	if series, err = m4.Read(widecsv.SkipMark(file)); err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
 	return series, nil

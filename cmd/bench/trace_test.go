@@ -158,17 +158,18 @@ func TestATraceIsReplayedAndHeldAgainstTheBars(t *testing.T) {
 	write(t, filepath.Join(data, "bitbrains_x_cpu_cores.csv"), usage(rows, "a", "b"))
 	write(t, filepath.Join(data, "bitbrains_x_memory_gb.csv"), usage(rows, "b", "a"))
 	write(t, filepath.Join(data, "a_short_one_cpu_cores.csv"), usage(9, "a"))
+	write(t, filepath.Join(data, "Hourly-train.csv"), "\ufeffV1,V2\nH1,one\n")
 	saved := filepath.Join(data, "saved.json")
 	var out bytes.Buffer
 	err := run(t.Context(), []string{"-data", data, "-quick", "-out", saved}, &out, io.Discard)
-	if err == nil || !strings.Contains(err.Error(), "a_short_one") {
-		t.Errorf("the error is %v; want it to name the trace that is too short", err)
+	if err == nil || !strings.Contains(err.Error(), "a_short_one") || !strings.Contains(err.Error(), "read Hourly-train.csv: line 2") {
+		t.Errorf("the error is %v; want it to name the trace that is too short and the series that cannot be read", err)
 	}
 	if _, err := os.Stat(saved); err != nil {
 		t.Errorf("what was measured is lost: %v", err)
 	}
 	for _, text := range []string{
-		"## a_short_one\n\nIt could not be measured", "## Trace bitbrains_x", "1 workloads. Of 14.1 days, the first 14.0 were only seen; scored were the 0.1 after them",
+		"## M4 hourly\n\nIt could not be measured", "## a_short_one\n\nIt could not be measured", "## Trace bitbrains_x", "1 workloads. Of 14.1 days, the first 14.0 were only seen; scored were the 0.1 after them",
 		"| loadline-evict", "| vpa ", "| krr", "| oracle", "5 % refused for 24h", "memory slack", "bitbrains_x: its unmet demand", "drawn with the seeds [1 2 3]", "by seed", "A quick run: a third",
 	} {
 		if !strings.Contains(out.String(), text) {

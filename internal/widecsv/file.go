@@ -69,8 +69,8 @@ func decompress(source io.ReadCloser) (io.ReadCloser, error) {
 	return stream{inner, source}, nil
 }
 
-// skipMark skips the byte order mark that some spreadsheets write.
-func skipMark(r io.Reader) io.Reader {
+// SkipMark skips the byte order mark that some spreadsheets write.
+func SkipMark(r io.Reader) io.Reader {
 	buffered := bufio.NewReaderSize(r, 1<<16)
 	mark := []byte("\ufeff")
 	if start, _ := buffered.Peek(len(mark)); bytes.Equal(start, mark) { // An error comes again with the next read.

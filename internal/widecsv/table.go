@@ -47,7 +47,7 @@ const legalCell = "legal are numbers from 0 up with a decimal point, such as 0.2
 // of several rows of a step the largest values count. Blank lines are legal at the end only. An error names the line and, counting
 // cells from 1, the column.
 func Read(r io.Reader, name string) (*Table, error) {
-	reader := csv.NewReader(skipMark(r))
+	reader := csv.NewReader(SkipMark(r))
 	reader.FieldsPerRecord = -1 // Checked here, for a better message.
 	reader.ReuseRecord = true
 	p := parser{csv: reader, table: &Table{}}
