@@ -26,10 +26,9 @@ type replayFiles struct {
 }
 
 func (f *replayFiles) bind(set *pflag.FlagSet) {
-	f.unit = "B"
 	set.StringVar(&f.cpu, "cpu", "", "CSV file with the mean CPU use of each step, in cores")
 	set.StringVar(&f.memory, "memory", "", "CSV file with the memory use of each step")
-	set.StringVar(&f.unit, "memory-unit", f.unit, "unit of --memory: B, MiB, GiB or GB")
+	set.StringVar(&f.unit, "memory-unit", "", "unit of --memory: B (bytes, as if it were left out), MiB, GiB or GB")
 	set.StringVar(&f.current, "current", "", "CSV file with what is requested today: the header workload,cpu,memory and rows such as web,500m,1Gi")
 	set.StringVar(&f.step, "step", "", "time between rows: 5m, or what divides it into equal parts, such as 1m; needed unless the files have times")
 	set.StringVar(&f.start, "start", "", "time of the first row (RFC 3339); a Monday at midnight if neither this nor the files say it")
@@ -38,7 +37,7 @@ func (f *replayFiles) bind(set *pflag.FlagSet) {
 // units of memory in bytes.
 func memoryUnit(name string) (float64, error) {
 	switch name {
-	case "B":
+	case "", "B":
 		return 1, nil
 	case "MiB":
 		return 1 << 20, nil
@@ -84,11 +83,33 @@ func (f *replayFiles) read(ctx context.Context, std streams) (recording, error) 
 	}); err != nil {
 		return recording{}, err
 	}
-	if f.current != "" {
-		r.currentKnown = true
-		err = f.readCurrent(std.in, r.workloads)
+	if err := f.checkUnit(r.workloads); err != nil {
+		return recording{}, err
 	}
+	r.currentKnown, err = f.readCurrent(std.in, r.workloads)
 	return r, err
+}
+
+// leastPeak is the number of bytes under which the largest of all values of memory is hardly one in bytes.
+const leastPeak = 1 << 20
+
+// checkUnit refuses memory that nobody said is in bytes and that cannot be: every policy would look perfect.
+func (f *replayFiles) checkUnit(workloads []replay.Workload) error {
+	if f.memory == "" || f.unit != "" {
+		return nil
+	}
+	peak := float32(0)
+	for _, w := range workloads {
+		for _, v := range w.Memory {
+			if v > peak {
+				peak = v
+			}
+		}
+	}
+	if peak > 0 && peak < leastPeak {
+		return usageError("%s: no value is over %g, too little for bytes: say with --memory-unit what they are; legal are B, MiB, GiB and GB", f.memory, peak)
+	}
+	return nil
 }
 
 // count tells how many of the paths are the standard input.
@@ -196,14 +217,27 @@ func highest(values []float32) float32 {
 	return most
 }
 
-// readCurrent reads what is requested today. Every workload needs a row; an empty cell is not known.
-func (f *replayFiles) readCurrent(stdin io.Reader, workloads []replay.Workload) error {
+// readCurrent reads what is requested today, if there is a file of it, and reports whether all of it is known. Every workload
+// needs a row; an empty cell is not known.
+func (f *replayFiles) readCurrent(stdin io.Reader, workloads []replay.Workload) (bool, error) {
+	if f.current == "" {
+		return false, nil
+	}
+	if err := f.parseCurrentFile(stdin, workloads); err != nil {
+		return false, err
+	}
+	return !slices.ContainsFunc(workloads, func(w replay.Workload) bool {
+		return w.Current.CPUMillis == 0 || w.Memory != nil && w.Current.MemoryBytes == 0
+	}), nil
+}
+
+func (f *replayFiles) parseCurrentFile(stdin io.Reader, workloads []replay.Workload) error {
 	file, err := widecsv.Open(f.current, stdin)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = file.Close() }() // It was only read.
-	rows := csv.NewReader(file)
+	rows := csv.NewReader(widecsv.SkipMark(file))
 	rows.FieldsPerRecord, rows.TrimLeadingSpace = len(currentHeader()), true
 	left := make(map[string]*replay.Workload, len(workloads))
 	for i := range workloads {
@@ -216,6 +250,9 @@ func (f *replayFiles) readCurrent(stdin io.Reader, workloads []replay.Workload) 
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w; legal are a header workload,cpu,memory and rows such as web,500m,1Gi", f.current, err)
+		}
+		for i, cell := range cells {
+			cells[i] = strings.TrimSpace(cell)
 		}
 		if line == 0 {
 			if !slices.Equal(cells, currentHeader()) {

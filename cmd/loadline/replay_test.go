@@ -196,7 +196,7 @@ func TestMemoryIsReadInItsUnit(t *testing.T) {
 func TestColumnsMayComeInAnotherOrder(t *testing.T) {
 	swapped := strings.Replace(recordedCSV(5*time.Minute, func(w int, _ time.Duration) string { return strconv.Itoa(2 - w) }), "web,db", "db,web", 1)
 	run := replayFolder(t, map[string]string{"cpu.csv": recordedCSV(5*time.Minute, coresCell), "memory.csv": swapped})
-	r := replayJSON(t, run, "--cpu cpu.csv --step 5m --memory memory.csv")
+	r := replayJSON(t, run, "--cpu cpu.csv --step 5m --memory memory.csv --memory-unit B")
 	if web := r.Policies[0].Workloads[0]; web.Name != "web" || web.Memory.Used != 1 {
 		t.Errorf("%s uses %v bytes", web.Name, web.Memory.Used)
 	}
@@ -218,11 +218,41 @@ func TestRowsOfAMinuteBecomeMeansOfFive(t *testing.T) {
 
 func TestWhatIsRequestedTodayIsReadFromAFile(t *testing.T) {
 	run := replayFolder(t, map[string]string{
-		"cpu.csv": recordedCSV(5*time.Minute, coresCell), "today.csv": "workload,cpu,memory\ndb,1500m,\nweb,2500m,1Gi\n",
+		"cpu.csv": recordedCSV(5*time.Minute, coresCell), "today.csv": "\ufeffworkload,cpu,memory\r\ndb , 1500m,\r\nweb,2500m,1Gi\r\n",
 	})
 	r := replayJSON(t, run, "--cpu cpu.csv --step 5m --current today.csv")
 	if got := r.Policies[2].CPU.Requested; got != 4 || !r.Split.CurrentKnown {
 		t.Errorf("1.5 and 2.5 cores are requested today, and replayed are %v", got)
+	}
+}
+
+func TestWhatIsRequestedTodayIsNotKnownWithEmptyCells(t *testing.T) {
+	run := replayFolder(t, map[string]string{
+		"cpu.csv": recordedCSV(5*time.Minute, coresCell), "today.csv": "workload,cpu,memory\ndb,1500m,\nweb,,\n",
+	})
+	if r := replayJSON(t, run, "--cpu cpu.csv --step 5m --current today.csv"); r.Split.CurrentKnown {
+		t.Error("nobody knows what web requests, and the result says that it is known")
+	}
+}
+
+func TestMemoryThatIsTooLittleForBytesNeedsAUnit(t *testing.T) {
+	cell := func(value string) func(int, time.Duration) string {
+		return func(int, time.Duration) string { return value }
+	}
+	run := replayFolder(t, map[string]string{
+		"cpu.csv":   recordedCSV(5*time.Minute, coresCell),
+		"gib.csv":   recordedCSV(5*time.Minute, cell("0.75")),
+		"bytes.csv": recordedCSV(5*time.Minute, cell("2000000")),
+	})
+	out, errors, code := run("--cpu cpu.csv --step 5m --memory gib.csv" + quick)
+	if want := "gib.csv: no value is over 0.75, too little for bytes: say with --memory-unit what they are; legal are B, MiB, GiB and GB"; code != exitUsage ||
+		out != "" || !strings.Contains(errors, want) {
+		t.Errorf("exit code %d, output %q, error %q, want %q", code, out, errors, want)
+	}
+	for _, line := range []string{"--memory gib.csv --memory-unit B", "--memory gib.csv --memory-unit GiB", "--memory bytes.csv"} {
+		if _, errors, code := run("--cpu cpu.csv --step 5m " + line + quick); code != exitOK {
+			t.Errorf("%s: exit code %d, error %q", line, code, errors)
+		}
 	}
 }
 
