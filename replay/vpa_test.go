@@ -56,6 +56,13 @@ func TestVPAAddsAKillToThePeaks(t *testing.T) {
 			t.Errorf("killed at %v: the target without margin is %v, want the bucket of %v", request, got, want)
 		}
 	}
+	for request := 1e8; request < 4e8; request += 2e6 { // Some are where a bucket ends, so that every MiB counts.
+		v := fed(1, 0.1, 1e8)
+		v.RecordOOM(monday.Add(24*time.Hour), request)
+		if got, want := float64(v.Recommendation().Target.MemoryBytes)/(1+vpaMargin), request+100*mib; got < want-1 {
+			t.Errorf("killed at %v: the target without margin is %v, want at least %v", request, got, want)
+		}
+	}
 	v := fed(3, 0.1, 1e8)
 	before := v.Recommendation()
 	v.RecordOOM(monday.Add(time.Hour), 2e9)

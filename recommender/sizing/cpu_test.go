@@ -108,6 +108,8 @@ func TestTheUseOfTheLastMinutesIsTold(t *testing.T) {
 	in := input(c)
 	in.Now = now.Add(5 * time.Minute)
 	checkMillis(t, "ten minutes later", propose(t, in).UsedMillis, 400)
+	c.CPUHottest = usage(0.7)
+	checkMillis(t, "used by a pod that always has more than its share", propose(t, input(c)).UsedMillis, 1225) // 0.7 × 0.7 ÷ 0.4.
 }
 
 func TestWithoutABoundNothingIsGivenBack(t *testing.T) {
