@@ -29,18 +29,23 @@ import (
 	"github.com/loadline-dev/loadline/e2e/traffic"
 )
 
-// ourImage is what the pod of the webhook runs.
-const ourImage = "localhost/loadline/loadline:test"
+// ourImage builds what the pod of the webhook runs.
+func (f fixture) ourImage(t *testing.T) image.Image {
+	t.Helper()
+	built, err := image.Loadline(t.Context(), image.Options{
+		Root: filepath.Join("..", ".."), Name: "localhost/loadline/loadline:test", Architecture: runtime.GOARCH, Version: "test", Created: f.now,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return built
+}
 
 // imageServes has our own image answer the API server as a pod, with the shipped Deployment and a certificate of its own,
 // in the place of the process that did so until now.
 func (f fixture) imageServes(t *testing.T) {
 	g := f.scene(t)
-	built, err := image.Loadline(t.Context(), image.Options{
-		Root: filepath.Join("..", ".."), Name: ourImage, Architecture: runtime.GOARCH, Version: "test", Created: f.now,
-	})
-	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(f.node.Import(t.Context(), built)).To(Succeed())
+	g.Expect(f.node.Import(t.Context(), f.ours)).To(Succeed())
 	for _, part := range []string{install.Updater, install.Recommender, install.Webhook} { // from here on only the pod acts
 		g.Expect(f.loadline.Stop(part)).To(Succeed())
 	}
@@ -89,7 +94,7 @@ func (f fixture) webhookDeployment(t *testing.T) *appsv1.Deployment {
 	pod := &deployment.Spec.Template.Spec
 	pod.HostNetwork, pod.NodeSelector = true, map[string]string{"type": "real"}
 	container := &pod.Containers[0]
-	container.Image, container.Ports = ourImage, nil
+	container.Image, container.Ports = f.ours.Name, nil
 	container.Env = append(container.Env, corev1.EnvVar{Name: "KUBERNETES_SERVICE_HOST", Value: host}, corev1.EnvVar{Name: "KUBERNETES_SERVICE_PORT", Value: port})
 	_, health, err := net.SplitHostPort(cfg.HealthAddress)
 	g.Expect(err).NotTo(HaveOccurred())
