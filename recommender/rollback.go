@@ -86,7 +86,7 @@ func revisited(now time.Time, in Input, mem Memory) *v1alpha1.Rollback {
 	case refused && now.Sub(r.Time.Time) >= retried && !in.sized(mem.Applicable):
 		r.Until, r.NotSizes = metav1.NewTime(now), true
 		r.Evidence = shorten("new pods are refused as they are written, too: "+in.Refused, maxSentence)
-	case r.Suspected && rolledOut(now, in, mem, r.Time.Time):
+	case outdated(now, in, mem, &r):
 		r.Until = metav1.NewTime(now) // If pods of the next version come, that says nothing about their sizes.
 	}
 	return &r
@@ -97,9 +97,9 @@ func (in Input) stillRefused(r *v1alpha1.Rollback) bool {
 	return apply.DeniedForSizes(in.Refused) || r.Suspected && apply.PerhapsForSizes(in.Refused)
 }
 
-// rolledOut reports whether anything else than sizes was changed in the template after that time.
-func rolledOut(now time.Time, in Input, mem Memory, after time.Time) bool {
-	return slices.ContainsFunc(rollouts(now, in, mem), func(r advice.Rollout) bool { return r.Time.After(after) })
+// outdated reports whether anything else than sizes was changed in the template since sizes were suspected.
+func outdated(now time.Time, in Input, mem Memory, r *v1alpha1.Rollback) bool {
+	return r.Suspected && slices.ContainsFunc(rollouts(now, in, mem), func(of advice.Rollout) bool { return of.Time.After(r.Time.Time) })
 }
 
 // killedAsWritten reports whether a container with the memory that its template allows was ended for the lack of it after that time. One that
