@@ -54,6 +54,14 @@ func TestWhatTheAPIServerSaysToAResize(t *testing.T) {
 			Type: corev1.LimitTypeContainer, Max: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("2")},
 		}}},
 	})
+	const ratios = "resize-ratios"
+	create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ratios}})
+	create(t, &corev1.LimitRange{
+		ObjectMeta: metav1.ObjectMeta{Namespace: ratios, Name: "team"},
+		Spec: corev1.LimitRangeSpec{Limits: []corev1.LimitRangeItem{{
+			Type: corev1.LimitTypeContainer, MaxLimitRequestRatio: corev1.ResourceList{corev1.ResourceMemory: resource.MustParse("2")},
+		}}},
+	})
 	for name, c := range map[string]struct {
 		namespace string
 		from, to  corev1.ResourceRequirements
@@ -65,6 +73,7 @@ func TestWhatTheAPIServerSaysToAResize(t *testing.T) {
 		"a limit that disappears":          {"default", resources("1", "64Mi", "2", "128Mi"), resources("1", "64Mi", "2", ""), "limits cannot be removed"},
 		"more than a quota leaves":         {namespace, resources("1", "64Mi", "1", ""), resources("1", "2Gi", "1", ""), "exceeded quota"},
 		"more than a LimitRange allows":    {namespace, resources("1", "64Mi", "1", ""), resources("1", "64Mi", "3", ""), "usage per Container"},
+		"less beside a limit that stays":   {ratios, resources("1", "64Mi", "", "128Mi"), resources("1", "32Mi", "", "128Mi"), "limit to request ratio per Container is 2"},
 		"more than the node has":           {"default", resources("1", "64Mi", "", ""), resources("64", "64Mi", "", ""), "allocatable"},
 	} {
 		t.Run(name, func(t *testing.T) {
