@@ -110,6 +110,36 @@ func TestAWeekendOfAYoungWorkloadIsNoHoliday(t *testing.T) {
 	}
 }
 
+// Five working days lie before the first weekend of a history that begins on a Monday.
+func TestTheFirstWeekendOfAYoungWorkloadIsNoHolidayLater(t *testing.T) {
+	for _, c := range []struct {
+		hour, days int // It begins at that hour, and is so long.
+		most       float64
+	}{
+		{0, 12, 3.5}, // Half of what a profile learns from one weekend; as a working day it would be 4.5.
+		{0, 13, 0.25},
+		{0, 19, 0.25},
+		{9, 12, 0.5},
+		{9, 13, 0.5},
+		{9, 19, 0.25},
+	} {
+		const workloads = 5
+		missed, now := 0.0, c.hour+c.days*24
+		for seed := range uint64(workloads) {
+			s := shop(c.days+2, 0.1, seed)
+			for i := range s.Values {
+				if i/24%7 >= 5 {
+					s.Values[i] *= 0.3
+				}
+			}
+			missed += relativeMiss(Predict(window(s, c.hour, now), Options{Horizon: 24}), s.Values[now:now+24]) / workloads
+		}
+		if missed > c.most {
+			t.Errorf("%d days from Monday, %d o'clock: error %.2f on the next day, want at most %.2f", c.days, c.hour, missed, c.most)
+		}
+	}
+}
+
 func TestALevelThatShiftedIsFollowedOnceItHeldForThreeDays(t *testing.T) {
 	for _, factor := range []float32{0.4, 2, 4} {
 		for _, days := range []int{3, 5, 9, 13} {

@@ -44,17 +44,17 @@ func (h *history) isOff(s levelShift) bool {
 func (h *history) mayBeOff(s levelShift) bool { return s.off(mostDaysOff * h.day) }
 
 // findShift looks for a level shift that is confirmed, or for days off that have ended since. One day is enough for a shift
-// downwards, if the long season is known: without it, a weekend looks like a holiday.
+// downwards, if the long season is known and all of one was measured before: else a weekend looks like a holiday.
 func (h *history) findShift(f *seasonalProfile) levelShift {
 	days := min(h.len()/h.short, mostShiftDays+mostDaysBefore)
 	levels, scratch := h.dailyLevels(f, days), h.take(days)
 	defer h.give(days)
-	leastDown := leastShiftDays
+	leastDown, leastBefore := leastShiftDays, leastDaysBefore
 	if len(f.long) > 0 {
-		leastDown = 1
+		leastDown, leastBefore = 1, min(len(f.long)/h.short, mostDaysBefore)
 	}
 	for ended := 0; ended <= mostShiftDays && ended < days; ended++ {
-		s := confirmedShift(levels[:days-ended], leastDown, scratch)
+		s := confirmedShift(levels[:days-ended], leastDown, leastBefore, scratch)
 		if s.at == 0 {
 			continue
 		}
@@ -70,13 +70,13 @@ func (h *history) findShift(f *seasonalProfile) levelShift {
 
 // confirmedShift returns the clearest level shift after which every daily level lies on one side of the middle between the two
 // levels, and before which every one lies on the other. It is at a day.
-func confirmedShift(levels []float64, leastDown int, scratch []float64) levelShift {
+func confirmedShift(levels []float64, leastDown, leastBefore int, scratch []float64) levelShift {
 	var found levelShift
 	strongest, days := 1.0, len(levels)
 	for recent := leastDown; recent <= mostShiftDays && recent+leastDaysBefore <= days; recent++ {
 		old, now := levels[max(0, days-recent-mostDaysBefore):days-recent], levels[days-recent:]
 		s := levelShift{at: days - recent, before: middleOf(old, scratch), after: middleOf(now, scratch)}
-		if recent < leastShiftDays && s.after > s.before {
+		if recent < leastShiftDays && (s.after > s.before || len(old) < leastBefore) {
 			continue
 		}
 		spread := max(spreadOf(old, s.before, scratch), spreadOf(now, s.after, scratch))
