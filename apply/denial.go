@@ -19,15 +19,11 @@ func isSizeWord(word string) bool {
 	return slices.Contains([]string{"cpu", "memory", "limit", "limits", "ratio", "requests"}, word)
 }
 
-// notSizeTexts are what API server 1.37 writes where words tell that a pod was not refused for its sizes, or that they were reckoned with
-// beforehand: a quota, a webhook that did not answer, a namespace that is going.
-func notSizeTexts() []string {
-	return []string{"exceeded quota", "failed calling webhook", "is being terminated"}
-}
-
-// PerhapsForSizes reports whether a message that a pod could not be created leaves it open whether it was for its sizes.
+// PerhapsForSizes reports whether a message that a pod could not be created leaves it open whether it was for its sizes: a policy refused it, or
+// API server 1.37 says that what it asks for is no pod. Neither a quota says so, nor a webhook that does not answer, nor what the pod lacks
+// otherwise.
 func PerhapsForSizes(message string) bool {
-	return message != "" && !slices.ContainsFunc(notSizeTexts(), func(text string) bool { return strings.Contains(message, text) })
+	return Denied(message) || strings.Contains(message, " is invalid: ")
 }
 
 // DeniedForSizes reports whether a policy refused something and speaks of sizes in its reason, as far as words tell.

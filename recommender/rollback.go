@@ -37,19 +37,20 @@ func rollbackHold(count int32) time.Duration {
 //	new pods are refused ─────────▶ the same, and new pods come as they are written while it holds
 //	the same, in other words ─────▶ the same after a while, once, and running pods are left alone
 //	they are refused even so ─────▶ over now, and sizes are not blamed for it again
-//	such a pod lacks memory ──────▶ over now, where it held for long
+//	such a pod lacks memory ──────▶ over now, where it held for long or was but tried
 //	a person released it ─────────▶ over now
 //	else ─────────────────────────▶ as it was
 func judge(now time.Time, in Input, mem Memory) *v1alpha1.Rollback {
 	mem.Rollback = revisited(now, in, mem)
 	before, refused := mem.Rollback, denied(now, in, mem)
 	if done, found := harm(now, in, mem, refused); found {
-		count := inARow(now, before)
+		suspected := refused && done.Result != v1alpha1.OutcomeFailed && !apply.DeniedForSizes(in.Refused)
+		count := inARow(now, before, suspected)
 		return &v1alpha1.Rollback{
 			Revision: done.Revision, Time: metav1.NewTime(now), HarmTime: done.Time, Count: count,
 			Until: metav1.NewTime(now.Add(rollbackHold(count))), Evidence: shorten(done.Message, maxSentence),
 			AsWritten: refused || before.Holds(now) && before.AsWritten,
-			Suspected: refused && done.Result != v1alpha1.OutcomeFailed && !apply.DeniedForSizes(in.Refused),
+			Suspected: suspected,
 		}
 	}
 	if released := in.Spec.RollbackReleased; before.Holds(now) && released != nil && !released.Before(&before.Time) {
@@ -60,12 +61,17 @@ func judge(now time.Time, in Input, mem Memory) *v1alpha1.Rollback {
 	return before
 }
 
-// inARow is which rollback the next one is.
-func inARow(now time.Time, before *v1alpha1.Rollback) int32 {
+// inARow is which rollback the next one is. Pods that come after a refusal that names no sizes may have come for another reason, so that suspicions
+// have to follow each other at once to make the hold longer.
+func inARow(now time.Time, before *v1alpha1.Rollback, suspected bool) int32 {
+	within := calm
+	if suspected {
+		within = blamedAgain
+	}
 	switch {
 	case before != nil && before.NotSizes:
 		return before.Count
-	case before != nil && now.Sub(before.Until.Time) < calm:
+	case before != nil && now.Sub(before.Until.Time) < within:
 		return before.Count + 1
 	default:
 		return 1
@@ -81,7 +87,7 @@ func revisited(now time.Time, in Input, mem Memory) *v1alpha1.Rollback {
 	r.NotSizes = r.NotSizes && refused // Once pods come, the next refusal is another one.
 	switch {
 	case !r.Holds(now) || !r.AsWritten:
-	case !refused && now.Sub(r.Time.Time) >= blamedAgain && in.killedAsWritten(r.Time.Time):
+	case !refused && (r.Suspected || now.Sub(r.Time.Time) >= blamedAgain) && in.killedAsWritten(r.Time.Time):
 		r.Until = metav1.NewTime(now)
 	case refused && now.Sub(r.Time.Time) >= retried && !in.sized(mem.Applicable):
 		r.Until, r.NotSizes = metav1.NewTime(now), true

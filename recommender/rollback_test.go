@@ -315,6 +315,38 @@ func TestPodsThatComeAsTheyAreWrittenProveThatTheirSizesWereRefused(t *testing.T
 	}
 }
 
+func TestARefusalWithoutAWordThatGoesAwayByItselfCostsLittle(t *testing.T) {
+	for name, killed := range map[string]bool{"nothing else happens": false, "pods lack memory as they are written": true} {
+		t.Run(name, func(t *testing.T) {
+			l := suspected(t)
+			for episode := range 3 { // such as those of a policy that asks a registry, two days apart
+				l.in.Refused = ""
+				asWritten := time.Duration(0)
+				for end := l.now.Add(48 * time.Hour); l.now.Before(end); l.look() {
+					l.after(5 * time.Minute)
+					l.in.OOMKills = nil
+					if l.in.sized(MemoryOf(l.rec.Status).Applicable) {
+						continue
+					}
+					asWritten += 5 * time.Minute
+					if killed {
+						l.in.OOMKills = []OOMKill{{Container: "app", LimitBytes: 2 << 30, Time: l.now}}
+					}
+				}
+				most := time.Hour
+				if killed {
+					most = 5 * time.Minute
+				}
+				if asWritten > most {
+					t.Errorf("episode %d: pods came as they are written for %s, want at most %s", episode, asWritten, most)
+				}
+				l.in.Refused, l.in.RefusedSince = refusesWithoutAWord, l.now
+				l.after(suspectedAfter).look()
+			}
+		})
+	}
+}
+
 func TestPodsOfTheNextVersionProveNothingAboutSizes(t *testing.T) {
 	l := suspected(t)
 	l.in.Refused, l.in.Containers[0].Image = "", "registry.example.com/app:2"
@@ -327,6 +359,9 @@ func TestARefusalThatCannotBeAboutSizesIsNotTried(t *testing.T) {
 	for _, message := range []string{
 		`pods "web-1" is forbidden: exceeded quota: small, requested: requests.cpu=1, used: requests.cpu=2, limited: requests.cpu=2`,
 		`Internal error occurred: failed calling webhook "policy.example.com": context deadline exceeded`,
+		`pods "web-" is forbidden: error looking up service account shop/web: serviceaccount "web" not found`,
+		`pods "web-1" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot != true`,
+		`etcdserver: request timed out`,
 	} {
 		l := raised(t)
 		l.in.Refused, l.in.RefusedSince = message, l.now
