@@ -18,10 +18,17 @@ const keptFromMost = 24 * time.Hour
 func keptFrom(now time.Time, s subject, outcomes []v1alpha1.Outcome, admit bool) (revision string, since *metav1.Time) {
 	w := s.Workload
 	w.Evicted = lastEviction(outcomes, w.Revision)
-	if w.Mode != v1alpha1.ModeAuto || w.Harm == "" && !admit && !plan.Trying(now, w) {
+	since = s.recommendation.Status.TryingSince
+	switch {
+	case w.Mode != v1alpha1.ModeAuto:
+		return "", nil
+	case w.Harm != "" || admit || plan.Trying(now, w):
+	case !w.Evicted.IsZero() && !plan.Tried(now, w):
+		return "", since // Should another eviction have to try the revision, the day is still the same.
+	default:
 		return "", nil
 	}
-	if since = s.recommendation.Status.TryingSince; since == nil {
+	if since == nil {
 		since = new(storedTime(now))
 	}
 	forLong := w.Updater == v1alpha1.UpdaterEvict && now.Sub(since.Time) >= keptFromMost

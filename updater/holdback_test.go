@@ -7,6 +7,7 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -116,5 +117,87 @@ func TestNewPodsAreKeptFromWhatIsToBeTriedByEvictionForADayAtMost(t *testing.T) 
 	w.round()
 	if kept() {
 		t.Error("kept from it after more than a day")
+	}
+}
+
+// A pod of a StatefulSet has no successor until it has ended, which some take long for; and where something keeps the successor from
+// the revision all the same, another pod is evicted to try it.
+func TestPodsThatTakeLongToEndAreNotEvictedWithoutEnd(t *testing.T) {
+	for name, c := range map[string]struct {
+		ends, comes time.Duration
+		most        int
+	}{
+		"they take twelve minutes to end":           {12 * time.Minute, 0, 4},
+		"their successors come after an hour alone": {0, time.Hour, 24 + 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, append(shop(2000, 2000, 2000, 2000), disrupting(v1alpha1.DisruptionPolicy{}))...)
+			w.annotate(map[string]string{v1alpha1.AnnotationUpdater: "evict"})
+			w.deploy(4, 4)
+			seen := 0
+			for end := w.clock.Now().Add(48 * time.Hour); w.clock.Now().Before(end); {
+				w.publish(500, nil)
+				w.finalize()
+				w.round()
+				for ; seen < len(w.evicted); seen++ {
+					w.rounds(c.ends)
+					w.unfinalize(w.evicted[seen])
+					w.rounds(c.comes)
+					w.admit(fmt.Sprintf("successor-%d", seen))
+				}
+				w.clock.Step(4 * time.Minute)
+			}
+			if len(w.evicted) > c.most {
+				t.Errorf("%d evictions in two days, want at most %d", len(w.evicted), c.most)
+			}
+			if status := w.recommendation().Status; status.Trying != "" {
+				t.Errorf("after two days new pods are still kept from %s", status.Trying)
+			}
+		})
+	}
+}
+
+// finalize gives every pod a finalizer, so that it stays until unfinalize lets it go.
+func (w *world) finalize() {
+	w.t.Helper()
+	pods := &corev1.PodList{}
+	if err := w.client.List(w.t.Context(), pods, client.InNamespace("shop")); err != nil {
+		w.t.Fatal(err)
+	}
+	for i := range pods.Items {
+		if pod := &pods.Items[i]; len(pod.Finalizers) == 0 && pod.DeletionTimestamp == nil {
+			pod.Finalizers = []string{"example.com/ends-slowly"}
+			if err := w.client.Update(w.t.Context(), pod); err != nil {
+				w.t.Fatal(err)
+			}
+		}
+	}
+}
+
+func (w *world) unfinalize(name string) {
+	w.t.Helper()
+	pod := w.pod(name)
+	pod.Finalizers = nil
+	if err := w.client.Update(w.t.Context(), pod); client.IgnoreNotFound(err) != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// The API server's clock says when a pod came, and the updater's when one was evicted.
+func TestASuccessorIsKnownThoughTheClocksDiffer(t *testing.T) {
+	w := newWorld(t, append(shop(2000, 2000, 2000, 2000), disrupting(v1alpha1.DisruptionPolicy{}))...)
+	w.annotate(map[string]string{v1alpha1.AnnotationUpdater: "evict"})
+	w.deploy(4, 4)
+	for len(w.evicted) == 0 {
+		w.round()
+	}
+	w.clock.Step(-2 * time.Second)
+	if w.admit("successor") {
+		t.Fatal("the successor was kept from what it is to try")
+	}
+	w.clock.Step(2 * time.Second)
+	w.round()
+	if !w.admit("scaled-up") {
+		t.Error("another new pod got what the first one tries")
 	}
 }

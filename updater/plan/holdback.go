@@ -8,8 +8,17 @@ import (
 	"github.com/loadline-dev/loadline/apply"
 )
 
-// comesWithin is how long the successor of an evicted pod is expected, which of a StatefulSet comes only after the pod has ended.
+// comesWithin is how long the successor of an evicted pod is expected.
 const comesWithin = 10 * time.Minute
+
+// clockSkew is how far the clocks of the updater and the API server may be apart.
+const clockSkew = time.Minute
+
+// Tried reports whether the present revision has been tried, and did well.
+func Tried(now time.Time, w Workload) bool {
+	p := planner{now: now, account: newAccount(now, Budget{})}
+	return p.trialOf(w).passed
+}
 
 // Trying reports whether the present revision is tried on pods that run, or will be as soon as something permits it. New pods should
 // not get it as long as that is so. Where only new pods can show what it does, they have to get it; and so have those whose former
@@ -55,10 +64,22 @@ func evictable(w Workload) bool {
 	return countedKind(w) && w.NoEviction == "" && w.NoSuccessor == "" && w.Replicas >= max(w.Disruption.MinReplicas, 2) && w.Disruption.EvictionsPerHour > 0
 }
 
-// awaited reports whether the successor of a pod that was evicted for the revision has not come yet.
+// awaited reports whether the successor of a pod that was evicted for the revision has not come yet. That of a pod of a StatefulSet comes only after
+// the pod has ended, however long that takes.
 func awaited(now time.Time, w Workload) bool {
-	return !w.Evicted.IsZero() && now.Sub(w.Evicted) < comesWithin &&
-		!slices.ContainsFunc(w.Pods, func(pod Pod) bool { return !pod.Terminating && !pod.Created.Before(w.Evicted.Truncate(time.Second)) })
+	if w.Evicted.IsZero() || slices.ContainsFunc(w.Pods, func(pod Pod) bool { return succeeds(w, pod) }) {
+		return false
+	}
+	return now.Sub(w.Evicted) < comesWithin || slices.ContainsFunc(w.Pods, func(pod Pod) bool { return pod.Terminating })
+}
+
+// succeeds reports whether the pod has come since the eviction for the revision. The API server's clock, which says when, may be behind.
+func succeeds(w Workload, pod Pod) bool {
+	after := w.Evicted.Truncate(time.Second)
+	if pod.InjectedRevision == w.Revision {
+		after = after.Add(-clockSkew)
+	}
+	return !pod.Terminating && !pod.Created.Before(after)
 }
 
 // bears reports whether the pod has been well for a whole watch with no more than what new pods get, within the band.
