@@ -37,7 +37,7 @@ func rollbackHold(count int32) time.Duration {
 //	new pods are refused ─────────▶ the same, and new pods come as they are written while it holds
 //	the same, in other words ─────▶ the same after a while, once, and running pods are left alone
 //	they are refused even so ─────▶ over now, and sizes are not blamed for it again
-//	such a pod lacks memory ──────▶ over now, where it held for long or was but tried
+//	such a pod lacks memory ──────▶ over now, where it held for long or was the first to be tried
 //	a person released it ─────────▶ over now
 //	else ─────────────────────────▶ as it was
 func judge(now time.Time, in Input, mem Memory) *v1alpha1.Rollback {
@@ -87,7 +87,7 @@ func revisited(now time.Time, in Input, mem Memory) *v1alpha1.Rollback {
 	r.NotSizes = r.NotSizes && refused // Once pods come, the next refusal is another one.
 	switch {
 	case !r.Holds(now) || !r.AsWritten:
-	case !refused && (r.Suspected || now.Sub(r.Time.Time) >= blamedAgain) && in.killedAsWritten(r.Time.Time):
+	case !refused && endsByKill(now, &r) && in.killedAsWritten(r.Time.Time):
 		r.Until = metav1.NewTime(now)
 	case refused && now.Sub(r.Time.Time) >= retried && !in.sized(mem.Applicable):
 		r.Until, r.NotSizes = metav1.NewTime(now), true
@@ -96,6 +96,11 @@ func revisited(now time.Time, in Input, mem Memory) *v1alpha1.Rollback {
 		r.Until = metav1.NewTime(now) // If pods of the next version come, that says nothing about their sizes.
 	}
 	return &r
+}
+
+// endsByKill reports whether the hold is one that a kill ends: a long one, because the policy may be gone, and the first of a suspicion.
+func endsByKill(now time.Time, r *v1alpha1.Rollback) bool {
+	return r.Suspected && r.Count == 1 || now.Sub(r.Time.Time) >= blamedAgain
 }
 
 // stillRefused reports whether new pods are refused in words like those that led to the rollback.
