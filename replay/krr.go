@@ -36,7 +36,7 @@ func newKRR(quantile float64) factory {
 
 func (k *krr) want(i int, p pod) Amounts {
 	if i == k.from || i-k.computed >= krrEvery {
-		k.latest, k.computed = k.recommend(i), i
+		k.latest, k.computed = k.recommend(i, p.have), i
 	}
 	if i > k.from && i-p.changed < krrDwell || !moved(p.have, k.latest, krrLeastShare) {
 		return p.have
@@ -44,7 +44,8 @@ func (k *krr) want(i int, p pod) Amounts {
 	return k.latest
 }
 
-func (k *krr) recommend(i int) Amounts {
+// recommend returns what KRR recommends: what the pod has, where there is no sample.
+func (k *krr) recommend(i int, have Amounts) Amounts {
 	from := max(0, i-krrHistory)
 	k.scratch = k.scratch[:0]
 	for _, v := range k.trace.workload.CPU[from:i] {
@@ -52,12 +53,17 @@ func (k *krr) recommend(i int) Amounts {
 			k.scratch = append(k.scratch, float64(v))
 		}
 	}
-	slices.Sort(k.scratch)
-	out := Amounts{CPUMillis: wholeMillis(sortedQuantile(k.scratch, k.quantile))}
-	if k.trace.hasMemory {
-		out.MemoryBytes = wholeMiB((1 + krrBuffer) * largest(k.trace.workload.Memory[from:i]))
+	if len(k.scratch) > 0 {
+		slices.Sort(k.scratch)
+		have.CPUMillis = wholeMillis(sortedQuantile(k.scratch, k.quantile))
 	}
-	return out
+	if !k.trace.hasMemory {
+		return have
+	}
+	if memory := k.trace.workload.Memory[from:i]; firstKnown(memory) < len(memory) {
+		have.MemoryBytes = wholeMiB((1 + krrBuffer) * largest(memory))
+	}
+	return have
 }
 
 // killed teaches KRR nothing.

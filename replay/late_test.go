@@ -49,6 +49,27 @@ func TestAWorkloadBeginsWhereBothItsCPUAndItsMemoryAreKnown(t *testing.T) {
 	}
 }
 
+func TestWhatAWorkloadAsksForIsKeptUntilItIsMeasured(t *testing.T) {
+	current := Amounts{CPUMillis: 700, MemoryBytes: 2 * gib}
+	const never = 6 * keptSteps
+	for _, policy := range []string{VPAPolicy, KRRPolicy} {
+		for _, begin := range []struct{ cpu, memory int }{
+			{3 * keptSteps, 3 * keptSteps}, {4 * keptSteps, 3 * keptSteps}, {3 * keptSteps, 4 * keptSteps}, {3 * keptSteps, never}, {never, 3 * keptSteps},
+		} {
+			w := unmeasured(constant("web", 6, 0.5, gib), begin.cpu, begin.memory)
+			w.Current = current
+			kept, score := record(&w, policy, short())
+			if score.cpu.over != 0 || score.memory.kills != 0 {
+				t.Errorf("%s, CPU is measured from step %d on, memory from %d: %d samples over the request, %d kills", policy, begin.cpu, begin.memory, score.cpu.over, score.memory.kills)
+			}
+			last := kept.wants[len(kept.wants)-1]
+			if cpu, memory := last.CPUMillis != current.CPUMillis, last.MemoryBytes != current.MemoryBytes; cpu != (begin.cpu < never) || memory != (begin.memory < never) {
+				t.Errorf("%s, CPU is measured from step %d on, memory from %d: in the end it requests %+v", policy, begin.cpu, begin.memory, last)
+			}
+		}
+	}
+}
+
 // flapping wants another request every six hours.
 func flapping(*trace, int) policy {
 	return scripted(func(i int) Amounts {

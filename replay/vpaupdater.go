@@ -39,20 +39,29 @@ func newVPAPolicy(target float64) factory {
 
 func (v *vpaPolicy) want(i int, p pod) Amounts {
 	v.feed(i)
-	r := v.vpa.Recommendation()
-	if !v.trace.hasMemory {
-		r.Target.MemoryBytes = p.have.MemoryBytes
-	}
+	r := v.recommend(p.have)
 	quick := v.lastKill == i-1 && i-1-p.changed < vpaQuickKill
 	old := i-p.changed >= vpaLifetime
 	difference := relative(p.have.CPUMillis, r.Target.CPUMillis) + relative(p.have.MemoryBytes, r.Target.MemoryBytes)
-	if v.outside(p.have, r) || (old && difference >= vpaLeastChange) || (quick && difference > 0) {
+	if outside(p.have, r) || (old && difference >= vpaLeastChange) || (quick && difference > 0) {
 		if r.Target != p.have {
 			v.vpa.Replace()
 		}
 		return r.Target
 	}
 	return p.have
+}
+
+// recommend returns what VPA recommends: what the pod has, as long as there is no sample.
+func (v *vpaPolicy) recommend(have Amounts) VPARecommendation {
+	r := v.vpa.Recommendation()
+	if v.vpa.cpu.total == 0 {
+		r.Target.CPUMillis, r.Lower.CPUMillis, r.Upper.CPUMillis = have.CPUMillis, have.CPUMillis, have.CPUMillis
+	}
+	if v.vpa.memory.total == 0 {
+		r.Target.MemoryBytes, r.Lower.MemoryBytes, r.Upper.MemoryBytes = have.MemoryBytes, have.MemoryBytes, have.MemoryBytes
+	}
+	return r
 }
 
 // feed gives the recommender all samples before step i.
@@ -66,9 +75,9 @@ func (v *vpaPolicy) feed(i int) {
 	}
 }
 
-func (v *vpaPolicy) outside(have Amounts, r VPARecommendation) bool {
+func outside(have Amounts, r VPARecommendation) bool {
 	return have.CPUMillis < r.Lower.CPUMillis || have.CPUMillis > r.Upper.CPUMillis ||
-		v.trace.hasMemory && (have.MemoryBytes < r.Lower.MemoryBytes || have.MemoryBytes > r.Upper.MemoryBytes)
+		have.MemoryBytes < r.Lower.MemoryBytes || have.MemoryBytes > r.Upper.MemoryBytes
 }
 
 func relative(have, target int64) float64 {
