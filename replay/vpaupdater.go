@@ -52,7 +52,7 @@ func (v *vpaPolicy) want(i int, p pod) Amounts {
 	return p.have
 }
 
-// recommend returns what VPA recommends: what the pod has, as long as there is no sample.
+// recommend returns what VPA recommends: what the pod has, as long as there is no sample, because there is no pod yet.
 func (v *vpaPolicy) recommend(have Amounts) VPARecommendation {
 	r := v.vpa.Recommendation()
 	if v.vpa.cpu.total == 0 {

@@ -32,7 +32,7 @@ const acting = 6 * perDay
 
 // play lets the real VPA run a workload: at the start of a step it recommends and decides, and the pod that it wants is
 // there at once; then the container uses what it used in that step. It is killed if that is more memory than requested, at
-// most once an hour. Usage is measured every minute.
+// most once an hour. Usage is measured every minute. Before its first sample there is no pod that VPA could replace.
 func play(t *testing.T, w workload, config logic.RecommendationConfig) []turn {
 	t.Helper()
 	resources := []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory}
@@ -43,14 +43,14 @@ func play(t *testing.T, w workload, config logic.RecommendationConfig) []turn {
 	requests := usual
 	v.start(begin, requests)
 	turns := make([]turn, 0, len(w.cpu))
-	lastKill := begin.Add(-time.Hour)
+	lastKill, runs := begin.Add(-time.Hour), false
 	for i := range w.cpu {
 		now := at(i)
 		if i == acting {
 			v.startedAt(now)
 		}
 		this := turn{at: now, recommended: v.recommend()}
-		if i >= acting && v.wantsUpdate(now) {
+		if i >= acting && runs && v.wantsUpdate(now) {
 			requests = this.recommended.Target
 			if w.memory == nil {
 				requests.MemoryBytes = usual.MemoryBytes
@@ -67,6 +67,7 @@ func play(t *testing.T, w workload, config logic.RecommendationConfig) []turn {
 			v.outOfMemory(now)
 			this.killed = true
 		}
+		runs = runs || !math.IsNaN(float64(w.cpu[i]))
 		turns = append(turns, this)
 	}
 	return turns
