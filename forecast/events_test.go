@@ -69,6 +69,30 @@ func TestTheDayAfterDaysOffIsProvidedFor(t *testing.T) {
 	}
 }
 
+// Days off are not scored, and may be all of the days but one that the forecast of a young workload is tried on.
+func TestDaysOffOfAYoungWorkloadSpoilNoCoverage(t *testing.T) {
+	known := 0
+	for _, days := range []int{4, 5, 7} {
+		for length := 10; length <= 16; length++ {
+			for _, hours := range []int{12, 24} {
+				s, until := shop(length, 0.1, 3), length*24-hours
+				for i := until - days*24; i < until; i++ {
+					s.Values[i] *= dayOff
+				}
+				coverage := Predict(s, Options{Levels: []float64{0.95}}).Quantiles[0].Coverage
+				if coverage < 0.6 {
+					t.Errorf("%d days off that ended %d hours before the end of %d days: %.2f of the past hours under p95", days, hours, length, coverage)
+				} else if coverage > 0 {
+					known++
+				}
+			}
+		}
+	}
+	if known == 0 {
+		t.Error("coverage is never known")
+	}
+}
+
 func TestTheMeanKnowsWhenDaysOffAreOver(t *testing.T) {
 	for _, days := range []int{1, 2, 3, 5} {
 		s := shop(30, 0.1, 7)

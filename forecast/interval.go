@@ -40,6 +40,8 @@ type calibration struct {
 type scores struct {
 	spread []float64
 	sorted []float64
+	// measured tells that there was a residual; one whose spread is 0 has no score.
+	measured bool
 }
 
 func newCalibration(p plan, actual, predicted [][]float64, ceilings []float64) *calibration {
@@ -71,7 +73,11 @@ func (c *calibration) scores(without int) scores {
 			continue
 		}
 		for i, r := range residuals {
-			if spread := s.spread[i/c.block]; !math.IsNaN(r) && spread > 0 {
+			if math.IsNaN(r) {
+				continue
+			}
+			s.measured = true
+			if spread := s.spread[i/c.block]; spread > 0 {
 				s.sorted = append(s.sorted, r/spread)
 			}
 		}
@@ -127,12 +133,15 @@ func (s scores) factor(level float64) float64 {
 
 // test returns the factor of a level, and measures it: what came after each origin is compared with the quantile that follows
 // from all other origins, capped with what was known at its own. Coverage is the share at or under it, pinball the mean pinball
-// loss divided by the mean of what was measured. Both are NaN with less than two origins, pinball also if all measurements are
-// zero.
+// loss divided by the mean of what was measured. Both are NaN if anything was measured after less than two origins, pinball also if
+// all measurements are zero.
 func (c *calibration) test(level float64) testedLevel {
 	result := testedLevel{level: level, factor: c.all.factor(level), coverage: math.NaN(), pinball: math.NaN()}
 	covered, count, loss, total := 0.0, 0.0, 0.0, 0.0
 	for k, others := range c.others {
+		if !others.measured {
+			continue
+		}
 		factor := others.factor(level)
 		for i, y := range c.actual[k] {
 			if math.IsNaN(y) {
