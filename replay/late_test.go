@@ -124,7 +124,7 @@ func TestTheReportSaysHowManyWorkloadsBeganLateAndHowManyAreLeftOut(t *testing.T
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"Began too late for the whole scored part: 2 of 4 workloads. They are scored from 24h after their first sample on",
+		"Began too late for the whole scored part: 2 of 4 workloads. They are scored from 24h after their first sample of CPU and memory on",
 		"Without a sample that could be scored, and so in no number: 1 of 4 workloads.",
 	} {
 		if !strings.Contains(table.String(), want) || !strings.Contains(page.String(), want) {

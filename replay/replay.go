@@ -155,12 +155,12 @@ func unlike(scores [][]played, s Split) (late, leftOut int) {
 func notes(s Split, o *Options) []string {
 	var out []string
 	if !s.CurrentKnown {
-		out = append(out, "What is requested today is not known: every policy starts from, and current keeps, the most that each workload "+
-			"used before policies began to act, up to a day before the scored part, or in its first day if it began later.")
+		out = append(out, "What is requested today is not known, or not everywhere: where it is not, every policy starts from, and current keeps, the most "+
+			"that the workload used before policies began to act, up to a day before the scored part, or in its first day if it began later.")
 	}
 	if s.Late > 0 {
-		out = append(out, fmt.Sprintf("Began too late for the whole scored part: %d of %s. They are scored from %s after their first sample on, and rates "+
-			"are per week that was scored.", s.Late, count(s.Workloads, "workload"), shortDuration(o.settle())))
+		out = append(out, fmt.Sprintf("Began too late for the whole scored part: %d of %s. They are scored from %s after their first sample of CPU and memory on, "+
+			"and rates are per week that was scored.", s.Late, count(s.Workloads, "workload"), shortDuration(o.settle())))
 	}
 	if s.LeftOut > 0 {
 		out = append(out, fmt.Sprintf("Without a sample that could be scored, and so in no number: %d of %s.", s.LeftOut, count(s.Workloads, "workload")))
