@@ -55,6 +55,16 @@ func (s scene) watching(observe time.Duration, signals ...v1alpha1.Signal) {
 	})
 }
 
+// watchingOnly makes the watch of the policy that watching made another one.
+func (s scene) watchingOnly(observe time.Duration) {
+	s.t.Helper()
+	policy := &v1alpha1.SizingPolicy{}
+	s.Expect(s.get(v1alpha1.DefaultPolicyName, policy)).To(Succeed())
+	before := policy.DeepCopy()
+	policy.Spec.Disruption.Canary.Observe = &metav1.Duration{Duration: observe}
+	s.Expect(loadline.Client.Patch(s.t.Context(), policy, client.MergeFrom(before))).To(Succeed())
+}
+
 // marks are when and to which revision pods were resized last, the first one first.
 func (s scene) marks(app string) []resizeMark {
 	var marks []resizeMark
@@ -77,7 +87,7 @@ type resizeMark struct {
 func TestANewRevisionIsTriedOnOnePodFirstAlsoByAnUpdaterThatIsKilledMeanwhile(t *testing.T) {
 	const observe = 12 * time.Second
 	s := newScene(t, "canary", canaryShop)
-	s.watching(observe)
+	s.watching(10 * time.Minute) // However long the updater takes to come back, the first pod is still watched.
 	s.annotate(map[string]string{v1alpha1.AnnotationMode: "auto"})
 	s.Eventually(func() []resizeMark { return s.marks("web") }).Should(HaveLen(1), "one pod is resized first")
 	s.Expect(loadline.Kill(install.Updater)).To(Succeed())
@@ -85,6 +95,7 @@ func TestANewRevisionIsTriedOnOnePodFirstAlsoByAnUpdaterThatIsKilledMeanwhile(t 
 	s.when("Deployment", "web", "watches the first pod", func(rec *v1alpha1.Recommendation) bool {
 		return conditionReason(rec, v1alpha1.ConditionApplied) == v1alpha1.ReasonWatching
 	})
+	s.watchingOnly(observe)
 	s.when("Deployment", "web", "is applied", func(rec *v1alpha1.Recommendation) bool {
 		return conditionReason(rec, v1alpha1.ConditionApplied) == v1alpha1.ReasonUpToDate
 	})
