@@ -182,22 +182,3 @@ func (w *world) unfinalize(name string) {
 		w.t.Fatal(err)
 	}
 }
-
-// The API server's clock says when a pod came, and the updater's when one was evicted.
-func TestASuccessorIsKnownThoughTheClocksDiffer(t *testing.T) {
-	w := newWorld(t, append(shop(2000, 2000, 2000, 2000), disrupting(v1alpha1.DisruptionPolicy{}))...)
-	w.annotate(map[string]string{v1alpha1.AnnotationUpdater: "evict"})
-	w.deploy(4, 4)
-	for len(w.evicted) == 0 {
-		w.round()
-	}
-	w.clock.Step(-2 * time.Second)
-	if w.admit("successor") {
-		t.Fatal("the successor was kept from what it is to try")
-	}
-	w.clock.Step(2 * time.Second)
-	w.round()
-	if !w.admit("scaled-up") {
-		t.Error("another new pod got what the first one tries")
-	}
-}

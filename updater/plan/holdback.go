@@ -11,9 +11,6 @@ import (
 // comesWithin is how long the successor of an evicted pod is expected.
 const comesWithin = 10 * time.Minute
 
-// clockSkew is how far the clocks of the updater and the API server may be apart.
-const clockSkew = time.Minute
-
 // Tried reports whether the present revision has been tried, and did well.
 func Tried(now time.Time, w Workload) bool {
 	p := planner{now: now, account: newAccount(now, Budget{})}
@@ -67,19 +64,11 @@ func evictable(w Workload) bool {
 // awaited reports whether the successor of a pod that was evicted for the revision has not come yet. That of a pod of a StatefulSet comes only after
 // the pod has ended, however long that takes.
 func awaited(now time.Time, w Workload) bool {
-	if w.Evicted.IsZero() || slices.ContainsFunc(w.Pods, func(pod Pod) bool { return succeeds(w, pod) }) {
+	after := w.Evicted.Truncate(time.Second)
+	if w.Evicted.IsZero() || slices.ContainsFunc(w.Pods, func(pod Pod) bool { return !pod.Terminating && !pod.Created.Before(after) }) {
 		return false
 	}
 	return now.Sub(w.Evicted) < comesWithin || slices.ContainsFunc(w.Pods, func(pod Pod) bool { return pod.Terminating })
-}
-
-// succeeds reports whether the pod has come since the eviction for the revision. The API server's clock, which says when, may be behind.
-func succeeds(w Workload, pod Pod) bool {
-	after := w.Evicted.Truncate(time.Second)
-	if pod.InjectedRevision == w.Revision {
-		after = after.Add(-clockSkew)
-	}
-	return !pod.Terminating && !pod.Created.Before(after)
 }
 
 // bears reports whether the pod has been well for a whole watch with no more than what new pods get, within the band.
