@@ -117,8 +117,8 @@ func (r *reader) prepareFolder(t *testing.T) {
 			g.Expect(os.Symlink(filepath.Join(project, name), filepath.Join(r.folder, name))).To(Succeed())
 		}
 	}
-	for _, name := range []string{"cpu.csv", "memory.csv", "usage.csv"} {
-		g.Expect(os.WriteFile(filepath.Join(r.folder, name), recorded(t, name), 0o600)).To(Succeed())
+	for name, unit := range map[string]float64{"cpu.csv": 1, "memory.csv": 1 << 30, "usage.csv": 1} {
+		g.Expect(os.WriteFile(filepath.Join(r.folder, name), recorded(t, unit), 0o600)).To(Succeed())
 	}
 	folders, err := exec.CommandContext(t.Context(), "go", "env", "GOCACHE", "GOMODCACHE").Output()
 	g.Expect(err).NotTo(HaveOccurred())
@@ -161,8 +161,8 @@ if [[ " $* " == *" logs "* && $out == *"Error from server"*containerLogs* ]]; th
 exit "$status"`
 }
 
-// recorded is three weeks of usage of two workloads, in cores or GB.
-func recorded(t *testing.T, name string) []byte {
+// recorded is three weeks of usage of two workloads, in a unit of so many cores or bytes.
+func recorded(t *testing.T, unit float64) []byte {
 	t.Helper()
 	var text strings.Builder
 	w := csv.NewWriter(&text)
@@ -171,10 +171,10 @@ func recorded(t *testing.T, name string) []byte {
 	day, flat := shop.Noisy(shop.Diurnal(0.1, 0.8), 0.1), shop.Noisy(shop.Flat(0.5), 0.05)
 	for at := range 21 * 288 {
 		now := begin.Add(time.Duration(at) * 5 * time.Minute)
-		rows = append(rows, []string{strconv.FormatFloat(day(now), 'f', 4, 64), strconv.FormatFloat(flat(now), 'f', 4, 64)})
+		rows = append(rows, []string{strconv.FormatFloat(unit*day(now), 'f', 4, 64), strconv.FormatFloat(unit*flat(now), 'f', 4, 64)})
 	}
 	if err := w.WriteAll(rows); err != nil {
-		t.Fatal(fmt.Errorf("write %s: %w", name, err))
+		t.Fatal(fmt.Errorf("write a recording: %w", err))
 	}
 	return []byte(text.String())
 }
