@@ -8,8 +8,8 @@ import (
 	"github.com/loadline-dev/loadline/apply"
 )
 
-// comesWithin is how long the successor of an evicted pod is expected.
-const comesWithin = 10 * time.Minute
+// comesWithin is how long the successor of an evicted pod is expected, and shownWithin how long the caches may still show the pod itself.
+const comesWithin, shownWithin = 10 * time.Minute, 10 * time.Second
 
 // Tried reports whether the present revision has been tried, and did well.
 func Tried(now time.Time, w Workload) bool {
@@ -62,13 +62,25 @@ func evictable(w Workload) bool {
 }
 
 // awaited reports whether the successor of a pod that was evicted for the revision has not come yet. That of a pod of a StatefulSet comes only after
-// the pod has ended, however long that takes.
+// the pod has ended, however long that takes. Where no pod is missing, the successor is there, whatever its time of creation says: that is of
+// the API server's clock, and an eviction's is of the updater's.
 func awaited(now time.Time, w Workload) bool {
-	after := w.Evicted.Truncate(time.Second)
-	if w.Evicted.IsZero() || slices.ContainsFunc(w.Pods, func(pod Pod) bool { return !pod.Terminating && !pod.Created.Before(after) }) {
-		return false
+	after, present, going, came := w.Evicted.Truncate(time.Second), 0, false, false
+	for _, pod := range w.Pods {
+		if pod.Terminating {
+			going = true
+			continue
+		}
+		present++
+		came = came || !pod.Created.Before(after)
 	}
-	return now.Sub(w.Evicted) < comesWithin || slices.ContainsFunc(w.Pods, func(pod Pod) bool { return pod.Terminating })
+	age := now.Sub(w.Evicted)
+	switch {
+	case w.Evicted.IsZero(), came, present >= int(w.Replicas) && age >= shownWithin:
+		return false
+	default:
+		return age < comesWithin || going
+	}
 }
 
 // bears reports whether the pod has been well for a whole watch with no more than what new pods get, within the band.
