@@ -1,5 +1,6 @@
 // Command admissionbench creates the same pods against the same API server with no webhook, with one that always gives the same
-// answer, with Loadline's and with the Vertical Pod Autoscaler's, and prints what each one adds. `make bench-admission` runs it.
+// answer, with Loadline's and with the Vertical Pod Autoscaler's, and prints what each one adds. `make bench-admission` runs it. It fails
+// if a pod came without the sizes that Loadline recommended; how fast anything is it only prints.
 //
 // Four namespaces have the same workloads; requests for pods of one of them reach one webhook only. Every round measures all
 // four, in another order each time, and in four rounds each one comes once after each other, so that what one leaves behind does not
@@ -68,5 +69,20 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return write(stdout, o, results)
+	if err := write(stdout, o, results); err != nil {
+		return err
+	}
+	return allSized(results[loadlineName])
+}
+
+// allSized is an error if a pod missed its sizes because Loadline's webhook was too slow, however quick it is as a rule.
+func allSized(rounds []result) error {
+	missed := 0
+	for _, r := range rounds {
+		missed += r.missed
+	}
+	if missed > 0 {
+		return fmt.Errorf("%d pods came without the sizes that Loadline recommended", missed)
+	}
+	return nil
 }

@@ -26,6 +26,9 @@ func (b *bed) createNamespace(ctx context.Context, name string, annotations map[
 	return b.admin.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Annotations: annotations}})
 }
 
+// loadlineName is the name of the system that the command judges.
+const loadlineName = "loadline"
+
 // startLoadline starts the webhook alone, as it ships, and makes the namespace in which nothing acts as well.
 func (b *bed) startLoadline(ctx context.Context) (*system, error) {
 	in, err := install.Install(ctx, install.Options{Cluster: b.cluster, Parts: []string{install.Webhook}})
@@ -36,7 +39,7 @@ func (b *bed) startLoadline(ctx context.Context) (*system, error) {
 		return nil, err
 	}
 	s := &system{
-		name: "loadline", namespace: "bench-loadline", pid: in.Process(install.Webhook).PID(), ca: b.cluster.CACertPEM,
+		name: loadlineName, namespace: "bench-loadline", pid: in.Process(install.Webhook).PID(), ca: b.cluster.CACertPEM,
 		url: fmt.Sprintf("https://127.0.0.1:%d%s", in.Config.Webhook.Port, webhook.PathMutatePods), webhook: "pods.loadline.dev",
 	}
 	return s, b.createNamespace(ctx, s.namespace, map[string]string{v1alpha1.AnnotationMode: string(v1alpha1.ModeInitial)})

@@ -14,7 +14,7 @@ func write(w io.Writer, o options, results map[string][]result) error {
 		o.pods, o.workloads, o.rounds, o.rate, o.workers)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(table, "webhook\tasked p50\tasked p99\tcall, mean\tcreate p50\tcreate p99\tpods/s\tmissed\tCPU/pod\tserver\tmemory\t")
-	for _, name := range []string{"none", constantName, "loadline", "vpa 1.8.1"} {
+	for _, name := range []string{"none", constantName, loadlineName, "vpa 1.8.1"} {
 		rounds := results[name]
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%.0f\t%.0f\t%s\t%s\t%s\t\n", name,
 			shown(rounds, func(r result) time.Duration { return quantile(r.asked, 0.5) }),
@@ -56,10 +56,10 @@ constant:  a webhook that gives every pod the same sizes without looking at it; 
 			difference := func(r result) float64 { return float64(added.of(r)) }
 			return time.Duration(median(results[name], difference) - median(results[base], difference))
 		}
-		ours, theirs := over("loadline", "none"), over("vpa 1.8.1", "none")
+		ours, theirs := over(loadlineName, "none"), over("vpa 1.8.1", "none")
 		fmt.Fprintf(w, "%s, added: constant %s, loadline %s, vpa %s: %.2f of the autoscaler's (bar: 0.33), %.2f of it beyond the constant's\n",
 			added.what, brief(over(constantName, "none")), brief(ours), brief(theirs), ours.Seconds()/theirs.Seconds(),
-			over("loadline", constantName).Seconds()/over("vpa 1.8.1", constantName).Seconds())
+			over(loadlineName, constantName).Seconds()/over("vpa 1.8.1", constantName).Seconds())
 	}
 	return nil
 }
