@@ -120,6 +120,12 @@ func (s scene) nothingMoves(apps ...string) {
 // nothing fails if what it looks at changes while the updater does twenty rounds.
 func (s scene) nothing(happens string, look func() any) {
 	s.t.Helper()
+	s.nothingIn(20, happens, look)
+}
+
+// nothingIn fails if what it looks at changes while the updater does so many rounds.
+func (s scene) nothingIn(atLeast int, happens string, look func() any) {
+	s.t.Helper()
 	rounds := func() float64 {
 		metrics, err := loadline.Metrics(s.t.Context(), install.Updater)
 		s.Expect(err).NotTo(HaveOccurred())
@@ -131,7 +137,7 @@ func (s scene) nothing(happens string, look func() any) {
 			return 0, StopTrying("a pod " + happens + ": " + diff)
 		}
 		return rounds() - begun, nil
-	}, 2*patience, 500*time.Millisecond).Should(BeNumerically(">=", 20), "rounds of the updater in which nothing %s", happens)
+	}, 2*patience, 500*time.Millisecond).Should(BeNumerically(">=", atLeast), "rounds of the updater in which nothing %s", happens)
 }
 
 func conditionReason(rec *v1alpha1.Recommendation, kind string) string {

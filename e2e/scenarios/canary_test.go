@@ -181,12 +181,17 @@ func TestWhatDidHarmIsTakenBackAndNoOtherPodGetsIt(t *testing.T) {
 // kill writes into a pod's status what a kubelet writes when a container was killed for lack of memory.
 func (s scene) kill(name string) {
 	s.t.Helper()
+	s.killAt(name, time.Now().Add(time.Second)) // in whole seconds, and after what was done to it
+}
+
+func (s scene) killAt(name string, at time.Time) {
+	s.t.Helper()
 	pod := &corev1.Pod{}
 	s.Expect(s.get(name, pod)).To(Succeed())
 	before := pod.DeepCopy()
 	pod.Status.ContainerStatuses[0].RestartCount++
 	pod.Status.ContainerStatuses[0].LastTerminationState.Terminated = &corev1.ContainerStateTerminated{
-		Reason: "OOMKilled", ExitCode: 137, StartedAt: metav1.NewTime(time.Now().Add(-time.Minute)), FinishedAt: metav1.NewTime(time.Now().Add(time.Second)),
+		Reason: "OOMKilled", ExitCode: 137, StartedAt: metav1.NewTime(time.Now().Add(-time.Minute)), FinishedAt: metav1.NewTime(at),
 	}
 	s.Expect(loadline.Client.Status().Patch(s.t.Context(), pod, client.MergeFrom(before))).To(Succeed())
 }

@@ -123,5 +123,5 @@ func past(now time.Time) ([]shop.Workload, error) {
 	return slices.Concat(all, crowd(), replayShop, exportShop, tempoShop, gitOpsShop, minimumShop, grantedShop, healedShop, cleanupShop, rolloutShop, dryRunShop,
 		initialShop, untouchedShop, optOutShop, autoShop, budgetShop, replicaShop, saleShop,
 		killedShop, outageShop, webhookShop, refusalShop, restartShop, limitShop, sidecarShop, meshShop, warningShop, boundedShop, tornShop, inPlaceShop, pressedShop, quotaShop, crowdedShop, cronShop,
-		canaryShop, contestedShop, rollbackShop, revertedShop, evictedShop, evictingShop, keptShop, pastedShop, worseShop, ratioShop), nil
+		canaryShop, contestedShop, rollbackShop, haltedShop, revertedShop, evictedShop, evictingShop, keptShop, pastedShop, worseShop, ratioShop), nil
 }
