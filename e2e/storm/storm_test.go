@@ -40,15 +40,16 @@ const (
 	perNamespace, replicas = 25, 20
 
 	// What may happen in a minute. The hour lets more than twice as many evictions happen.
-	evictionsPerMinute, resizesPerMinute = 300, 600
+	evictionsPerMinute, resizesPerMinute = 150, 600
 	// What may happen in an hour, in any namespace, and to any workload of the namespace whose policy says so. Neither is enough for all pods
 	// there: the rest keeps what it has.
-	namespacePerHour, workloadPerHour = 400, 15
+	namespacePerHour, workloadPerHour = 300, 10
 	// The API server is killed once. A request that it had carried out by then and not written down is missing; there can be one,
 	// because one updater leads and asks for one thing at a time.
 	unwritten = 1
-	// unavailable pods of one workload, by its policy, and by the PodDisruptionBudgets of the first namespace.
-	unavailable, unavailableByBudget = 5, 2
+	// noticed is how long the updater may still act when there is no webhook any more. Last comes a resize of a round that rests on an
+	// admission round trip of four seconds before: the round takes four more, and the API server may take ten for an answer.
+	noticed = 20 * time.Second
 
 	// startUp bounds what comes before the storm, and calm what it takes until all pods have their sizes.
 	startUp, calm = 5 * time.Minute, 20 * time.Minute
@@ -65,7 +66,11 @@ type kind struct {
 	evicted bool
 	// annotations of the namespace and of the pods.
 	annotations, podAnnotations map[string]string
-	budget                      policyv1.PodDisruptionBudgetSpec
+	// unavailable pods of one workload, by its policy, and its PodDisruptionBudget. In one namespace the budget spares less, in another the policy.
+	unavailable int32
+	budget      policyv1.PodDisruptionBudgetSpec
+	// promised pods of each workload are ready all the time.
+	promised int
 	// perHour bounds the evictions of one workload; 0 is no bound that matters.
 	perHour int32
 	// lowered: pods come with twice what they should have, and not with a fifth of it.
@@ -76,14 +81,14 @@ func kinds() []kind {
 	return []kind{
 		{
 			namespace: "evicted", evicted: true, annotations: map[string]string{v1alpha1.AnnotationUpdater: "evict"},
-			budget: policyv1.PodDisruptionBudgetSpec{MaxUnavailable: new(intstr.FromInt32(unavailableByBudget))},
+			unavailable: 5, budget: policyv1.PodDisruptionBudgetSpec{MaxUnavailable: new(intstr.FromInt32(2))}, promised: replicas - 2,
 		},
 		{
 			namespace: "infeasible", evicted: true, perHour: workloadPerHour, podAnnotations: map[string]string{"kwok.x-k8s.io/resize": "infeasible"},
-			budget: policyv1.PodDisruptionBudgetSpec{MinAvailable: new(intstr.FromInt32(replicas - unavailable))},
+			unavailable: 1, budget: policyv1.PodDisruptionBudgetSpec{MinAvailable: new(intstr.FromInt32(replicas - 5))}, promised: replicas - 1,
 		},
-		{namespace: "raised"},
-		{namespace: "lowered", lowered: true},
+		{namespace: "raised", unavailable: 1, promised: replicas},
+		{namespace: "lowered", unavailable: 1, promised: replicas, lowered: true},
 	}
 }
 
@@ -119,7 +124,8 @@ func (s *tempest) judge(watched *watched, took time.Duration) {
 	requests, err := storm.ReadAudit(file)
 	s.must(err)
 	evictions, resizes, refused := timesOf(requests)
-	s.judgeHour(requests)
+	s.judgeHour(requests, s.judgeLease())
+	s.judgeOutage(requests)
 	gone, least := watched.result()
 	s.t.Logf("seed %d: %d pods in %s: %d evictions (at most %d in a minute, budget %d) and %d resizes (at most %d, budget %d); "+
 		"%d evictions refused by PodDisruptionBudgets; %d updaters started; %d pods deleted",
@@ -135,16 +141,9 @@ func (s *tempest) judge(watched *watched, took time.Duration) {
 		s.t.Errorf("%d pods are gone, and only %d were evicted", gone, len(evictions))
 	}
 	for _, k := range kinds() {
-		want := replicas
-		switch {
-		case k.budget.MaxUnavailable != nil:
-			want = replicas - unavailableByBudget
-		case k.evicted:
-			want = replicas - unavailable
-		}
-		s.t.Logf("namespace %s: at least %d of %d pods of every workload were ready all the time, %d were promised", k.namespace, least[k.namespace], replicas, want)
-		if least[k.namespace] < want {
-			s.t.Errorf("namespace %s: a workload had only %d ready pods, %d were promised", k.namespace, least[k.namespace], want)
+		s.t.Logf("namespace %s: at least %d of %d pods of every workload were ready all the time, %d were promised", k.namespace, least[k.namespace], replicas, k.promised)
+		if least[k.namespace] < k.promised {
+			s.t.Errorf("namespace %s: a workload had only %d ready pods, %d were promised", k.namespace, least[k.namespace], k.promised)
 		}
 	}
 }
@@ -176,6 +175,8 @@ type tempest struct {
 	// down are processes that are stopped on purpose.
 	down map[string]bool
 	turn chan struct{} // held by whoever starts and stops processes
+	// outage is the time without a webhook, once that is over.
+	outage struct{ from, to time.Time }
 }
 
 func begin(t *testing.T) *tempest {
@@ -206,7 +207,8 @@ func begin(t *testing.T) *tempest {
 func budgets(cfg *config.Config) {
 	cfg.Updater.EvictionsPerMinute, cfg.Updater.ResizesPerMinute = evictionsPerMinute, resizesPerMinute
 	cfg.Updater.NamespaceEvictionsPerHour = namespacePerHour
-	cfg.Updater.Interval = metav1.Duration{Duration: 4 * time.Second} // half of it goes into telling what was done to so many
+	cfg.Updater.Interval = metav1.Duration{Duration: 4 * time.Second}     // half of it goes into telling what was done to so many
+	cfg.Updater.ProbeMaxAge = metav1.Duration{Duration: 16 * time.Second} // as by default, a quarter of it is a round
 	cfg.Kubernetes.QPS, cfg.Kubernetes.Burst = 200, 400
 	cfg.Updater.ResizeRetryInterval = metav1.Duration{Duration: 5 * time.Second}
 	// So short that the lease is lost while etcd stands still.
@@ -259,8 +261,10 @@ func ready(p *corev1.Pod) bool {
 	})
 }
 
+// sized reports whether the pod runs with what it should have, as its node says: what it asks for, no node may have given it.
 func sized(p *corev1.Pod) bool {
-	return apply.Present(p)["app"].Requests == values().Containers[0].Target
+	return len(p.Status.ContainerStatuses) == 1 && p.Status.ContainerStatuses[0].Resources != nil &&
+		apply.ResourcesOf(*p.Status.ContainerStatuses[0].Resources).Requests == values().Containers[0].Target
 }
 
 // requests are what the pods come with.
@@ -288,12 +292,12 @@ func (s *tempest) populate() {
 		create(&v1alpha1.SizingPolicy{
 			ObjectMeta: metav1.ObjectMeta{Namespace: k.namespace, Name: v1alpha1.DefaultPolicyName},
 			Spec: v1alpha1.SizingPolicySpec{Disruption: v1alpha1.DisruptionPolicy{
-				MaxUnavailable: new(intstr.FromInt32(unavailable)), EvictionsPerHour: new(cmp.Or(k.perHour, 3600)),
+				MaxUnavailable: new(intstr.FromInt32(k.unavailable)), EvictionsPerHour: new(cmp.Or(k.perHour, 3600)),
 				Canary: v1alpha1.CanaryPolicy{Observe: &metav1.Duration{Duration: 5 * time.Second}},
 			}},
 		})
 		for i := range perNamespace {
-			name := fmt.Sprintf("w%02d", i)
+			name := workloadName(i)
 			labels := map[string]string{"app": name}
 			create(&appsv1.Deployment{
 				ObjectMeta: metav1.ObjectMeta{Namespace: k.namespace, Name: name},
@@ -316,6 +320,8 @@ func (s *tempest) populate() {
 		}
 	}
 }
+
+func workloadName(i int) string { return fmt.Sprintf("w%02d", i) }
 
 // recommend plays the recommender.
 func (s *tempest) recommend(namespace, name string) {
@@ -354,8 +360,8 @@ func (s *tempest) rage() {
 	}
 	webhookStops := at(20, 60)
 	blows := []blow{
-		{webhookStops, "the webhook stops", func() { s.stop(install.Webhook, s.loadline.Stop) }},
-		{webhookStops + time.Minute, "the webhook comes back", func() { s.start(install.Webhook) }},
+		{webhookStops, "the webhook stops", func() { s.stop(install.Webhook, s.loadline.Stop); s.outage.from = time.Now() }},
+		{webhookStops + time.Minute, "the webhook comes back", func() { s.outage.to = time.Now(); s.start(install.Webhook) }},
 		{at(15, 140), "the API server is killed and starts again", func() {
 			if err := s.cluster.RestartAPIServer(context.Background()); err != nil {
 				s.t.Errorf("restart the API server: %v", err)
