@@ -2,7 +2,7 @@
 package owner
 
 import (
-	"regexp"
+	"strconv"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -16,8 +16,23 @@ type Workload struct {
 	Kind, Name string
 }
 
-// cronJobSuffix is what the CronJob controller appends to the name of a Job: the scheduled time in minutes since 1970.
-var cronJobSuffix = regexp.MustCompile(`-\d{7,11}$`)
+// Scheduled times of runs of a CronJob, in minutes since 1970: from July 2017 to July 2055. No date such as 20261123 is among them, and
+// no time in seconds, which people put at the end of the names of Jobs.
+const firstRun, lastRun = 25_000_000, 45_000_000
+
+// CutRun divides the name of a Job that a CronJob made into the CronJob's name and the scheduled time of the run, in minutes since 1970,
+// which the CronJob controller appends. False where the name is none of those.
+func CutRun(job string) (cronJob string, minute int64, ok bool) {
+	at := strings.LastIndexByte(job, '-')
+	if at <= 0 || len(job)-at-1 != len("25000000") {
+		return "", 0, false
+	}
+	number, err := strconv.ParseUint(job[at+1:], 10, 32)
+	if err != nil || number < firstRun || number > lastRun {
+		return "", 0, false
+	}
+	return job[:at], int64(number), true
+}
 
 // Kind is a kind of workload beyond those of Kubernetes itself.
 type Kind struct {
@@ -68,7 +83,7 @@ func (k Kinds) Of(pod *corev1.Pod) (Workload, bool) {
 // Of returns the workload that the pod belongs to, or false for a bare pod.
 //
 //	ReplicaSet  → the Deployment named like it without "-" + pod-template-hash; without that label, the ReplicaSet itself
-//	Job         → the CronJob named like it without its numeric suffix, else the Job itself; a caller accepts a CronJob
+//	Job         → the CronJob named like it without the scheduled time, else the Job itself; a caller accepts a CronJob
 //	              only where a Recommendation for it exists, because a Job may just be called like that
 //	anything else → the controller itself
 func Of(pod *corev1.Pod) (Workload, bool) {
@@ -83,8 +98,8 @@ func Of(pod *corev1.Pod) (Workload, bool) {
 			return Workload{Kind: "Deployment", Name: name}, true
 		}
 	case "Job":
-		if suffix := cronJobSuffix.FindString(ref.Name); suffix != "" && suffix != ref.Name {
-			return Workload{Kind: "CronJob", Name: strings.TrimSuffix(ref.Name, suffix)}, true
+		if name, _, ok := CutRun(ref.Name); ok {
+			return Workload{Kind: "CronJob", Name: name}, true
 		}
 	}
 	return Workload{Kind: ref.Kind, Name: ref.Name}, true
@@ -96,8 +111,8 @@ func (k Kinds) Behind(kind, name string) []Workload {
 	found := []Workload{{Kind: kind, Name: name}}
 	switch kind {
 	case "Job":
-		if trimmed := cronJobSuffix.ReplaceAllString(name, ""); trimmed != name && trimmed != "" {
-			found = append(found, Workload{Kind: "CronJob", Name: trimmed})
+		if cronJob, _, ok := CutRun(name); ok {
+			found = append(found, Workload{Kind: "CronJob", Name: cronJob})
 		}
 	case "ReplicaSet":
 		at := strings.LastIndexByte(name, '-')

@@ -20,6 +20,9 @@ func TestAPodBelongsToTheWorkloadThatPeopleKnow(t *testing.T) {
 		"a hash label that does not fit the name":          {"ReplicaSet", "checkout-a", "b", owner.Workload{Kind: "ReplicaSet", Name: "checkout-a"}},
 		"a CronJob's pod, through its Job":                 {"Job", "report-29384756", "", owner.Workload{Kind: "CronJob", Name: "report"}},
 		"a Job with a short number in its name":            {"Job", "migrate-42", "", owner.Workload{Kind: "Job", Name: "migrate-42"}},
+		"a Job named by a date":                            {"Job", "etl-20261123", "", owner.Workload{Kind: "Job", Name: "etl-20261123"}},
+		"a Job named by the seconds since 1970":            {"Job", "report-1763500000", "", owner.Workload{Kind: "Job", Name: "report-1763500000"}},
+		"a Job with a letter among the digits":             {"Job", "report-2938475x", "", owner.Workload{Kind: "Job", Name: "report-2938475x"}},
 		"a Job whose whole name looks like a suffix":       {"Job", "-29384756", "", owner.Workload{Kind: "Job", Name: "-29384756"}},
 		"a StatefulSet's pod":                              {"StatefulSet", "db", "", owner.Workload{Kind: "StatefulSet", Name: "db"}},
 		"a pod of a kind that Loadline has never heard of": {"Rollout", "web", "", owner.Workload{Kind: "Rollout", Name: "web"}},
@@ -93,11 +96,23 @@ func TestWhosePodsAControllerCreates(t *testing.T) {
 		{"Job", "report-29384756", []owner.Workload{{Kind: "Job", Name: "report-29384756"}, {Kind: "CronJob", Name: "report"}}},
 		{"Job", "-29384756", []owner.Workload{{Kind: "Job", Name: "-29384756"}}},
 		{"Job", "migrate-42", []owner.Workload{{Kind: "Job", Name: "migrate-42"}}},
+		{"Job", "etl-20261123", []owner.Workload{{Kind: "Job", Name: "etl-20261123"}}},
 		{"ReplicaSet", "web-6d8f9c7b5d", []owner.Workload{{Kind: "ReplicaSet", Name: "web-6d8f9c7b5d"}, {Kind: "Rollout", Name: "web"}}},
 		{"ReplicaSet", "web", []owner.Workload{{Kind: "ReplicaSet", Name: "web"}}},
 	} {
 		if got := kinds.Behind(c.kind, c.name); !slices.Equal(got, c.want) {
 			t.Errorf("%s %s: %v, want %v", c.kind, c.name, got, c.want)
+		}
+	}
+}
+
+func TestTheTimeInTheNameOfARun(t *testing.T) {
+	for job, want := range map[string]int64{
+		"report-25000000": 25_000_000, "report-45000000": 45_000_000,
+		"report-24999999": 0, "report-45000001": 0, "report-029384756": 0, "report-+2938475": 0, "report29384756": 0, "report-": 0,
+	} {
+		if name, minute, ok := owner.CutRun(job); minute != want || ok != (want > 0) || ok != (name == "report") {
+			t.Errorf("%s: %q in minute %d, %v; want minute %d", job, name, minute, ok, want)
 		}
 	}
 }

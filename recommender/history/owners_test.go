@@ -59,6 +59,8 @@ func TestPodsBelongToTheirWorkloads(t *testing.T) {
 		"db-":                            {},
 		"agent-6d4cf56db6-x2k9z":         {},
 		"nightly-290001-x2k9z":           {}, // Too short for the minutes since 1970.
+		"nightly-20261123-x2k9z":         {}, // A date,
+		"nightly-1763500000-x2k9z":       {}, // and a time in seconds: Jobs that people made.
 		"nightly-29000001":               {},
 		long + "-6d4cf56ax2k9z":          {},
 		longer[:57] + "nx2k9z":           {},

@@ -4,8 +4,9 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-	"strconv"
 	"time"
+
+	"github.com/loadline-dev/loadline/internal/owner"
 )
 
 // kindCronJob is the kind whose pods are told apart by their runs.
@@ -14,12 +15,8 @@ const kindCronJob = "CronJob"
 // keptRuns is how many runs of a CronJob are kept, the latest.
 const keptRuns = 20
 
-// Digits of what the CronJob controller appends to the name of a Job, the scheduled time in minutes since 1970, and of the index
-// of a pod of an indexed Job.
-const (
-	minRunDigits, maxRunDigits = 7, 11
-	maxIndexDigits             = 5
-)
+// maxIndexDigits are those of the index of a pod of an indexed Job.
+const maxIndexDigits = 5
 
 // Run is what one run of a CronJob used at most, over all its pods.
 type Run struct {
@@ -44,15 +41,10 @@ func cutRun(pod string) (name string, minute int64, ok bool) {
 	if !ok || len(random) != randomLen || !safe(random) {
 		return "", 0, false
 	}
-	name, number, ok := cutLast(job)
-	if ok && len(number) <= maxIndexDigits && isOrdinal(number) { // of an indexed Job
-		name, number, ok = cutLast(name)
+	if before, index, ok := cutLast(job); ok && len(index) <= maxIndexDigits && isOrdinal(index) { // of an indexed Job
+		job = before
 	}
-	if !ok || len(number) < minRunDigits || len(number) > maxRunDigits {
-		return "", 0, false
-	}
-	minute, err := strconv.ParseInt(number, 10, 64)
-	return name, minute, err == nil && minute > 0
+	return owner.CutRun(job)
 }
 
 // add keeps the largest values of one container of one run.
