@@ -34,15 +34,15 @@ type Layout struct {
 	CertSecret string
 	// InjectCAFrom is the Certificate of cert-manager whose CA is written into the webhook configurations by its injector; empty for none.
 	InjectCAFrom string
-	// ScaleKinds are those of the configuration: the webhook is asked about them as well, and the accounts get rights to them. Only their
-	// group, version and resource count.
+	// ScaleKinds are those of the configuration: the webhook is asked about them wherever it is about Deployments, and the accounts get rights
+	// to them. Only their group, version and resource count.
 	ScaleKinds []ScaleKind
 }
 
 var (
 	partAccounts = regexp.MustCompile(`(kind: ServiceAccount, name: |system:serviceaccount:[^:]+:|selector: \{app\.kubernetes\.io/name: )loadline-(?:recommender|webhook|updater)\b`)
 	certSecret   = regexp.MustCompile(`\bloadline-webhook-cert\b`)
-	scaledRule   = regexp.MustCompile(`(?m)^        resources: \[deployments, statefulsets\]\n        scope: Namespaced\n`)
+	scaledRule   = regexp.MustCompile(`(?m)^        resources: \[deployments, statefulsets(?:, daemonsets)?\]\n        scope: Namespaced\n`)
 	hookNames    = regexp.MustCompile(`(?m)^  name: loadline-(?:mutating|validating)$`)
 )
 

@@ -67,22 +67,29 @@ func TestManifestsOfALayoutGiveAndTakeNoRights(t *testing.T) {
 	}
 }
 
-func TestTheKindsOfALayoutComeWithTheirRuleAndTheirRights(t *testing.T) {
+func TestTheKindsOfALayoutComeWithTheirRulesAndTheirRights(t *testing.T) {
 	layout := config.Layout{ScaleKinds: []config.ScaleKind{{Group: "argoproj.io", Version: "v1alpha1", Resource: "rollouts"}, {Group: "example.com", Version: "v1", Resource: "fleets"}}}
-	for name, want := range map[string]string{
-		"webhook": "        resources: [deployments, statefulsets]\n        scope: Namespaced\n" +
-			"      - {apiGroups: [argoproj.io], apiVersions: [v1alpha1], operations: [CREATE, UPDATE], resources: [rollouts], scope: Namespaced}\n" +
-			"      - {apiGroups: [example.com], apiVersions: [v1], operations: [CREATE, UPDATE], resources: [fleets], scope: Namespaced}\n",
-		"rbac": "  name: loadline-scale-kinds-scale\n" +
-			"  labels: {app.kubernetes.io/part-of: loadline, loadline.dev/aggregate-to-updater: \"true\"}\nrules:\n" +
-			"  - {apiGroups: [argoproj.io], resources: [rollouts/scale], verbs: [get, update]}\n",
+	const rules = "        scope: Namespaced\n" +
+		"      - {apiGroups: [argoproj.io], apiVersions: [v1alpha1], operations: [CREATE, UPDATE], resources: [rollouts], scope: Namespaced}\n" +
+		"      - {apiGroups: [example.com], apiVersions: [v1], operations: [CREATE, UPDATE], resources: [fleets], scope: Namespaced}\n"
+	for _, c := range []struct {
+		name, want string
+		times      int
+	}{
+		{"webhook", "        resources: [deployments, statefulsets]\n" + rules, 1},             // for the number of pods,
+		{"webhook", "        resources: [deployments, statefulsets, daemonsets]\n" + rules, 2}, // annotations and warnings
+		{
+			"rbac", "  name: loadline-scale-kinds-scale\n" +
+				"  labels: {app.kubernetes.io/part-of: loadline, loadline.dev/aggregate-to-updater: \"true\"}\nrules:\n" +
+				"  - {apiGroups: [argoproj.io], resources: [rollouts/scale], verbs: [get, update]}\n", 1,
+		},
 	} {
-		documents, err := config.Manifests(name, layout)
+		documents, err := config.Manifests(c.name, layout)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if text := strings.Join(documents, "\n---\n"); strings.Count(text, want) != 1 {
-			t.Errorf("%s: want once\n%s", name, want)
+		if text := strings.Join(documents, "\n---\n"); strings.Count(text, c.want) != c.times {
+			t.Errorf("%s: want %d times\n%s", c.name, c.times, c.want)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -37,16 +38,28 @@ func TestCustomKindsInTheConfigurationComeWithTheirRightsAndTheirRules(t *testin
 			t.Errorf("%s goes to the recommender: %q, to the updater: %q", name, r, u)
 		}
 	}
-	var resources []string
-	for _, webhook := range as[admissionv1.MutatingWebhookConfiguration](t, objects, "MutatingWebhookConfiguration loadline-mutating").Webhooks {
-		if webhook.Name != "workloads.loadline.dev" {
-			continue
+	custom := []string{"argoproj.io v1alpha1 rollouts", "example.com v1 fleets"}
+	want := map[string][]string{
+		"workloads.loadline.dev of loadline-mutating":          slices.Concat([]string{"apps v1 deployments statefulsets"}, custom),
+		"workloads.loadline.dev of loadline-validating":        slices.Concat([]string{"apps v1 deployments statefulsets daemonsets"}, custom, []string{"batch v1 cronjobs"}),
+		"advise-workloads.loadline.dev of loadline-validating": slices.Concat([]string{"apps v1 deployments statefulsets daemonsets"}, custom),
+	}
+	got := map[string][]string{}
+	add := func(name string, rules []admissionv1.RuleWithOperations) {
+		if want[name] == nil {
+			return
 		}
-		for _, rule := range webhook.Rules {
-			resources = append(resources, strings.Join(append(append(rule.APIGroups, rule.APIVersions...), rule.Resources...), " "))
+		for _, rule := range rules {
+			got[name] = append(got[name], strings.Join(slices.Concat(rule.APIGroups, rule.APIVersions, rule.Resources), " "))
 		}
 	}
-	if diff := cmp.Diff([]string{"apps v1 deployments statefulsets", "argoproj.io v1alpha1 rollouts", "example.com v1 fleets"}, resources); diff != "" {
+	for _, webhook := range as[admissionv1.MutatingWebhookConfiguration](t, objects, "MutatingWebhookConfiguration loadline-mutating").Webhooks {
+		add(webhook.Name+" of loadline-mutating", webhook.Rules)
+	}
+	for _, webhook := range as[admissionv1.ValidatingWebhookConfiguration](t, objects, "ValidatingWebhookConfiguration loadline-validating").Webhooks {
+		add(webhook.Name+" of loadline-validating", webhook.Rules)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("what is asked about (-want +got):\n%s", diff)
 	}
 }

@@ -174,16 +174,23 @@ type warnings struct{ said []string }
 // HandleWarningHeader remembers a warning.
 func (w *warnings) HandleWarningHeader(_ int, _, text string) { w.said = append(w.said, text) }
 
+// personWhoHears is a client whose warnings are collected.
+func (s scene) personWhoHears(said *warnings) client.Client {
+	s.t.Helper()
+	configuration := rest.CopyConfig(cluster.AdminConfig)
+	configuration.WarningHandler = said
+	person, err := client.New(configuration, client.Options{Scheme: loadline.Client.Scheme()})
+	s.Expect(err).NotTo(HaveOccurred())
+	return person
+}
+
 func TestAnAutoscalerThatTakesTheCPUAwayIsWarnedAbout(t *testing.T) {
 	s := newScene(t, "warnings", warningShop)
 	s.annotate(map[string]string{v1alpha1.AnnotationMode: "initial"})
 	s.ready("Deployment", "web")
 
 	said := &warnings{}
-	configuration := rest.CopyConfig(cluster.AdminConfig)
-	configuration.WarningHandler = said
-	person, err := client.New(configuration, client.Options{Scheme: loadline.Client.Scheme()})
-	s.Expect(err).NotTo(HaveOccurred())
+	person := s.personWhoHears(said)
 	s.Expect(person.Create(t.Context(), &autoscalingv2.HorizontalPodAutoscaler{
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "web"},
 		Spec: autoscalingv2.HorizontalPodAutoscalerSpec{

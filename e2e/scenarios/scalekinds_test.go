@@ -13,6 +13,7 @@ import (
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
@@ -110,6 +111,7 @@ func TestAKindWithAScaleSubresourceIsTreatedLikeADeployment(t *testing.T) {
 	rs.Spec.Replicas = new(int32(4))
 	s.Expect(loadline.Client.Update(t.Context(), rs)).To(Succeed())
 	s.running("web", 4)
+	s.isCorrected()
 	s.Eventually(func() bool {
 		for _, pod := range s.pods("web") {
 			if pod.Annotations[v1alpha1.AnnotationRevision] != "" && requestsOf(pod).MemoryBytes < 512*shop.Mebibyte {
@@ -132,23 +134,58 @@ func TestAKindWithAScaleSubresourceIsTreatedLikeADeployment(t *testing.T) {
 	s.Consistently(s.rolloutReplicas, yieldFor/3, 200*time.Millisecond).Should(Equal(int64(1)), "a person's number wins here as well")
 }
 
-// alsoAsk adds Rollouts to what the API server asks the webhook about.
+// isCorrected tries what people get wrong: a mistyped annotation is refused, and what is unwise is warned about.
+func (s scene) isCorrected() {
+	s.t.Helper()
+	said := &warnings{}
+	person := s.personWhoHears(said)
+	try := func(change func(*unstructured.Unstructured)) error {
+		object := s.rollout()
+		s.Expect(s.get("web", object)).To(Succeed())
+		change(object)
+		return person.Update(s.t.Context(), object, client.DryRunAll)
+	}
+	s.Eventually(func() error {
+		return try(func(object *unstructured.Unstructured) {
+			object.SetAnnotations(map[string]string{v1alpha1.AnnotationUpdater: "inplace"})
+		})
+	}).Should(MatchError(And(ContainSubstring(v1alpha1.AnnotationUpdater), ContainSubstring("inplace"))))
+	s.Eventually(func() []string {
+		said.said = nil
+		s.Expect(try(func(object *unstructured.Unstructured) {
+			pasted := map[string]string{v1alpha1.AnnotationRevision: "pasted"}
+			s.Expect(unstructured.SetNestedStringMap(object.Object, pasted, "spec", "template", "metadata", "annotations")).To(Succeed())
+		})).To(Or(Succeed(), Satisfy(apierrors.IsConflict)))
+		return said.said
+	}).Should(ContainElement(ContainSubstring("in a template it is not believed")))
+}
+
+// alsoAsk adds Rollouts to what the API server asks the webhook about, as the manifests for this kind do.
 func (s scene) alsoAsk() {
 	s.t.Helper()
-	hooks := &admissionregistrationv1.MutatingWebhookConfiguration{}
-	s.Expect(loadline.Client.Get(s.t.Context(), types.NamespacedName{Name: "loadline-mutating"}, hooks)).To(Succeed())
-	for i := range hooks.Webhooks {
-		if hooks.Webhooks[i].Name == "workloads.loadline.dev" {
-			hooks.Webhooks[i].Rules = append(hooks.Webhooks[i].Rules, admissionregistrationv1.RuleWithOperations{
-				Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.Create, admissionregistrationv1.Update},
-				Rule: admissionregistrationv1.Rule{
-					APIGroups: []string{rollouts.Group}, APIVersions: []string{rollouts.Version}, Resources: []string{rollouts.Resource},
-					Scope: new(admissionregistrationv1.NamespacedScope),
-				},
-			})
+	rule := admissionregistrationv1.RuleWithOperations{
+		Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.Create, admissionregistrationv1.Update},
+		Rule: admissionregistrationv1.Rule{
+			APIGroups: []string{rollouts.Group}, APIVersions: []string{rollouts.Version}, Resources: []string{rollouts.Resource},
+			Scope: new(admissionregistrationv1.NamespacedScope),
+		},
+	}
+	mutating := &admissionregistrationv1.MutatingWebhookConfiguration{}
+	s.Expect(loadline.Client.Get(s.t.Context(), types.NamespacedName{Name: "loadline-mutating"}, mutating)).To(Succeed())
+	for i := range mutating.Webhooks {
+		if mutating.Webhooks[i].Name == "workloads.loadline.dev" {
+			mutating.Webhooks[i].Rules = append(mutating.Webhooks[i].Rules, rule)
 		}
 	}
-	s.Expect(loadline.Client.Update(s.t.Context(), hooks)).To(Succeed())
+	s.Expect(loadline.Client.Update(s.t.Context(), mutating)).To(Succeed())
+	validating := &admissionregistrationv1.ValidatingWebhookConfiguration{}
+	s.Expect(loadline.Client.Get(s.t.Context(), types.NamespacedName{Name: "loadline-validating"}, validating)).To(Succeed())
+	for i := range validating.Webhooks {
+		if name := validating.Webhooks[i].Name; name == "workloads.loadline.dev" || name == "advise-workloads.loadline.dev" {
+			validating.Webhooks[i].Rules = append(validating.Webhooks[i].Rules, rule)
+		}
+	}
+	s.Expect(loadline.Client.Update(s.t.Context(), validating)).To(Succeed())
 }
 
 func (s scene) rollout() *unstructured.Unstructured {

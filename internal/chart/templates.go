@@ -72,7 +72,7 @@ var namespaced = []replacement{
 	},
 	{regexp.MustCompile(`resourceNames: \[loadline-webhook-cert\]`), `resourceNames: [{{ include "loadline.certSecret" . }}]`},
 	{
-		regexp.MustCompile(`(?m)^        resources: \[deployments, statefulsets\]\n        scope: Namespaced\n`),
+		regexp.MustCompile(`(?m)^        resources: \[deployments, statefulsets(?:, daemonsets)?\]\n        scope: Namespaced\n`),
 		"$0      {{- with include \"loadline.scaleKindRules\" . }}\n      {{- . | trim | nindent 6 }}\n      {{- end }}\n",
 	},
 	{
