@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -274,6 +275,51 @@ func TestSizesThatAreRevertedTwiceAreLeftAloneAndTriedAgainMuchLater(t *testing.
 	}
 	if len(w.resized) != 3 {
 		t.Errorf("resized %d times after an hour, want one more", len(w.resized))
+	}
+}
+
+func TestAResizeThatIsNotAnsweredIsNotTakenForOneThatDidNotStick(t *testing.T) {
+	w := newWorld(t, append(shop(100, 100), disrupting(withoutCanary()))...)
+	for _, namespace := range []string{"quiet", "calm"} { // Loadline works in more than one, so one of them is not the cluster.
+		w.podOf(namespace, "web", true, func(*corev1.Pod) {})
+	}
+	for _, cpu := range []int64{500, 300} {
+		w.publish(cpu, nil)
+		w.rounds(10 * time.Minute)
+	}
+	silent := 2
+	w.resizeError = func(string) error {
+		if silent == 0 {
+			return nil
+		}
+		silent--
+		return apierrors.NewTimeoutError("etcd", 1)
+	}
+	w.publish(500, nil) // the revision that the pods had before
+	w.rounds(10 * time.Minute)
+	if c := w.condition(v1alpha1.ConditionApplied); silent > 0 || c.Reason == v1alpha1.ReasonDidNotStick {
+		t.Errorf("%d time-outs left, Applied = %+v, want nobody suspected who changes the pods", silent, c)
+	}
+	for _, name := range []string{"checkout-0", "checkout-1"} {
+		if got := w.pod(name).Spec.Containers[0].Resources.Requests.Cpu().MilliValue(); got != 500 {
+			t.Errorf("%s asks for %dm ten minutes later, want the recommended 500m", name, got)
+		}
+	}
+}
+
+func TestALoweringThatIsNotAnsweredIsNoTrial(t *testing.T) {
+	w := newWorld(t, shop(2000, 2000, 2000)...)
+	w.rounds(20 * time.Minute)
+	w.publish(1000, nil)
+	w.rounds(10 * time.Minute)
+	w.resizeError = func(string) error { return apierrors.NewTimeoutError("etcd", 1) }
+	w.publish(500, nil) // which all of them had before
+	w.rounds(2 * time.Minute)
+	w.resizeError = func(string) error { return nil }
+	before := len(w.resized)
+	w.rounds(9 * time.Minute)
+	if lowered := w.resized[before:]; len(lowered) != 1 {
+		t.Errorf("lowered %v, want one pod, which is watched", lowered)
 	}
 }
 

@@ -309,6 +309,7 @@ func recall(now time.Time, pod *corev1.Pod, past history, p *plan.Pod) {
 	o, ok := lastAttempt(pod, past)
 	switch {
 	case !ok:
+	case o.Result == v1alpha1.OutcomeResized && askedSince(p.Mark, o): // It was not answered, so nobody took anything back.
 	case o.Result == v1alpha1.OutcomeResized:
 		p.Reverted = p.Mark != nil && p.Change.IsZero() && p.Mark.Revision == past.revision && now.Sub(o.Time.Time) >= cacheLag
 		if p.Change.IsZero() {
@@ -317,6 +318,12 @@ func recall(now time.Time, pod *corev1.Pod, past history, p *plan.Pod) {
 	case now.Sub(o.Time.Time) < past.memory.patience(p.InVain(past.revision)):
 		p.ResizeRefused, p.RefusedByNamespace = o.Message, refusedByNamespace(o.Message)
 	}
+}
+
+// askedSince reports whether the pod was asked to have the outcome's revision once more, after that outcome. Outcomes know their time to
+// the second only.
+func askedSince(mark *plan.Mark, o v1alpha1.Outcome) bool {
+	return mark != nil && mark.Revision == o.Revision && mark.At.After(o.Time.Add(time.Second))
 }
 
 // cacheLag is more than what the caches are behind.
