@@ -100,6 +100,27 @@ func TestWhereAllIsDoneByEvictionTheFirstSuccessorAloneTriesARevision(t *testing
 	}
 }
 
+func TestANewPodThatWaitsForANewNodeEndsNoTrial(t *testing.T) {
+	w := newWorld(t, shop(2000, 2000, 2000)...)
+	w.round()
+	if held := w.admit("rolled-out"); !held || len(w.resized) != 1 {
+		t.Fatalf("a new pod was held back: %v, resized %v; want it kept from what one pod tries", held, w.resized)
+	}
+	pod := w.pod("rolled-out")
+	lostAt(w.clock.Now())(pod)
+	if err := w.client.Status().Update(t.Context(), pod); err != nil {
+		t.Fatal(err)
+	}
+	w.rounds(4 * time.Minute) // about as long as a cluster autoscaler takes
+	if !w.admit("next") || len(w.evicted) > 0 {
+		t.Errorf("evicted %v, trying %q; want the pods after it kept from it as well", w.evicted, w.recommendation().Status.Trying)
+	}
+	w.rounds(time.Minute)
+	if w.admit("last") {
+		t.Error("the next pod is kept from it as well, want smaller pods where no node is expected any more")
+	}
+}
+
 func TestNewPodsAreKeptFromWhatIsToBeTriedByEvictionForADayAtMost(t *testing.T) {
 	w := newWorld(t, append(shop(2000, 2000, 2000), disrupting(v1alpha1.DisruptionPolicy{}))...)
 	w.annotate(map[string]string{v1alpha1.AnnotationUpdater: "evict"})

@@ -267,6 +267,7 @@ func (g *gatherer) pod(now time.Time, ns *namespace, pod *corev1.Pod, past histo
 		Ready:            podIs(pod, corev1.PodReady),
 		Terminating:      pod.DeletionTimestamp != nil,
 		Unschedulable:    unschedulable(pod),
+		Stranded:         unschedulable(pod) && now.Sub(pod.CreationTimestamp.Time) >= g.config.Recommender.UnschedulableAfter.Duration,
 		Unscheduled:      pod.Spec.NodeName == "",
 		Original:         original,
 		Present:          apply.Present(pod),

@@ -122,9 +122,9 @@ func (p *planner) untouchable(pod Pod) *Refused {
 	}
 }
 
-// displaced reports whether a pod finds no node with sizes of ours, and its successor would ask for less. Nobody is served by it.
+// displaced reports whether a pod has long found no node with sizes of ours, and its successor would ask for less. Nobody is served by it.
 func displaced(w Workload, p Pod) bool {
-	return p.Unschedulable && w.Updater != v1alpha1.UpdaterInPlace && p.InjectedRevision != "" && p.InjectedRevision != w.Revision &&
+	return p.Unschedulable && p.Stranded && w.Updater != v1alpha1.UpdaterInPlace && p.InjectedRevision != "" && p.InjectedRevision != w.Revision &&
 		slices.ContainsFunc(driftedFrom(w, p, apply.ForNewPod), func(d apply.Drift) bool { return d.Direction == apply.Down })
 }
 

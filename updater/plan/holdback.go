@@ -19,7 +19,7 @@ func Tried(now time.Time, w Workload) bool {
 
 // Trying reports whether the present revision is tried on pods that run, or will be as soon as something permits it. New pods should
 // not get it as long as that is so. Where only new pods can show what it does, they have to get it; and so have those whose former
-// sizes find no node. What health signals that give no values would say is not waited for without end.
+// sizes have long found no node. What health signals that give no values would say is not waited for without end.
 func Trying(now time.Time, w Workload) bool {
 	p := planner{now: now, account: newAccount(now, Budget{})}
 	trial := p.trialOf(w)

@@ -90,7 +90,7 @@ func underPressure(w *plan.Workload) {
 
 // lost is a pod that finds no node with an older revision, rolling a workload that waits for it.
 func lost(p *plan.Pod) {
-	p.Unschedulable, p.Running, p.Ready, p.ResizeSupported, p.InjectedRevision = true, false, false, false, "fedcba9876543210"
+	p.Unschedulable, p.Stranded, p.Running, p.Ready, p.ResizeSupported, p.InjectedRevision = true, true, false, false, false, "fedcba9876543210"
 }
 
 func rolling(w *plan.Workload) { w.RolloutInProgress, w.Disruption.MinReplicas = true, 5 }

@@ -535,6 +535,7 @@ func drawPod(t *rapid.T, name string) plan.Pod {
 	}
 	if rarely(t, "findsNoNode") {
 		p.Running, p.Ready, p.ResizeSupported, p.Unschedulable, p.InjectedRevision = false, false, false, true, "another"
+		p.Stranded = rapid.Bool().Draw(t, "stranded")
 	}
 	if rapid.Bool().Draw(t, "killed") {
 		p.Troubles = []plan.Trouble{{Container: "app", What: plan.TroubleOOM, At: now.Add(-30 * time.Minute)}}

@@ -235,7 +235,7 @@ func (s *simulation) settleAll() {
 func (s *simulation) settle(w *plan.Workload) {
 	for i := range w.Pods {
 		if p := &w.Pods[i]; !p.Terminating && (!p.Ready || !p.Running) {
-			p.Ready, p.Running, p.Unschedulable = true, true, false
+			p.Ready, p.Running, p.Unschedulable, p.Stranded = true, true, false, false
 			s.allow(w.Namespace, p.DisruptionBudgets, 1)
 		}
 	}

@@ -168,6 +168,8 @@ type Pod struct {
 	Fixed map[string]Fixed
 	// Unschedulable is true while the scheduler finds no node for the pod.
 	Unschedulable bool
+	// Stranded is true where it has found none for so long that it is not expected to: a new node is there within minutes.
+	Stranded bool
 	// Template is the hash of the pod's template, as its controller wrote it; empty if that is not known.
 	Template string
 	// InjectedRevision is the revision that admission wrote on the pod.
