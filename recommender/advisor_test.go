@@ -282,9 +282,9 @@ func TestAModelThatFailsLeavesRulesAndAReason(t *testing.T) {
 	}).Should(And(HavePrefix("model: unreachable"), ContainSubstring("by rules alone: model: unreachable")))
 
 	s.hires() // a new process asks again
-	written := s.writes
+	written := s.writes.Load()
 	s.reconcile()
-	if _, a := s.advised(); s.writes != written || !strings.HasPrefix(a.Reason, "model: unreachable") {
+	if _, a := s.advised(); s.writes.Load() != written || !strings.HasPrefix(a.Reason, "model: unreachable") {
 		t.Errorf("asking again is news: %+v", a)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -41,7 +42,7 @@ type shop struct {
 	history     *fakeHistory
 	events      *events.FakeRecorder
 	recommender *Reconciler
-	writes      int
+	writes      atomic.Int64
 	// refuse is what the next status write answers.
 	refuse error
 }
@@ -64,7 +65,7 @@ func newShopOf(t *testing.T, kinds owner.Kinds, objects ...client.Object) *shop 
 		WithTypeConverters(loadlineac.NewTypeConverter(scheme), kubernetesac.NewTypeConverter(clientgoscheme.Scheme)).WithObjects(objects...).WithObjects(testkit.Node("n1", "16", "64Gi")).
 		WithStatusSubresource(&v1alpha1.Recommendation{}).WithIndex(&corev1.Pod{}, podOwnerIndex, podOwner(kinds)).WithIndex(&corev1.Event{}, involvedIndex, involved).WithIndex(&corev1.Event{}, refusedIndex, refusedBy(kinds)).
 		WithInterceptorFuncs(interceptor.Funcs{SubResourceApply: func(ctx context.Context, c client.Client, sub string, o runtime.ApplyConfiguration, opts ...client.SubResourceApplyOption) error {
-			s.writes++
+			s.writes.Add(1)
 			if err := s.refuse; err != nil {
 				s.refuse = nil
 				return err
@@ -162,19 +163,19 @@ func TestNothingIsWrittenWhereNothingMattersAndTheSizesAreConfirmedEverySixHours
 	}
 	measure()
 	s.reconcile()
-	s.writes = 0
+	s.writes.Store(0)
 	for range 71 { // of five minutes: a little less than six hours
 		s.clock.Step(5 * time.Minute)
 		measure()
 		s.reconcile()
 	}
-	if s.writes != 0 {
-		t.Errorf("%d writes without news", s.writes)
+	if s.writes.Load() != 0 {
+		t.Errorf("%d writes without news", s.writes.Load())
 	}
 	s.clock.Step(5 * time.Minute)
 	s.reconcile()
-	if s.writes != 1 || !s.recommendation().Status.ObservedTime.Time.Equal(s.clock.Now()) {
-		t.Errorf("%d writes after six hours, confirmed at %s", s.writes, s.recommendation().Status.ObservedTime)
+	if s.writes.Load() != 1 || !s.recommendation().Status.ObservedTime.Time.Equal(s.clock.Now()) {
+		t.Errorf("%d writes after six hours, confirmed at %s", s.writes.Load(), s.recommendation().Status.ObservedTime)
 	}
 }
 
@@ -256,10 +257,10 @@ func TestARecommendationOutlivesItsWorkloadForAWeekAndKeepsWhatItKnows(t *testin
 		t.Error("the history of a workload that is gone stays in memory")
 	}
 
-	s.writes = 0
+	s.writes.Store(0)
 	s.clock.Step(7*day - time.Second)
-	if result := s.reconcile(); s.recommendation() == nil || result.RequeueAfter != time.Second || s.writes != 0 {
-		t.Errorf("a second before its time: %d writes, comes back after %s", s.writes, result.RequeueAfter)
+	if result := s.reconcile(); s.recommendation() == nil || result.RequeueAfter != time.Second || s.writes.Load() != 0 {
+		t.Errorf("a second before its time: %d writes, comes back after %s", s.writes.Load(), result.RequeueAfter)
 	}
 	s.clock.Step(time.Second)
 	if s.reconcile(); s.recommendation() != nil {

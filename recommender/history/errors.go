@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"time"
 
@@ -32,6 +33,8 @@ type Error struct {
 	Namespace, Query string
 	// From and Until bound the time that was asked for.
 	From, Until time.Time
+	// TimedOut: no answer came in the time that a query has, so that whoever asked was held up for all of it.
+	TimedOut bool
 	// Err is what happened.
 	Err error
 
@@ -61,14 +64,16 @@ func classify(err error) *Error {
 	}
 	api, ok := errors.AsType[*promv1.Error](err)
 	if !ok {
-		return &Error{Reason: Unavailable, Err: err, shorterHelps: errors.Is(err, context.DeadlineExceeded)}
+		late, ok := errors.AsType[net.Error](err)
+		return &Error{Reason: Unavailable, Err: err, TimedOut: ok && late.Timeout(), shorterHelps: errors.Is(err, context.DeadlineExceeded)}
 	}
 	said := api.Msg
 	if detail := strings.TrimSpace(api.Detail); detail != "" {
 		said += ": " + strings.ToValidUTF8(detail[:min(len(detail), maxDetail)], "")
 	}
 	reason := classifyAnswer(api, said)
-	return &Error{Reason: reason, Err: errors.New(said), shorterHelps: reason == TooBig || api.Type == promv1.ErrTimeout}
+	late := api.Type == promv1.ErrTimeout
+	return &Error{Reason: reason, Err: errors.New(said), TimedOut: late, shorterHelps: reason == TooBig || late}
 }
 
 func classifyAnswer(api *promv1.Error, said string) Reason {

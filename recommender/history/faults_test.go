@@ -97,6 +97,9 @@ func checkFailure(t *testing.T, err error, reason history.Reason, says string) {
 	if !ok || failure.Reason != reason || !strings.Contains(err.Error(), says) || len(err.Error()) > 700 {
 		t.Fatalf("got %v\nwant %s and %q in a few words", err, reason, says)
 	}
+	if failure.TimedOut {
+		t.Errorf("nobody had to wait for the time of a query: %v", err)
+	}
 	if failure.Namespace != "shop" || failure.Query != "workingSet" || !strings.Contains(err.Error(), "from 2026-03-02T11:50:00Z until ") {
 		t.Errorf("the error does not say what was read: %v", err)
 	}
@@ -144,7 +147,10 @@ func TestASlowServerIsAskedForLessNextTime(t *testing.T) {
 		return false
 	})
 	failed := 0
-	for slow.Sync(t.Context(), "shop", []history.Target{api}, start) != nil {
+	for err := slow.Sync(t.Context(), "shop", []history.Target{api}, start); err != nil; err = slow.Sync(t.Context(), "shop", []history.Target{api}, start) {
+		if failure, ok := errors.AsType[*history.Error](err); !ok || !failure.TimedOut {
+			t.Fatalf("got %v, want one that timed out", err)
+		}
 		if failed++; failed > 5 {
 			t.Fatal("it never asks for little enough")
 		}
