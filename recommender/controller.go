@@ -183,8 +183,9 @@ func (r *Reconciler) retire(ctx context.Context, now time.Time, in Input, rec *v
 	return reconcile.Result{RequeueAfter: expires.Sub(now)}, nil
 }
 
-// retiredStatus is the status as it was, marked as no longer in force. A workload that is only gone keeps its mode: when it
-// is created again, its first pods are admitted with what is known.
+// retiredStatus is the status as it was, marked as no longer in force. A workload that is only gone keeps its mode unless the
+// namespace narrows it: when it is created again, its first pods are admitted with what is known, and no wider than it allowed
+// itself. Its annotations went with it, so what the namespace says does not widen it.
 func retiredStatus(now time.Time, in Input, rec *v1alpha1.Recommendation) v1alpha1.RecommendationStatus {
 	status := *rec.Status.DeepCopy()
 	status.Outcomes, status.Trial, status.Trying, status.TryingSince, status.Savings = nil, nil, "", nil, nil
@@ -192,7 +193,9 @@ func retiredStatus(now time.Time, in Input, rec *v1alpha1.Recommendation) v1alph
 	if in.Settings.Mode == v1alpha1.ModeOff {
 		reason, message = v1alpha1.ReasonOptedOut, in.Settings.ModeFrom
 	}
-	status.Mode, status.ModeFrom = in.Settings.Mode, shorten(in.Settings.ModeFrom, 256)
+	if !status.Mode.NarrowerThan(in.Settings.Mode) {
+		status.Mode, status.ModeFrom = in.Settings.Mode, shorten(in.Settings.ModeFrom, 256)
+	}
 	status.ObservedGeneration = rec.Generation
 	since := metav1.Time{Time: now}
 	conditions := status.Conditions

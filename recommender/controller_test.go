@@ -268,6 +268,40 @@ func TestARecommendationOutlivesItsWorkloadForAWeekAndKeepsWhatItKnows(t *testin
 	}
 }
 
+func TestAWorkloadThatIsGoneKeepsTheNarrowerMode(t *testing.T) {
+	deployment := testkit.Deployment("shop", "checkout", 3).Container("app", "2", "2Gi")
+	for _, c := range []struct {
+		name            string
+		workload, after v1alpha1.Mode // the namespace says auto while the workload is there
+		want            v1alpha1.Mode
+	}{
+		{"it allowed itself dry-run", v1alpha1.ModeDryRun, v1alpha1.ModeAuto, v1alpha1.ModeDryRun},
+		{"it was off", v1alpha1.ModeOff, v1alpha1.ModeAuto, v1alpha1.ModeOff},
+		{"it said nothing", "", v1alpha1.ModeAuto, v1alpha1.ModeAuto},
+		{"the namespace is narrowed", v1alpha1.ModeInitial, v1alpha1.ModeDryRun, v1alpha1.ModeDryRun},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := openShop(t)
+			s.annotate("auto")
+			s.reconcile()
+			if c.workload != "" {
+				object := deployment.Object()
+				object.SetAnnotations(map[string]string{v1alpha1.AnnotationMode: string(c.workload)})
+				if err := s.client.Update(t.Context(), object); err != nil {
+					t.Fatal(err)
+				}
+				s.reconcile()
+			}
+			s.delete(deployment.Object())
+			s.annotate(string(c.after))
+			s.reconcile()
+			if status := s.recommendation().Status; status.Mode != c.want || status.ModeFrom == "" || s.ready().Reason != v1alpha1.ReasonTargetGone {
+				t.Errorf("mode %s from %q, Ready says %s; want %s", status.Mode, status.ModeFrom, s.ready().Reason, c.want)
+			}
+		})
+	}
+}
+
 func TestAWorkloadThatComesBackFindsItsFloorAgain(t *testing.T) {
 	deployment := testkit.Deployment("shop", "checkout", 3).Container("app", "2", "2Gi")
 	killed := deployment.Pod(0).OOMKilled("app", "2Gi", noon.Add(-time.Hour)).Object()

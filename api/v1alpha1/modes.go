@@ -1,5 +1,7 @@
 package v1alpha1
 
+import "slices"
+
 // Mode is how much Loadline may do in a namespace or to a workload. The values are ordered.
 // +kubebuilder:validation:Enum=off;dry-run;initial;auto
 type Mode string
@@ -18,6 +20,12 @@ const (
 
 // Admits reports whether the webhook injects sizes in this mode.
 func (m Mode) Admits() bool { return m == ModeInitial || m == ModeAuto }
+
+// NarrowerThan reports whether this mode allows less than another. What is no mode is narrower than nothing.
+func (m Mode) NarrowerThan(other Mode) bool {
+	i := slices.Index(modes, m)
+	return i >= 0 && i < slices.Index(modes, other)
+}
 
 // Approval says whether a person has to approve each revision.
 // +kubebuilder:validation:Enum=automatic;manual

@@ -8,15 +8,21 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/e2e/shop"
 )
+
+var comesBackShop = oversized("comes-back")
 
 var dryRunShop = shop.InNamespace("dry-run", []shop.Workload{
 	{
@@ -47,6 +53,33 @@ func TestANamespaceAnnotatedDryRunGetsRecommendationsAndNothingElseChanges(t *te
 	// Several rounds of recommender and updater pass in this time.
 	s.Consistently(func() string { return cmp.Diff(before, snapshot(t, s.namespace)) }, 6*time.Second, time.Second).
 		Should(BeEmpty(), "dry-run changed something")
+}
+
+func TestAWorkloadThatIsCreatedAgainIsNotSizedBeyondWhatItAllowedItself(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, "comes-back", comesBackShop)
+	s.annotate(map[string]string{v1alpha1.AnnotationMode: "initial"})
+	dryRun := map[string]string{v1alpha1.AnnotationMode: string(v1alpha1.ModeDryRun)}
+	s.Expect(annotateObject(t.Context(), s.deployment("web"), dryRun)).To(Succeed())
+	s.when("Deployment", "web", "follows its own annotation", func(rec *v1alpha1.Recommendation) bool {
+		return rec.Status.Mode == v1alpha1.ModeDryRun && rec.Status.Applicable != nil
+	})
+
+	s.Expect(loadline.Client.Delete(t.Context(), s.deployment("web"), client.PropagationPolicy(metav1.DeletePropagationForeground))).To(Succeed())
+	rec := s.when("Deployment", "web", "notices that it is gone", func(rec *v1alpha1.Recommendation) bool {
+		c := meta.FindStatusCondition(rec.Status.Conditions, v1alpha1.ConditionReady)
+		return c != nil && c.Reason == v1alpha1.ReasonTargetGone
+	})
+	s.Expect(rec.Status.Mode).To(Equal(v1alpha1.ModeDryRun), "the namespace says more, and did before")
+	s.Eventually(func() bool { return apierrors.IsNotFound(s.get("web", &appsv1.Deployment{})) }).Should(BeTrue())
+	again := comesBackShop[0].Object(started)
+	again.SetAnnotations(dryRun)
+	s.create(again)
+	s.running("web", 3)
+	for _, pod := range s.pods("web") {
+		s.Expect(pod.Annotations).NotTo(HaveKey(v1alpha1.AnnotationRevision))
+		s.Expect(requestsOf(pod)).To(Equal(amounts("2", "2Gi")))
+	}
 }
 
 // snapshot returns every object of a namespace but Recommendations and events, each without what controllers keep up to date

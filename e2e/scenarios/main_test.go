@@ -120,7 +120,7 @@ func past(now time.Time) ([]shop.Workload, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the recorded traces: %w", err)
 	}
-	return slices.Concat(all, crowd(), replayShop, exportShop, tempoShop, gitOpsShop, minimumShop, grantedShop, healedShop, cleanupShop, rolloutShop, dryRunShop,
+	return slices.Concat(all, crowd(), replayShop, exportShop, tempoShop, gitOpsShop, minimumShop, grantedShop, healedShop, cleanupShop, rolloutShop, dryRunShop, comesBackShop,
 		initialShop, untouchedShop, optOutShop, autoShop, budgetShop, replicaShop, saleShop,
 		killedShop, outageShop, webhookShop, refusalShop, restartShop, limitShop, sidecarShop, meshShop, warningShop, boundedShop, tornShop, inPlaceShop, pressedShop, quotaShop, crowdedShop, cronShop,
 		canaryShop, contestedShop, rollbackShop, haltedShop, revertedShop, evictedShop, evictingShop, keptShop, pastedShop, worseShop, ratioShop), nil
