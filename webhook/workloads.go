@@ -95,10 +95,7 @@ func (w *workloads) scale(ctx context.Context, req *admissionv1.AdmissionRequest
 // decide chooses between the number that was asked for, one that somebody set before, and the recommended one.
 func (w *workloads) decide(req *admissionv1.AdmissionRequest, rec *v1alpha1.Recommendation, view, old *workloadView) answer {
 	recommended, asked := *rec.Status.Applicable.Replicas, view.replicas()
-	want := recommended
-	if req.Operation == admissionv1.Update {
-		want = max(want, floor(rec.Status.Mode, asked, old.replicas()))
-	}
+	want := max(recommended, least(req, rec.Status.Mode, asked, old))
 	if asked == recommended && asked == want {
 		return answer{outcome: outcomeUnchanged}
 	}
@@ -118,6 +115,19 @@ func (w *workloads) decide(req *admissionv1.AdmissionRequest, rec *v1alpha1.Reco
 		v1alpha1.AnnotationOriginalReplicas: strconv.Itoa(int(asked)),
 	}), warnings: []string{fmt.Sprintf("%s; annotation %s=%s on this %s keeps your number",
 		becomes, v1alpha1.AnnotationReplicas, v1alpha1.ReplicasRecommend, req.Kind.Kind)}}
+}
+
+// least is the number that no recommendation takes a request below; 0 where there is none. Pods may be there already when a StatefulSet
+// is created: to change its volume claims people delete it without its pods. Going down in that moment would take all of them at once
+// that are too many, and perhaps their volumes, where the updater goes step by step or not at all.
+func least(req *admissionv1.AdmissionRequest, mode v1alpha1.Mode, asked int32, old *workloadView) int32 {
+	switch {
+	case req.Operation == admissionv1.Update:
+		return floor(mode, asked, old.replicas())
+	case req.Kind.Group == "apps" && req.Kind.Kind == "StatefulSet":
+		return asked
+	}
+	return 0
 }
 
 // floor is the number that no recommendation takes an update below. Under auto it is what runs: the updater lowers that, step by

@@ -87,6 +87,23 @@ func TestReplicasAreInjected(t *testing.T) {
 	}
 }
 
+func TestAStatefulSetIsNotCreatedWithFewerPodsThanItAsksFor(t *testing.T) {
+	for _, mode := range []v1alpha1.Mode{v1alpha1.ModeInitial, v1alpha1.ModeAuto} {
+		w := newWorld(t, recommend("StatefulSet", "checkout", replicas(5), func(r *v1alpha1.Recommendation) { r.Status.Mode = mode }))
+		w.namespaces["shop"][v1alpha1.AnnotationReplicas] = "auto"
+		send := func(n int) reply {
+			object := strings.Replace(deployment(n), "Deployment", "StatefulSet", 1)
+			return w.send(t, PathMutateWorkloads, request(admissionv1.Create, "apps", "v1", "StatefulSet", "shop", object, ""))
+		}
+		if got := send(9); len(got.Patch) > 0 || len(got.Warnings) > 0 {
+			t.Errorf("%s: its pods may be there already: patch %s, warnings %q", mode, got.Patch, got.Warnings)
+		}
+		if n := at(t, send(2).object, "spec", "replicas"); n != 5.0 {
+			t.Errorf("%s: replicas %v, want the 5 that are recommended", mode, n)
+		}
+	}
+}
+
 func TestReplicasAreLeftAlone(t *testing.T) {
 	cases := map[string]struct {
 		change func(*world)

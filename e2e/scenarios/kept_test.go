@@ -7,6 +7,7 @@ import (
 	. "github.com/onsi/gomega"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -58,4 +59,11 @@ func TestANumberOfPodsIsNotLoweredWhereAnotherControllerSetsItOrVolumesWouldGo(t
 	})
 	s.Expect(s.get("db", db)).To(Succeed())
 	s.Expect([]int32{*s.deployment("owned").Spec.Replicas, *db.Spec.Replicas}).To(Equal([]int32{6, 6}))
+
+	// The way to other volume claims: the pods stay, and wait for a new StatefulSet to take them over.
+	s.Expect(loadline.Client.Delete(t.Context(), db, client.PropagationPolicy(metav1.DeletePropagationOrphan))).To(Succeed())
+	s.Eventually(func() bool { return apierrors.IsNotFound(s.get("db", &appsv1.StatefulSet{})) }).Should(BeTrue())
+	again := &appsv1.StatefulSet{ObjectMeta: metav1.ObjectMeta{Namespace: s.namespace, Name: "db"}, Spec: db.Spec}
+	s.create(again)
+	s.Expect(*again.Spec.Replicas).To(Equal(int32(6)), "4 would take two of them at once, with their volumes")
 }
