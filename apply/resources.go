@@ -10,8 +10,18 @@ import (
 )
 
 // ResourcesOf reads CPU and memory out of a container's resources. Fractions of a millicore or byte round up.
+//
+// An explicit request of 0 under a limit reads as the smallest amount, a millicore or a byte: read as absent, it would count as
+// that limit, which the API server does not make of it. A limit of 0 is none.
 func ResourcesOf(r corev1.ResourceRequirements) Resources {
-	return Resources{Requests: amountsOf(r.Requests), Limits: amountsOf(r.Limits)}
+	out := Resources{Requests: amountsOf(r.Requests), Limits: amountsOf(r.Limits)}
+	if _, explicit := r.Requests[corev1.ResourceCPU]; explicit && out.Limits.CPUMillis > 0 {
+		out.Requests.CPUMillis = max(out.Requests.CPUMillis, 1)
+	}
+	if _, explicit := r.Requests[corev1.ResourceMemory]; explicit && out.Limits.MemoryBytes > 0 {
+		out.Requests.MemoryBytes = max(out.Requests.MemoryBytes, 1)
+	}
+	return out
 }
 
 func amountsOf(list corev1.ResourceList) Amounts {
@@ -22,16 +32,23 @@ func amountsOf(list corev1.ResourceList) Amounts {
 // ephemeral storage and claims, is as in req.
 //
 // An amount that is the same already keeps its spelling ("1Gi" does not become "1024Mi"), and an explicit 0 stays: without
-// it the API server would set the request to the limit. An amount of 0 in r otherwise removes the entry.
+// it the API server would set the request to the limit. An amount of 0 in r otherwise removes the entry. An explicit limit of 0,
+// which is none to a node, goes where there is a request now: the API server would refuse it as less than the request.
 func (r Resources) Into(req corev1.ResourceRequirements) corev1.ResourceRequirements {
-	out := *req.DeepCopy()
-	out.Requests = r.Requests.into(req.Requests)
-	out.Limits = r.Limits.into(req.Limits)
+	out, have := *req.DeepCopy(), ResourcesOf(req)
+	out.Requests = r.Requests.into(req.Requests, have.Requests)
+	out.Limits = r.Limits.into(req.Limits, have.Limits)
+	for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
+		request := out.Requests[name]
+		if limit, limited := out.Limits[name]; limited && limit.IsZero() && request.Sign() > 0 {
+			delete(out.Limits, name)
+		}
+	}
 	return out
 }
 
-func (a Amounts) into(list corev1.ResourceList) corev1.ResourceList {
-	have := amountsOf(list)
+// into returns a copy of a list, which reads as have, with the amounts of a.
+func (a Amounts) into(list corev1.ResourceList, have Amounts) corev1.ResourceList {
 	if a == have {
 		return list.DeepCopy()
 	}

@@ -55,6 +55,34 @@ func TestIntoKeepsTheSpellingOfAnAmountThatStays(t *testing.T) {
 	}
 }
 
+func TestALimitOf0DoesNotStayUnderARequest(t *testing.T) {
+	before := corev1.ResourceRequirements{Limits: list("cpu", "0", "memory", "0")}
+	got := apply.Resources{Requests: apply.Amounts{CPUMillis: 100}}.Into(before)
+	want := corev1.ResourceRequirements{Requests: list("cpu", "100m"), Limits: list("memory", "0")}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("resources (-want +got):\n%s", diff)
+	}
+}
+
+// Who asks for 0 wants a limit and reserves nothing. The API server does not set that request to the limit.
+func TestARequestOf0IsNotTheLimit(t *testing.T) {
+	written := corev1.ResourceRequirements{Requests: list("cpu", "0", "memory", "1Gi"), Limits: list("cpu", "4", "memory", "1Gi")}
+	has := apply.ResourcesOf(written)
+	if has.Defaulted().Requests.CPUMillis >= 4000 {
+		t.Errorf("the request counts as %dm", has.Defaulted().Requests.CPUMillis)
+	}
+	if class := apply.QOSClass(map[string]apply.Resources{"app": has}); class != corev1.PodQOSBurstable {
+		t.Errorf("class %s, and Burstable to Kubernetes", class)
+	}
+	if diff := cmp.Diff(written, has.Into(written)); diff != "" {
+		t.Errorf("nothing was asked to change, yet:\n%s", diff)
+	}
+	nothing := corev1.ResourceRequirements{Requests: list("cpu", "0", "memory", "0")}
+	if class := apply.QOSClass(map[string]apply.Resources{"app": apply.ResourcesOf(nothing)}); class != corev1.PodQOSBestEffort {
+		t.Errorf("without limits the class is %s, and BestEffort to Kubernetes", class)
+	}
+}
+
 func TestIntoFillsResourcesThatHadNothing(t *testing.T) {
 	got := apply.Resources{Requests: apply.Amounts{CPUMillis: 100}}.Into(corev1.ResourceRequirements{})
 	if diff := cmp.Diff(corev1.ResourceRequirements{Requests: list("cpu", "100m")}, got); diff != "" {

@@ -53,6 +53,15 @@ func TestAPodGetsTheRecommendedSizes(t *testing.T) {
 			recommend("Deployment", "checkout", container("app", "250m", "512Mi"), limits(v1alpha1.LimitNone, "", "")), some,
 			" requests.cpu=250m requests.memory=512Mi",
 		},
+		"a request of 0, which does not make the pod Guaranteed": {
+			recommend("Deployment", "checkout", container("app", "250m", "512Mi")),
+			`{"requests":{"cpu":"0","memory":"1Gi"},"limits":{"cpu":"4","memory":"1Gi"}}`,
+			" requests.cpu=250m requests.memory=512Mi limits.cpu=4 limits.memory=1Gi",
+		},
+		"a limit of 0, which is none": {
+			recommend("Deployment", "checkout", container("app", "250m", "512Mi")), `{"limits":{"cpu":"0","memory":"1Gi"}}`,
+			" requests.cpu=250m requests.memory=512Mi limits.memory=1Gi",
+		},
 		"a Guaranteed pod stays Guaranteed": {
 			recommend("Deployment", "checkout", container("app", "250m", "512Mi"), limits(v1alpha1.LimitNone, "", "")),
 			`{"requests":{"cpu":"1","memory":"1Gi"},"limits":{"cpu":"1","memory":"1Gi"}}`,

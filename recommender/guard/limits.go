@@ -101,7 +101,7 @@ func (d *draft) wantedLimit(s *size, a *amount, policy v1alpha1.LimitPolicy) int
 	roomy := scale(peak, 1+share(a.policy.LimitHeadroom, maxHeadroom))
 	switch policy {
 	case v1alpha1.LimitRatio:
-		if request <= 0 || limit <= 0 {
+		if request <= 1 || limit <= 0 { // A request of 0 reads as 1.
 			return 0
 		}
 		wanted := scale(largest, float64(limit)/float64(request))

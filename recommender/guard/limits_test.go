@@ -30,6 +30,9 @@ func TestLimits(t *testing.T) {
 		{"Ratio leaves room over the peak of memory", peak(policy(workload().limits(2000, 1100).proposes(600, 600), "Ratio"), 0, 590), apply.Limit{Policy: "Ratio", Value: 1200}, apply.Limit{Policy: "Ratio", Value: 708 * mib}},
 		{"Ratio follows what a pod under pressure gets", policy(workload().limits(2000, 2000).proposes(600, 600), "Ratio").app(func(_ *Container, p *sizing.ContainerProposal) { p.InPlace.CPUMillis = 1500 }), apply.Limit{Policy: "Ratio", Value: 3000}, apply.Limit{Policy: "Ratio", Value: 1200 * mib}},
 		{"Ratio without a limit keeps", policy(workload().proposes(600, 600), "Ratio"), apply.Limit{Policy: "Keep"}, apply.Limit{Policy: "Keep"}},
+		{"Ratio of a request of 0, which reads as 1, keeps", policy(workload().limits(2000, 2000).proposes(600, 600), "Ratio").app(func(c *Container, _ *sizing.ContainerProposal) {
+			c.Current.Requests = sizing.Amounts{CPUMillis: 1, MemoryBytes: 1}
+		}), apply.Limit{Policy: "Keep"}, apply.Limit{Policy: "Keep"}},
 		{"Headroom is over the peak", peak(policy(workload().limits(4000, 4000).proposes(600, 600), "Headroom"), 900, 550), apply.Limit{Policy: "Headroom", Value: 1350}, apply.Limit{Policy: "Headroom", Value: 660 * mib}},
 		{"Equal is the request", policy(workload().limits(2000, 2000).proposes(600, 600), "Equal"), apply.Limit{Policy: "Equal", Value: 600}, apply.Limit{Policy: "Equal", Value: 600 * mib}},
 		{"None removes", policy(workload().limits(2000, 2000), "None"), apply.Limit{Policy: "None"}, apply.Limit{Policy: "None"}},

@@ -322,6 +322,9 @@ func TestStep(t *testing.T) {
 		{name: "down by half at most", workload: workload().proposes(100, 100), wantCPU: 500, wantMemory: 500, wantRule: "step", wantWords: "lowers 1 by at most 50 %"},
 		{name: "up to five times at most", workload: workload().proposes(9000, 9000), wantCPU: 5000, wantMemory: 5000, wantRule: "step", wantWords: "raises 1 by at most 400 %"},
 		{name: "relative to what is in force", workload: workload().inForce(400, 400).proposes(100, 100), wantCPU: 200, wantMemory: 200},
+		{name: "from a request of 0, which reads as 1", workload: workload().proposes(600, 600).app(func(c *Container, _ *sizing.ContainerProposal) {
+			c.Current.Requests, c.Current.Limits = sizing.Amounts{CPUMillis: 1, MemoryBytes: 1}, sizing.Amounts{CPUMillis: 4000, MemoryBytes: 4000 * mib}
+		}).with(func(in *Input) { in.Behavior.Up.MaxStep = 0.5 }), wantCPU: 600, wantMemory: 600},
 		{name: "without a bound", workload: workload().proposes(100, 9000).with(func(in *Input) { in.Behavior.Up.MaxStep, in.Behavior.Down.MaxStep = 0, 0 }), wantCPU: 100, wantMemory: 9000},
 	})
 }

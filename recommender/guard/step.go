@@ -3,13 +3,13 @@ package guard
 import "fmt"
 
 // step bounds how far one change goes, as a share of the request in force. Up is wide and down narrow: too little hurts at
-// once, too much costs a little longer. A MaxStep of 0 is no bound.
+// once, too much costs a little longer. A MaxStep of 0 is no bound. A request of 0, which reads as the smallest there is, has no shares.
 //
 // Example: 1000m in force, proposal 200m, at most 50 % down → 500m now, less after the cooldown.
 func step(d *draft) {
 	d.each(func(_ *size, a *amount) {
 		base := a.request.target
-		if base == 0 {
+		if base <= roundUp(a.name, 1) {
 			return
 		}
 		up, down := d.in.Behavior.Up.MaxStep, d.in.Behavior.Down.MaxStep
