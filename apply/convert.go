@@ -63,6 +63,22 @@ func ToAPI(v Values, revision string, computed time.Time) *v1alpha1.RevisionedVa
 	return out
 }
 
+// SeenMemory is the memory that the containers of a template asked for when the recommender last saw it, by name, as ResourcesOf and
+// Defaulted read it. A container that it did not see is not there.
+func SeenMemory(current *v1alpha1.CurrentValues) map[string]int64 {
+	seen := map[string]int64{}
+	if current == nil {
+		return seen
+	}
+	for _, c := range current.Containers {
+		seen[c.Name] = bytes(c.Requests.Memory)
+		if c.Requests.Memory != nil {
+			seen[c.Name] = max(seen[c.Name], 1)
+		}
+	}
+	return seen
+}
+
 func byName(a, b Container) int { return strings.Compare(a.Name, b.Name) }
 
 func millis(q *resource.Quantity) int64 {

@@ -66,7 +66,7 @@ func stripRecommendation(rec *v1alpha1.Recommendation) {
 		Mode: rec.Status.Mode, Conditions: rec.Status.Conditions, ObservedTime: rec.Status.ObservedTime,
 		Applicable: rec.Status.Applicable, Outcomes: rec.Status.Outcomes, Replicas: rec.Status.Replicas,
 		OOMFloor: rec.Status.OOMFloor, Rollback: rec.Status.Rollback, Health: rec.Status.Health,
-		Trial: rec.Status.Trial, Trying: rec.Status.Trying, TryingSince: rec.Status.TryingSince,
+		Trial: rec.Status.Trial, Trying: rec.Status.Trying, TryingSince: rec.Status.TryingSince, Current: rec.Status.Current,
 	}
 	if memory != nil {
 		rec.Status.Memory = &v1alpha1.DecisionMemory{LastGood: memory.LastGood}
@@ -133,9 +133,30 @@ func keeping[T client.Object](keep func(metav1.Object), strip func(T)) func(any)
 
 func stripDeployment(d *appsv1.Deployment) { d.Spec.Template = stripTemplate(d.Spec.Template) }
 
-// stripTemplate keeps nothing but what somebody noted under Loadline's name.
+// stripTemplate keeps nothing but what somebody noted under Loadline's name, and the memory that containers ask for.
 func stripTemplate(t corev1.PodTemplateSpec) corev1.PodTemplateSpec {
-	return corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Annotations: v1alpha1.OwnAnnotations(t.Annotations)}}
+	return corev1.PodTemplateSpec{
+		ObjectMeta: metav1.ObjectMeta{Annotations: v1alpha1.OwnAnnotations(t.Annotations)},
+		Spec:       corev1.PodSpec{Containers: memoryOf(t.Spec.Containers), InitContainers: memoryOf(t.Spec.InitContainers)},
+	}
+}
+
+func memoryOf(containers []corev1.Container) []corev1.Container {
+	only := func(list corev1.ResourceList) corev1.ResourceList {
+		memory, found := list[corev1.ResourceMemory]
+		if !found {
+			return nil
+		}
+		return corev1.ResourceList{corev1.ResourceMemory: memory}
+	}
+	var kept []corev1.Container
+	for i := range containers {
+		has := containers[i].Resources
+		kept = append(kept, corev1.Container{
+			Name: containers[i].Name, Resources: corev1.ResourceRequirements{Requests: only(has.Requests), Limits: only(has.Limits)},
+		})
+	}
+	return kept
 }
 
 func stripStatefulSet(s *appsv1.StatefulSet) {

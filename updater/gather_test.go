@@ -303,6 +303,42 @@ func TestSizesAreStaleOnceTheRecommenderIsSilentForADay(t *testing.T) {
 	}
 }
 
+func TestSizesAreStaleWhileTheTemplateAsksForMoreMemoryThanTheRecommenderSaw(t *testing.T) {
+	for _, c := range []struct {
+		seen, asks, limit string
+		want              bool
+	}{
+		{"1Gi", "4Gi", "", true},
+		{"1Gi", "", "4Gi", true},
+		{"", "4Gi", "", true},
+		{"4Gi", "4096Mi", "8Gi", false},
+		{"4Gi", "", "4Gi", false},
+		{"4Gi", "1Gi", "", false},
+		{"4Gi", "", "", false},
+		{"0", "0", "4Gi", false},
+	} {
+		objects := shop(500)
+		container := v1alpha1.CurrentContainer{Name: "app"}
+		if c.seen != "" {
+			container.Requests.Memory = new(quantity(c.seen))
+		}
+		stored(objects).Status.Current = &v1alpha1.CurrentValues{Containers: []v1alpha1.CurrentContainer{container}}
+		app := corev1.Container{Name: "app"}
+		if c.asks != "" {
+			app.Resources.Requests = corev1.ResourceList{corev1.ResourceCPU: quantity("1"), corev1.ResourceMemory: quantity(c.asks)}
+		}
+		if c.limit != "" {
+			app.Resources.Limits = corev1.ResourceList{corev1.ResourceMemory: quantity(c.limit)}
+		}
+		workload := deployment(objects)
+		workload.Spec.Template.Spec.Containers = []corev1.Container{app}
+		stripDeployment(workload)
+		if got := seen(t, objects).Stale; got != c.want {
+			t.Errorf("seen %q, asks for %q under %q: stale = %v, want %v", c.seen, c.asks, c.limit, got, c.want)
+		}
+	}
+}
+
 func TestStaleSizesAreCountedWhereSomebodyOptedIn(t *testing.T) {
 	w := newWorld(t, shop(500)...)
 	w.clock.Step(25 * time.Hour)

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -47,19 +46,11 @@ func withoutNotes(pod *corev1.Pod) *corev1.Pod {
 
 // templateNotes are the annotations under Loadline's name in the pod template of a workload.
 func templateNotes(workload client.Object) map[string]string {
-	switch o := workload.(type) {
-	case *appsv1.Deployment:
-		return v1alpha1.OwnAnnotations(o.Spec.Template.Annotations)
-	case *appsv1.StatefulSet:
-		return v1alpha1.OwnAnnotations(o.Spec.Template.Annotations)
-	case *appsv1.DaemonSet:
-		return v1alpha1.OwnAnnotations(o.Spec.Template.Annotations)
-	case *unstructured.Unstructured:
+	if o, custom := workload.(*unstructured.Unstructured); custom {
 		notes, _, _ := unstructured.NestedStringMap(o.Object, "spec", "template", "metadata", "annotations")
 		return v1alpha1.OwnAnnotations(notes)
-	default:
-		return nil
 	}
+	return v1alpha1.OwnAnnotations(podTemplate(workload).Annotations)
 }
 
 func encodeMark(mark *plan.Mark) (string, error) {

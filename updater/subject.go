@@ -32,7 +32,7 @@ func (g *gatherer) subject(now time.Time, ns *namespace, rec *v1alpha1.Recommend
 		Updater:       effective.Updater,
 		Priority:      effective.Priority,
 		Hold:          rec.Spec.Hold,
-		Stale:         g.stale(now, rec),
+		Stale:         g.stale(now, rec) || asksForMore(object, rec.Status.Current),
 		Disruption:    disruption(policy.Disruption),
 		ScaleReplicas: known && effective.ReplicaMode(orDefault(policy.Replicas.Mode, v1alpha1.ReplicasOff)) == v1alpha1.ReplicasAuto,
 		Autoscaler:    ns.scalers[ref],
@@ -88,6 +88,29 @@ func goodAndTried(status v1alpha1.RecommendationStatus) (good apply.Values, tria
 		trial = plan.Trial{Revision: t.Revision, Template: t.Template}
 	}
 	return good, trial
+}
+
+// asksForMore reports whether a template asks for more memory than the recommender saw in it: somebody raised it, and the sizes were made
+// before. Templates of kinds that the operator configures are not looked at.
+func asksForMore(workload client.Object, current *v1alpha1.CurrentValues) bool {
+	seen, spec := apply.SeenMemory(current), podTemplate(workload).Spec
+	return slices.ContainsFunc(slices.Concat(spec.Containers, spec.InitContainers), func(c corev1.Container) bool {
+		before, known := seen[c.Name]
+		return known && apply.ResourcesOf(c.Resources).Defaulted().Requests.MemoryBytes > before
+	})
+}
+
+// podTemplate is what is left in the cache of a workload's pod template; nothing for kinds that the operator configures.
+func podTemplate(workload client.Object) corev1.PodTemplateSpec {
+	switch o := workload.(type) {
+	case *appsv1.Deployment:
+		return o.Spec.Template
+	case *appsv1.StatefulSet:
+		return o.Spec.Template
+	case *appsv1.DaemonSet:
+		return o.Spec.Template
+	}
+	return corev1.PodTemplateSpec{}
 }
 
 // stale reports whether the sizes are not confirmed, by the recommender's own word or because it has been silent for long.

@@ -95,7 +95,7 @@ func (v *adviser) templateWarnings(ctx context.Context, req *admissionv1.Admissi
 	var warnings []string
 	for _, c := range slices.Concat(spec.Containers, spec.InitContainers) {
 		i := slices.IndexFunc(rec.Status.Current.Containers, func(k v1alpha1.CurrentContainer) bool { return k.Name == c.Name })
-		if i < 0 || c.Resources == nil {
+		if i < 0 || c.Resources == nil || rec.Status.Current.Containers[i].PeakMemory == nil {
 			continue
 		}
 		peak, limit := rec.Status.Current.Containers[i].PeakMemory.Value(), apply.ResourcesOf(*c.Resources).Limits.MemoryBytes

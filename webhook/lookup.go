@@ -83,7 +83,7 @@ func strippedRecommendation(rec *v1alpha1.Recommendation) *v1alpha1.Recommendati
 			ExcludeContainers: rec.Status.ExcludeContainers,
 			TargetUID:         rec.Status.TargetUID,
 			Display:           v1alpha1.Display{Why: why},
-			Current:           peaks(rec.Status.Current),
+			Current:           memoryOf(rec.Status.Current),
 			ObservedTime:      rec.Status.ObservedTime,
 			Applicable:        forNewPods(rec.Status.Applicable),
 			Replicas:          rec.Status.Replicas,
@@ -106,16 +106,16 @@ func forNewPods(v *v1alpha1.RevisionedValues) *v1alpha1.RevisionedValues {
 	return &kept
 }
 
-// peaks is what is left of the present sizes: the memory that containers were seen to use.
-func peaks(current *v1alpha1.CurrentValues) *v1alpha1.CurrentValues {
+// memoryOf is what is left of the present sizes: the memory that containers ask for in their template and were seen to use.
+func memoryOf(current *v1alpha1.CurrentValues) *v1alpha1.CurrentValues {
 	if current == nil {
 		return nil
 	}
 	kept := &v1alpha1.CurrentValues{}
 	for _, c := range current.Containers {
-		if c.PeakMemory != nil {
-			kept.Containers = append(kept.Containers, v1alpha1.CurrentContainer{Name: c.Name, PeakMemory: c.PeakMemory})
-		}
+		kept.Containers = append(kept.Containers, v1alpha1.CurrentContainer{
+			Name: c.Name, Requests: v1alpha1.ResourceAmounts{Memory: c.Requests.Memory}, PeakMemory: c.PeakMemory,
+		})
 	}
 	return kept
 }

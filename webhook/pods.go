@@ -64,7 +64,10 @@ func (p *pods) mutate(ctx context.Context, req *admissionv1.AdmissionRequest) (a
 		return leftAlone(rec, outcomePodResources, "they set resources for the pod as a whole (spec.resources), which its containers share"), nil
 	}
 	excluded := slices.Concat(effective.ExcludeContainers, rec.Status.ExcludeContainers)
-	s := sizer{values: sizable(apply.FromAPI(rec.Status.Applicable), pod, excluded), stale: p.stale(rec)}
+	s := sizer{
+		values: sizable(apply.FromAPI(rec.Status.Applicable), pod, excluded),
+		stale:  p.stale(rec), seen: apply.SeenMemory(rec.Status.Current),
+	}
 	if st := rec.Status; st.Trying == st.Applicable.Revision && st.Mode == v1alpha1.ModeAuto {
 		s.floor = new(goodOf(st))
 	}

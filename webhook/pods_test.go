@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	admissionv1 "k8s.io/api/admission/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
 	"github.com/loadline-dev/loadline/apply"
@@ -395,6 +396,47 @@ func TestStaleSizesMakeNoPodGuaranteed(t *testing.T) {
 	}
 	if present := apply.Present(&after); apply.QOSClass(present) != corev1.PodQOSBurstable || present["app"].Requests.MemoryBytes != 2<<30 {
 		t.Errorf("%s with %+v", apply.QOSClass(present), present)
+	}
+}
+
+func TestMemoryIsNotLoweredUnderATemplateThatTheRecommenderHasNotSeen(t *testing.T) {
+	for name, c := range map[string]struct{ seen, resources, want string }{
+		"a raised template": {
+			"1Gi", `{"requests":{"cpu":"1","memory":"4Gi"},"limits":{"cpu":"1","memory":"4Gi"}}`,
+			" requests.cpu=250m requests.memory=4Gi limits.cpu=250m limits.memory=4Gi",
+		},
+		"the template that was seen": {
+			"4Gi", `{"requests":{"cpu":"1","memory":"4Gi"},"limits":{"cpu":"1","memory":"4Gi"}}`,
+			" requests.cpu=250m requests.memory=700Mi limits.cpu=250m limits.memory=700Mi",
+		},
+		"a lowered template": {
+			"4Gi", `{"requests":{"cpu":"1","memory":"1Gi"},"limits":{"cpu":"1","memory":"1Gi"}}`,
+			" requests.cpu=250m requests.memory=700Mi limits.cpu=250m limits.memory=700Mi",
+		},
+		"a request where there was none": {"", `{"requests":{"memory":"4Gi"}}`, " requests.cpu=250m requests.memory=4Gi"},
+		"a request of 0, which was seen": {
+			"0", `{"requests":{"memory":"0"},"limits":{"memory":"4Gi"}}`, " requests.cpu=250m requests.memory=700Mi limits.memory=4Gi",
+		},
+		"a raise that is less than recommended": {
+			"256Mi", `{"requests":{"memory":"512Mi"}}`, " requests.cpu=250m requests.memory=700Mi",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rec := recommend("Deployment", "checkout", container("app", "250m", "700Mi"), limits(v1alpha1.LimitKeep, "", ""))
+			before := v1alpha1.CurrentContainer{Name: "app"}
+			if c.seen != "" {
+				before.Requests.Memory = new(resource.MustParse(c.seen))
+			}
+			rec.Status.Current = &v1alpha1.CurrentValues{Containers: []v1alpha1.CurrentContainer{before}}
+			w := newWorld(t, rec)
+			first := w.send(t, PathMutatePods, createPod("shop", checkoutPod(c.resources)))
+			if sized := sizes(t, first.object, 0); sized != c.want {
+				t.Errorf("sizes%s, want%s", sized, c.want)
+			}
+			if again := w.send(t, PathMutatePods, createPod("shop", first.object)); len(again.Patch) > 0 {
+				t.Errorf("called again: patch %s", again.Patch)
+			}
+		})
 	}
 }
 

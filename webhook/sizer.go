@@ -16,6 +16,9 @@ type sizer struct {
 	values apply.Values
 	// stale forbids anything below the memory that the pod asks for itself.
 	stale bool
+	// seen is the memory that containers asked for when the values were made, by name. One that asks for more now is treated as stale:
+	// somebody raised it, and the recommender has not looked since.
+	seen map[string]int64
 	// floor are sizes that were good before, while the values are tried on another pod; nil if they are not.
 	floor *apply.Values
 }
@@ -51,10 +54,14 @@ func (s sizer) desired(original map[string]apply.Resources) map[string]apply.Res
 	if s.floor != nil {
 		sized = apply.DesiredAtLeast(s.values, *s.floor, original)
 	}
-	if s.stale {
-		for name, want := range sized {
-			sized[name] = notBelow(want, original[name])
+	kept := false
+	for name, want := range sized {
+		seen, known := s.seen[name]
+		if s.stale || known && original[name].Requests.MemoryBytes > seen {
+			sized[name], kept = notBelow(want, original[name]), true
 		}
+	}
+	if kept {
 		s.values.KeepClass(original, sized)
 	}
 	return sized

@@ -150,7 +150,7 @@ func sticks(_ time.Time, w Workload, p Pod) *Refused {
 	if len(slices.DeleteFunc(drifts, p.keptItself)) > 0 {
 		return refuse(SkipDidNotStick, "the pod got revision %s at admission and has other sizes now: something else changes them", w.Revision)
 	}
-	return refuse(SkipOnlyLowering, "it kept the memory that it asks for itself, because sizes were stale when it came; the next pod or revision brings less")
+	return refuse(SkipOnlyLowering, "it kept the memory that it asks for itself, because sizes were stale or older than its template when it came; the next pod or revision brings less")
 }
 
 func oneDisruptionBudget(_ time.Time, _ Workload, p Pod) *Refused {
