@@ -24,9 +24,15 @@ func (c cached) LimitRanges(ctx context.Context, namespace string) ([]corev1.Lim
 	return found.Items, nil
 }
 
-// forbidden reports whether a LimitRange refuses a pod whose containers get these sizes. The recommender fits what it stores
-// by the same rules; this is the last net, for a pod that is not like its template and for a LimitRange of this moment.
-func forbidden(ranges []corev1.LimitRange, pod *corev1.Pod, sized map[string]apply.Resources) bool {
-	_, refused := apply.Refused(apply.LimitBounds(ranges), apply.Members(pod.Spec), sized)
-	return refused
+// forbidden tells why a LimitRange refuses a pod whose containers get these sizes; empty if none does. The recommender fits what it
+// stores by the same rules; this is the last net, for a pod that is not like its template and for a LimitRange of this moment.
+func forbidden(ranges []corev1.LimitRange, pod *corev1.Pod, sized map[string]apply.Resources) string {
+	refusal, refused := apply.Refused(apply.LimitBounds(ranges), apply.Members(pod.Spec), sized)
+	switch {
+	case !refused:
+		return ""
+	case refusal.Container == "":
+		return refusal.Text + " (containers that are not in the template count, too)"
+	}
+	return refusal.Text + " (container " + refusal.Container + ")"
 }

@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -62,6 +63,24 @@ func TestSizesThatALimitRangeForbidsAreNotInjected(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+func TestItIsToldWhichLimitRangeForbidsWhat(t *testing.T) {
+	for kind, want := range map[corev1.LimitType]string{
+		corev1.LimitTypePod:       "LimitRange team bounds the memory of a pod: 1100Mi is over 1Gi (containers that are not in the template count, too)",
+		corev1.LimitTypeContainer: "LimitRange team bounds the memory of a container: 1100Mi is over 1Gi (container app)",
+	} {
+		memory := map[corev1.LimitType]string{corev1.LimitTypePod: "900Mi", corev1.LimitTypeContainer: "1100Mi"}[kind]
+		w := newWorld(t, recommend("Deployment", "checkout", container("app", "250m", memory), limits(v1alpha1.LimitEqual, "", "")))
+		team := limitRange(kind, "", "1Gi", "")
+		team.Name = "team"
+		w.limitRanges["shop"] = []corev1.LimitRange{team}
+		pod := checkoutPod(`{"limits":{"memory":"512Mi"}}`, `{"name":"proxy","resources":{"limits":{"memory":"200Mi"}}}`)
+		w.send(t, PathMutatePods, createPod("shop", pod))
+		if told := w.told(); len(told) != 1 || !strings.Contains(told[0], want) {
+			t.Errorf("told %q, want %q", told, want)
+		}
 	}
 }
 

@@ -86,12 +86,12 @@ func (p *pods) size(ctx context.Context, view *podView, pod *corev1.Pod, s sizer
 	if err != nil {
 		return answer{}, err
 	}
-	if s.floor != nil && forbidden(ranges, pod, sized) {
+	if s.floor != nil && forbidden(ranges, pod, sized) != "" {
 		s.floor = nil
 		sized = s.desired(original)
 	}
-	if forbidden(ranges, pod, sized) {
-		return leftAlone(rec, outcomeLimitRange, "a LimitRange of the namespace forbids the recommended sizes; raise it, or bound the SizingPolicy"), nil
+	if why := forbidden(ranges, pod, sized); why != "" {
+		return leftAlone(rec, outcomeLimitRange, "a LimitRange of the namespace forbids the recommended sizes; raise it, or bound the SizingPolicy: "+why), nil
 	}
 	d := decision{original: original, sized: sized, revision: rec.Status.Applicable.Revision, why: rec.Status.Display.Why}
 	if s.heldBack(original, sized) {
