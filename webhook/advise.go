@@ -3,6 +3,7 @@ package webhook
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -46,7 +47,7 @@ func (v *adviser) workload(ctx context.Context, req *admissionv1.AdmissionReques
 		if err != nil || why != "" {
 			return nil, err
 		}
-		warnings := append(pastedNotes(w.Spec.Template.Metadata.Annotations), v.templateWarnings(ctx, req, w)...)
+		warnings := append(templateNotes(w.Spec.Template.Metadata.Annotations), v.templateWarnings(ctx, req, w)...)
 		if effective.Updater == v1alpha1.UpdaterEvict && effective.Mode == v1alpha1.ModeAuto {
 			evicting, err := v.evictionWarnings(ctx, req, w)
 			if err != nil {
@@ -67,12 +68,18 @@ func (v *adviser) workload(ctx context.Context, req *admissionv1.AdmissionReques
 	})
 }
 
-// pastedNotes tells of annotations that Loadline writes on pods and somebody copied into a template.
-func pastedNotes(template map[string]string) []string {
+// templateNotes tells of annotations in a template that do nothing there: those that Loadline writes on pods and somebody copied,
+// and settings.
+func templateNotes(template map[string]string) []string {
 	var warnings []string
 	for _, key := range []string{v1alpha1.AnnotationOriginal, v1alpha1.AnnotationRevision, v1alpha1.AnnotationResized} {
 		if _, pasted := template[key]; pasted {
 			warnings = append(warnings, fmt.Sprintf("spec.template.metadata.annotations: %s is what Loadline notes on a pod; in a template it is not believed, remove it", key))
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(template)) {
+		if v1alpha1.IsSetting(key) {
+			warnings = append(warnings, fmt.Sprintf("spec.template.metadata.annotations: %s has no effect here; it belongs on the workload or the namespace", key))
 		}
 	}
 	return warnings

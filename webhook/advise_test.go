@@ -76,6 +76,14 @@ func TestWhatIsLegalAndUnwiseGivesAWarning(t *testing.T) {
 			path: PathAdviseWorkloads, want: "loadline.dev/original is what Loadline notes on a pod; in a template it is not believed, remove it",
 			req: create(strings.Replace(written(2, "1Gi"), `"labels":{"app":"checkout"}`, `"labels":{"app":"checkout"},"annotations":{"loadline.dev/original":"{}"}`, 1)),
 		},
+		"a template with a setting": {
+			path: PathAdviseWorkloads, want: "spec.template.metadata.annotations: loadline.dev/mode has no effect here; it belongs on the workload or the namespace",
+			req: create(strings.Replace(written(2, "1Gi"), `"labels":{"app":"checkout"}`, `"labels":{"app":"checkout"},"annotations":{"loadline.dev/mode":"off"}`, 1)),
+		},
+		"a template with an event": {
+			path: PathAdviseWorkloads, want: "loadline.dev/event.sale has no effect here",
+			req: create(strings.Replace(written(2, "1Gi"), `"labels":{"app":"checkout"}`, `"labels":{"app":"checkout"},"annotations":{"loadline.dev/event.sale":"x"}`, 1)),
+		},
 		"eviction of the only pod":                 {path: PathAdviseWorkloads, req: create(written(1, "1Gi", evict)), want: "the only pod of a workload is not evicted by default"},
 		"eviction without a disruption budget":     {path: PathAdviseWorkloads, req: create(written(2, "1Gi", evict)), want: "no PodDisruptionBudget selects these pods"},
 		"eviction with a disruption budget":        {path: PathAdviseWorkloads, req: create(written(2, "1Gi", evict)), change: func(w *world) { w.budgets = []policyv1.PodDisruptionBudget{budget} }},

@@ -41,6 +41,12 @@ var ownedKeys = []string{
 	AnnotationOriginal, AnnotationRevision, AnnotationResized, AnnotationOriginalReplicas, AnnotationScaled, AnnotationRaisedMinimum,
 }
 
+// IsSetting reports whether people write an annotation of this key on namespaces and workloads.
+func IsSetting(key string) bool {
+	_, known := annotationParsers[key]
+	return known || strings.HasPrefix(key, AnnotationEventPrefix)
+}
+
 // ParseAnnotations reads what people wrote under loadline.dev/ on a namespace or a workload. Other annotations, and those
 // that Loadline itself writes, are skipped.
 //
