@@ -49,10 +49,10 @@ func TestAManifestThatIsAppliedAgainAndAgainDoesNotFlapAndAPersonWins(t *testing
 	}, 5*time.Second, 200*time.Millisecond).Should(Equal(before.Generation), "applying the manifest again changes nothing")
 
 	// A person scales, and is not overruled: not by the manifest, not by Loadline, not even by one that was just started.
+	scaled := time.Now()
 	s.kubectlScale("deployment", "web", 1)
 	start := stopPart(t, install.Updater)
 	start()
-	scaled := time.Now()
 	s.when("Deployment", "web", "tells whose number it leaves alone", func(rec *v1alpha1.Recommendation) bool {
 		return rec.Status.Replicas != nil && rec.Status.Replicas.YieldsTo != ""
 	})
