@@ -90,8 +90,8 @@ func TestANewRevisionIsTriedOnOnePodFirstAlsoByAnUpdaterThatIsKilledMeanwhile(t 
 	s.watching(10 * time.Minute) // However long the updater takes to come back, the first pod is still watched.
 	s.annotate(map[string]string{v1alpha1.AnnotationMode: "auto"})
 	s.Eventually(func() []resizeMark { return s.marks("web") }).Should(HaveLen(1), "one pod is resized first")
-	s.Expect(loadline.Kill(install.Updater)).To(Succeed())
-	s.Expect(loadline.Start(t.Context(), install.Updater)).To(Succeed())
+	start := killPart(t, install.Updater)
+	start()
 	s.when("Deployment", "web", "watches the first pod", func(rec *v1alpha1.Recommendation) bool {
 		return conditionReason(rec, v1alpha1.ConditionApplied) == v1alpha1.ReasonWatching
 	})
@@ -163,8 +163,8 @@ func TestWhatDidHarmIsTakenBackAndNoOtherPodGetsIt(t *testing.T) {
 	s.when("Deployment", "web", "takes it back", func(rec *v1alpha1.Recommendation) bool {
 		return rec.Status.Rollback != nil && conditionReason(rec, v1alpha1.ConditionHealthy) == v1alpha1.ReasonRolledBack
 	})
-	s.Expect(loadline.Kill(install.Updater)).To(Succeed())
-	s.Expect(loadline.Start(t.Context(), install.Updater)).To(Succeed())
+	start := killPart(t, install.Updater)
+	start()
 	s.Eventually(func() []string { return cpuOf(s.pods("web")) }).Should(HaveEach("2"), "the first pod has its cores back, the others never lost them")
 
 	rec := s.recommendation("Deployment", "web")

@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"slices"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -40,13 +41,14 @@ func TestTheOperatorRestartsInTheMiddleAndNothingDoubles(t *testing.T) {
 
 	s.annotate(map[string]string{v1alpha1.AnnotationMode: "auto"})
 	s.when("Deployment", "evicted", "has its first eviction", func(rec *v1alpha1.Recommendation) bool { return len(touched(rec)) > 0 })
+	var starts []func()
 	for _, part := range []string{install.Updater, install.Recommender, install.Webhook} {
-		s.Expect(loadline.Kill(part)).To(Succeed())
+		starts = append(starts, killPart(t, part))
 	}
 	half := uids(s.pods("evicted"))
 	s.Expect(half).To(ContainElement(BeElementOf(first)), "the work is not done yet")
-	for _, part := range []string{install.Webhook, install.Recommender, install.Updater} {
-		s.Expect(loadline.Start(t.Context(), part)).To(Succeed())
+	for _, start := range slices.Backward(starts) {
+		start()
 	}
 	s.Eventually(s.leaders).Should(HaveLen(1), "the spare or the one that came back, whichever was first")
 

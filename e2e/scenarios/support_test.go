@@ -266,18 +266,29 @@ func amounts(cpu, memory string) apply.Amounts {
 	return a
 }
 
-// stopPart stops a part now and starts it again at the end of the test at the latest.
+// stopPart stops a part now, as a shutdown does, and starts it again at the end of the test at the latest.
 func stopPart(t *testing.T, part string) (start func()) {
 	t.Helper()
-	if err := loadline.Stop(part); err != nil {
-		t.Fatalf("stop the %s: %v", part, err)
+	return endPart(t, part, loadline.Stop)
+}
+
+// killPart is stopPart, as a crash does it.
+func killPart(t *testing.T, part string) (start func()) {
+	t.Helper()
+	return endPart(t, part, loadline.Kill)
+}
+
+func endPart(t *testing.T, part string, end func(string) error) (start func()) {
+	t.Helper()
+	if err := end(part); err != nil {
+		t.Fatalf("end the %s: %v", part, err)
 	}
 	start = func() {
 		if loadline.Process(part) != nil {
 			return
 		}
 		if err := loadline.Start(context.Background(), part); err != nil {
-			t.Errorf("start the %s: %v", part, err)
+			t.Fatalf("start the %s: %v", part, err)
 		}
 	}
 	t.Cleanup(start)

@@ -62,7 +62,7 @@ func TestWhatMadeAWorkloadWorseIsTakenBackWithTheEvidence(t *testing.T) {
 	evidence := s.takenBack("unready").Evidence
 	s.Expect(evidence).To(And(ContainSubstring("pod "+unready), ContainSubstring("NotReady")))
 
-	s.Expect(loadline.Kill(install.Updater)).To(Succeed())
+	start := killPart(t, install.Updater)
 	for _, name := range []string{"slow", "throttled", "usual"} {
 		s.changedAt(name, started.Add(-changedBefore))
 	}
@@ -71,7 +71,7 @@ func TestWhatMadeAWorkloadWorseIsTakenBackWithTheEvidence(t *testing.T) {
 	usual := s.when("Deployment", "usual", "is compared", func(rec *v1alpha1.Recommendation) bool { return rec.Status.Health != nil })
 	s.Expect(usual.Status.Rollback).To(BeNil(), "it is as slow every day at this time")
 
-	s.Expect(loadline.Start(t.Context(), install.Updater)).To(Succeed())
+	start()
 	for _, name := range []string{"slow", "throttled", "unready"} {
 		s.Eventually(func() []string { return cpuOf(s.pods(name)) }).Should(HaveEach("2"), "%s has its cores back", name)
 		rec := s.when("Deployment", name, "tells it", func(rec *v1alpha1.Recommendation) bool {
