@@ -126,18 +126,21 @@ func (s scene) nothing(happens string, look func() any) {
 // nothingIn fails if what it looks at changes while the updater does so many rounds.
 func (s scene) nothingIn(atLeast int, happens string, look func() any) {
 	s.t.Helper()
-	rounds := func() float64 {
-		metrics, err := loadline.Metrics(s.t.Context(), install.Updater)
-		s.Expect(err).NotTo(HaveOccurred())
-		return metrics.Count("loadline_updater_round_duration_seconds")
-	}
-	before, begun := look(), rounds()
+	before, begun := look(), s.rounds(install.Updater)
 	s.Eventually(func() (float64, error) {
 		if diff := cmp.Diff(before, look()); diff != "" {
 			return 0, StopTrying("a pod " + happens + ": " + diff)
 		}
-		return rounds() - begun, nil
+		return s.rounds(install.Updater) - begun, nil
 	}, 2*patience, 500*time.Millisecond).Should(BeNumerically(">=", atLeast), "rounds of the updater in which nothing %s", happens)
+}
+
+// rounds is how many rounds a process of the updater has done.
+func (s scene) rounds(process string) float64 {
+	s.t.Helper()
+	metrics, err := loadline.Metrics(s.t.Context(), process)
+	s.Expect(err).NotTo(HaveOccurred())
+	return metrics.Count("loadline_updater_round_duration_seconds")
 }
 
 func conditionReason(rec *v1alpha1.Recommendation, kind string) string {

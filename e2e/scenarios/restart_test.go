@@ -41,6 +41,7 @@ func TestTheOperatorRestartsInTheMiddleAndNothingDoubles(t *testing.T) {
 
 	s.annotate(map[string]string{v1alpha1.AnnotationMode: "auto"})
 	s.when("Deployment", "evicted", "has its first eviction", func(rec *v1alpha1.Recommendation) bool { return len(touched(rec)) > 0 })
+	s.Expect(s.rounds(install.Spare(install.Updater))).To(BeZero(), "the spare does nothing while it waits")
 	var starts []func()
 	for _, part := range []string{install.Updater, install.Recommender, install.Webhook} {
 		starts = append(starts, killPart(t, part))
