@@ -1,6 +1,7 @@
 package updater
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -116,6 +117,19 @@ func TestABackOffGrowsAndIsBounded(t *testing.T) {
 				t.Errorf("what was done waits: %v", l.backOffs)
 			}
 		})
+	}
+}
+
+func TestPodsThatAreRefusedTogetherDoNotComeBackTogether(t *testing.T) {
+	l := newLedger(config.Default().Updater)
+	back := map[time.Time]bool{}
+	for i := range 20 {
+		pod := types.UID(fmt.Sprintf("pod-%d", i))
+		l.backOff(start, plan.Action{Kind: plan.Evict, Workload: checkout, UID: pod}, answerDisruptionBudget, "no")
+		back[l.waits(plan.Evict, checkout, pod).until] = true
+	}
+	if len(back) < 10 {
+		t.Errorf("20 pods come back at %d different times", len(back))
 	}
 }
 
