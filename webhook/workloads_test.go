@@ -26,14 +26,21 @@ func create(object string) *admissionv1.AdmissionRequest {
 	return request(admissionv1.Create, "apps", "v1", "Deployment", "shop", object, "")
 }
 
+// createStatefulSet creates StatefulSet checkout with 2 pods, of Kubernetes or of another group.
+func createStatefulSet(group, version string) *admissionv1.AdmissionRequest {
+	object := strings.NewReplacer("apps/v1", group+"/"+version, "Deployment", "StatefulSet").Replace(deployment(2))
+	return request(admissionv1.Create, group, version, "StatefulSet", "shop", object, "")
+}
+
 func update(object, old string) *admissionv1.AdmissionRequest {
 	return request(admissionv1.Update, "apps", "v1", "Deployment", "shop", object, old)
 }
 
-// newScaledWorld recommends 5 pods of Deployment checkout in a namespace where replicas are injected.
+// newScaledWorld recommends 5 pods of Deployment checkout, and of the StatefulSet of that name, in a namespace where replicas are injected.
 func newScaledWorld(t *testing.T, options ...recOption) *world {
 	t.Helper()
-	w := newWorld(t, recommend("Deployment", "checkout", append([]recOption{replicas(5)}, options...)...))
+	options = append([]recOption{replicas(5)}, options...)
+	w := newWorld(t, recommend("Deployment", "checkout", options...), recommend("StatefulSet", "checkout", options...))
 	w.namespaces["shop"][v1alpha1.AnnotationReplicas] = "auto"
 	return w
 }
@@ -56,6 +63,7 @@ func TestReplicasAreInjected(t *testing.T) {
 	}{
 		"on creation":                                 {create(deployment(2)), "2"},
 		"on creation without a number":                {create(deployment(-1)), "1"},
+		"on creation of a StatefulSet":                {createStatefulSet("apps", "v1"), "2"},
 		"when a manifest is applied again":            {update(deployment(3, kept3), deployment(4, kept3)), "3"},
 		"when a manifest starts what was scaled to 0": {update(deployment(3, kept3), deployment(0, kept3)), "3"},
 		"on creation by somebody who asks for more":   {create(deployment(9)), "9"},
@@ -122,14 +130,15 @@ func TestReplicasAreLeftAlone(t *testing.T) {
 			change: func(w *world) { w.autoscalers["shop/Deployment/checkout"] = "checkout" },
 			want:   "autoscaled",
 		},
-		"when the namespace narrows it": {change: func(w *world) { w.namespaces["shop"][v1alpha1.AnnotationReplicas] = "recommend" }, want: "not-opted-in"},
-		"when the workload narrows it":  {req: create(deployment(2, `"loadline.dev/replicas":"recommend"`)), want: "not-opted-in"},
-		"when the workload opts out":    {req: create(deployment(2, `"loadline.dev/mode":"off"`)), want: "not-opted-in"},
-		"in a dry-run":                  {change: func(w *world) { w.namespaces["shop"][v1alpha1.AnnotationMode] = "dry-run" }, want: "not-opted-in"},
-		"without an opinion":            {rec: []recOption{func(r *v1alpha1.Recommendation) { r.Status.Applicable.Replicas = nil }}, want: "nothing-applicable"},
-		"when the recommendation is 0":  {rec: []recOption{replicas(0)}, want: "nothing-applicable"},
-		"when stale numbers are lower":  {rec: []recOption{observed(25 * time.Hour)}, req: create(deployment(9)), want: "unchanged"},
-		"of a DaemonSet":                {req: request(admissionv1.Create, "apps", "v1", "DaemonSet", "shop", deployment(2), ""), want: "irrelevant"},
+		"when the namespace narrows it":  {change: func(w *world) { w.namespaces["shop"][v1alpha1.AnnotationReplicas] = "recommend" }, want: "not-opted-in"},
+		"when the workload narrows it":   {req: create(deployment(2, `"loadline.dev/replicas":"recommend"`)), want: "not-opted-in"},
+		"when the workload opts out":     {req: create(deployment(2, `"loadline.dev/mode":"off"`)), want: "not-opted-in"},
+		"in a dry-run":                   {change: func(w *world) { w.namespaces["shop"][v1alpha1.AnnotationMode] = "dry-run" }, want: "not-opted-in"},
+		"without an opinion":             {rec: []recOption{func(r *v1alpha1.Recommendation) { r.Status.Applicable.Replicas = nil }}, want: "nothing-applicable"},
+		"when the recommendation is 0":   {rec: []recOption{replicas(0)}, want: "nothing-applicable"},
+		"when stale numbers are lower":   {rec: []recOption{observed(25 * time.Hour)}, req: create(deployment(9)), want: "unchanged"},
+		"of another group's StatefulSet": {req: createStatefulSet("apps.kruise.io", "v1beta1"), want: "irrelevant"},
+		"of a DaemonSet":                 {req: request(admissionv1.Create, "apps", "v1", "DaemonSet", "shop", deployment(2), ""), want: "irrelevant"},
 		"on the scale subresource": {
 			req: func() *admissionv1.AdmissionRequest {
 				r := update(deployment(2), deployment(3))
