@@ -183,7 +183,7 @@ func (f fixture) memoryIsShort(t *testing.T) {
 	g.Expect(got.Refused).To(BeEmpty())
 	g.Expect(got.Injected + got.AsWritten).To(Equal(pods))
 	g.Expect(got.AsWritten).To(BeNumerically(">", 0))
-	g.Eventually(process.Done()).Should(BeClosed(), "it ran out of memory")
+	g.Eventually(process.Done()).WithTimeout(time.Minute).Should(BeClosed(), "it ran out of memory")
 	last := regexp.MustCompile(`.*(out of memory|cannot allocate memory|pthread_create failed).*`).Find(content(t, filepath.Dir(process.LogFile()), filepath.Base(process.LogFile())))
 	g.Expect(last).NotTo(BeEmpty(), "the reason that the Go runtime gives, see %s", process.LogFile())
 	t.Logf("the webhook died: %s", last)
