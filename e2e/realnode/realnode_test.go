@@ -127,6 +127,7 @@ func quick(c *config.Config) {
 	c.Updater.Interval.Duration = time.Second
 	c.Updater.WarmUp.Duration = time.Second
 	c.Updater.EvictionsPerMinute = 60
+	c.Updater.Breaker.Window.Duration = 40 * time.Second // A kubelet may tell seconds later that it evicted a pod.
 }
 
 func (f fixture) queriesFindContainers(t *testing.T) {
