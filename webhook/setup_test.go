@@ -70,7 +70,8 @@ func TestARealAPIServerIsAnswered(t *testing.T) {
 	delete(out.Annotations, v1alpha1.AnnotationMode)
 	g.Expect(admin.Update(t.Context(), out)).To(Succeed())
 	g.Expect(out.Labels).NotTo(HaveKey(v1alpha1.LabelAdmission))
-	g.Expect(createPod(t.Context(), admin)).To(Equal("1 1Gi"), "a pod of a namespace that opted out")
+	g.Eventually(func() (string, error) { return createPod(t.Context(), admin) }).WithTimeout(20*time.Second).
+		Should(Equal("1 1Gi"), "a pod of a namespace that opted out")
 
 	out.Annotations[v1alpha1.AnnotationMode] = "initial"
 	g.Expect(admin.Update(t.Context(), out)).To(Succeed())
