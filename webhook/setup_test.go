@@ -200,7 +200,7 @@ func needControlPlane(t *testing.T) {
 	const missing = "KUBEBUILDER_ASSETS names no directory with etcd and kube-apiserver; make unit sets it"
 	switch {
 	case os.Getenv("KUBEBUILDER_ASSETS") != "":
-	case os.Getenv("CI") == "true":
+	case os.Getenv("CI") != "":
 		t.Fatal(missing)
 	default:
 		t.Skip(missing)

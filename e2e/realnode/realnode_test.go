@@ -71,7 +71,7 @@ func guarded() shop.Workload {
 
 func TestLoadlineOnARealNode(t *testing.T) {
 	if err := realnode.Missing(); err != nil {
-		if os.Getenv("CI") == "true" {
+		if os.Getenv("CI") != "" {
 			t.Fatal(err)
 		}
 		t.Skip(err)
