@@ -17,7 +17,8 @@ const (
 	settleTime = 10 * time.Second
 	// stuckAfter is how long a node may take to carry out a resize, or put it off, before it counts as failed.
 	stuckAfter = time.Hour
-	// urgentAfter is the same for putting off what keeps a pod from being killed for lack of memory.
+	// urgentAfter is the same for putting off what keeps a pod from being killed for lack of memory, and for an error, after which the
+	// kubelet tries again by itself.
 	urgentAfter = 5 * time.Minute
 	// cureWithin is how long at most such a resize is put off that was not answered.
 	cureWithin = time.Minute
@@ -289,13 +290,14 @@ func larger(a, b apply.Amounts) apply.Amounts {
 
 // pending names the state of a pod that asks for the right sizes and does not run with them.
 //
-//	Infeasible, Error, in progress for over an hour → CannotResize: the node will not do it
+//	Infeasible, in progress for over an hour        → CannotResize: the node will not do it
+//	Error for long                                  → CannotResize: the kubelet tries again within minutes, in vain
 //	Deferred for long, room on another node         → CannotResize: a new pod could have the sizes there
 //	Deferred                                        → ResizeDeferred: the node does it when there is room
 //	anything else                                   → ResizeInProgress
 func pending(now time.Time, w Workload, p Pod) *Refused {
 	switch {
-	case p.Resize.State == ResizeInfeasible, p.Resize.State == ResizeError:
+	case p.Resize.State == ResizeInfeasible, p.Resize.State == ResizeError && now.Sub(p.Resize.Since) > urgentAfter:
 		return refuse(SkipCannotResize, "the node says %s: %s", p.Resize.State, p.Resize.Message)
 	case p.Resize.State == ResizeInProgress && now.Sub(p.Resize.Since) > stuckAfter:
 		return refuse(SkipCannotResize, "the node has been resizing since %s", p.Resize.Since.UTC().Format(time.RFC3339))
@@ -303,6 +305,8 @@ func pending(now time.Time, w Workload, p Pod) *Refused {
 		return refuse(SkipCannotResize, "the node has put the resize off since %s, and node %s has room", p.Resize.Since.UTC().Format(time.RFC3339), p.RoomOn)
 	case p.Resize.State == ResizeDeferred:
 		return refuse(SkipResizeDeferred, "the node has put the resize off: %s", p.Resize.Message)
+	case p.Resize.State == ResizeError:
+		return refuse(SkipResizeInProgress, "the node failed once, and tries again: %s", p.Resize.Message)
 	default:
 		return refuse(SkipResizeInProgress, "the node has not carried out the resize yet")
 	}

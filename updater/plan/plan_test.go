@@ -160,7 +160,8 @@ func TestOneDriftedPod(t *testing.T) {
 		"is waited for before the node has answered":             {pod: resized(small, plan.ResizeNone, 0), want: "skip a ResizeInProgress"},
 		"is evicted when the node resizes for over an hour":      {pod: resized(small, plan.ResizeInProgress, 2*time.Hour), want: "evict a"},
 		"is evicted when the node calls the raise infeasible":    {pod: resized(small, plan.ResizeInfeasible, 0), want: "evict a"},
-		"is evicted when the raise ends in an error":             {pod: resized(small, plan.ResizeError, 0), want: "evict a"},
+		"is evicted when the raise goes on ending in an error":   {pod: resized(small, plan.ResizeError, 6*time.Minute), want: "evict a"},
+		"is waited for when the raise ended in an error":         {pod: resized(small, plan.ResizeError, 5*time.Minute), want: "skip a ResizeInProgress"},
 		"waits when the node calls the lowering infeasible":      {pod: resized(large, plan.ResizeInfeasible, 0), want: "skip a OnlyLowering"},
 		"is not evicted for an infeasible raise, mode in-place":  {pod: resized(small, plan.ResizeInfeasible, 0), change: func(w *plan.Workload) { w.Updater = v1alpha1.UpdaterInPlace }, want: "skip a CannotResize"},
 	}
