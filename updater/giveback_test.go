@@ -51,7 +51,11 @@ func TestNothingIsGivenBackWhilePodsFindNoNode(t *testing.T) {
 	w := newWorld(t, shop(1000)...)
 	w.rounds(12 * time.Minute)
 	w.elsewhere(12, lostAt(w.clock.Now()))
-	w.rounds(5 * time.Minute)
+	w.rounds(4 * time.Minute)
+	if state := w.controller.record.breaker; state.Phase != breaker.Closed {
+		t.Fatalf("the breaker is %s for %v, want it closed while a new node may be on its way", state.Phase, state.Causes)
+	}
+	w.rounds(6 * time.Minute)
 	state := w.controller.record.breaker
 	if state.Phase != breaker.Open || !state.HasCause(breaker.PendingPods) {
 		t.Fatalf("the breaker is %s for %v, want it open for pods without a node", state.Phase, state.Causes)

@@ -19,8 +19,8 @@ import (
 const (
 	// slowAnswer is how long a change may take before it counts as trouble of the API server.
 	slowAnswer = 3 * time.Second
-	// pendingFor is how long a pod has to be without a node for it to count.
-	pendingFor = time.Minute
+	// pendingFor is how long a pod has to be without a node for it to count: a new node is there within that time.
+	pendingFor = 5 * time.Minute
 )
 
 // recent are the times of what happened of late.

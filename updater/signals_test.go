@@ -117,7 +117,7 @@ func TestEverythingStopsWhenTheWholeClusterGetsWorse(t *testing.T) {
 			func(w *world) { w.elsewhere(5, lostForMemoryAt(w.clock.Now())) }, "5 workloads with containers killed for lack of memory, or pods evicted for it",
 		},
 		"no node has room": {func(w *world) {
-			w.elsewhere(5, lostAt(w.clock.Now().Add(-time.Minute)))
+			w.elsewhere(5, lostAt(w.clock.Now().Add(-5*time.Minute)))
 		}, "5 workloads with pods that no node has room for"},
 		"admission fails again and again": {func(w *world) {
 			w.admits = false
