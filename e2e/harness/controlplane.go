@@ -180,7 +180,7 @@ func (c *Cluster) startControllerManager() (*process.Process, error) {
 		"--cluster-signing-key-file="+c.pkiFile("ca.key"),
 		"--horizontal-pod-autoscaler-sync-period=5s",
 		"--flex-volume-plugin-dir="+filepath.Join(c.Dir, "volume-plugins"), // It makes the folder, by default in /usr/libexec.
-		"--kube-api-qps=500", "--kube-api-burst=1000", // the default 20 delays the first ServiceAccount by seconds
+		"--kube-api-qps=500", "--kube-api-burst=1000",                      // the default 20 delays the first ServiceAccount by seconds
 	))
 }
 
