@@ -90,29 +90,6 @@ func goodAndTried(status v1alpha1.RecommendationStatus) (good apply.Values, tria
 	return good, trial
 }
 
-// asksForMore reports whether a template asks for more memory than the recommender saw in it: somebody raised it, and the sizes were made
-// before. Templates of kinds that the operator configures are not looked at.
-func asksForMore(workload client.Object, current *v1alpha1.CurrentValues) bool {
-	seen, spec := apply.SeenMemory(current), podTemplate(workload).Spec
-	return slices.ContainsFunc(slices.Concat(spec.Containers, spec.InitContainers), func(c corev1.Container) bool {
-		before, known := seen[c.Name]
-		return known && apply.ResourcesOf(c.Resources).Defaulted().Requests.MemoryBytes > before
-	})
-}
-
-// podTemplate is what is left in the cache of a workload's pod template; nothing for kinds that the operator configures.
-func podTemplate(workload client.Object) corev1.PodTemplateSpec {
-	switch o := workload.(type) {
-	case *appsv1.Deployment:
-		return o.Spec.Template
-	case *appsv1.StatefulSet:
-		return o.Spec.Template
-	case *appsv1.DaemonSet:
-		return o.Spec.Template
-	}
-	return corev1.PodTemplateSpec{}
-}
-
 // stale reports whether the sizes are not confirmed, by the recommender's own word or because it has been silent for long.
 func (g *gatherer) stale(now time.Time, rec *v1alpha1.Recommendation) bool {
 	return meta.IsStatusConditionTrue(rec.Status.Conditions, v1alpha1.ConditionStale) || rec.Status.ObservedTime == nil ||
