@@ -14,6 +14,12 @@ tool := go tool -modfile=$(TOOLS)/go.mod
 phase := $(TOOLS)/phase.sh
 compile := $(TOOLS)/compile.sh
 
+# Everything is compiled as the image's program is, without C and without this machine's paths, so that all share every compiled package.
+# The race detector needs C.
+export CGO_ENABLED := 0
+export GOFLAGS := $(strip $(filter-out -trimpath,$(shell go env GOFLAGS)) -trimpath)
+race := CGO_ENABLED=1
+
 # Every Go module with code of its own.
 MODULES := . e2e e2e/certmanager e2e/prometheus
 
@@ -123,7 +129,7 @@ verify: ## Fail if generated files, go.mod or go.sum are out of date, or if go v
 	done
 	@for module in $(MODULES) e2e/containerd e2e/ollama tools; do $(phase) "go mod tidy -diff in $$module" go -C $$module mod tidy -diff; done
 	@for module in $(MODULES); do \
-		(cd $$module && $(compile) "$$module" -test ./... && $(phase) "go vet in $$module" go vet ./...); \
+		(cd $$module && $(compile) "$$module" -tags full -test ./... && $(phase) "go vet in $$module" go vet -tags full ./...); \
 	done
 
 ##@ Test
@@ -140,9 +146,9 @@ unit: ## Run the unit tests alone (some start an API server)
 	@command -v "$$(go env CC)" >/dev/null || \
 		{ echo "The race detector needs a C compiler, and $$(go env CC) is not installed: install gcc or clang, or set CC." >&2; exit 1; }
 	@cd e2e && $(phase) "control plane and Prometheus" go run ./cmd/binaries
-	@$(compile) "the unit tests" -test -race ./...
+	@$(race) $(compile) "the unit tests" -test -race ./...
 	@export KUBEBUILDER_ASSETS=$$(cd e2e && go run ./cmd/binaries); \
-	RAPID_CHECKS=10 GORACE=atexit_sleep_ms=100 $(phase) "unit tests" $(tool) gotestsum --format pkgname-and-test-fails -- \
+	$(race) RAPID_CHECKS=10 GORACE=atexit_sleep_ms=100 $(phase) "unit tests" $(tool) gotestsum --format pkgname-and-test-fails -- \
 		-race -vet=off -shuffle=on $(SLOWEST) ./...; \
 	$(phase) "unit tests with properties, each for 100 inputs" $(tool) gotestsum --format pkgname-and-test-fails -- -vet=off -shuffle=on \
 		$$(grep -rl --include='*_test.go' --exclude-dir=e2e '"pgregory.net/rapid"' . | xargs -n 1 dirname | sort -u)
@@ -160,7 +166,7 @@ test-full: full-together full-alone ## Run the scenarios behind the build tag fu
 
 .PHONY: full-together
 full-together:
-	@cd e2e && $(phase) "control plane, Prometheus, Ollama and a real node" go run ./cmd/binaries -full
+	@$(phase) "control plane, Prometheus, Ollama and a real node" $(MAKE) full-programs
 	@packages=$$(cd e2e && grep -rlE --include='*_test.go' --exclude-dir=certmanager '^//go:build .*\bfull\b' . | xargs -n 1 dirname | sort -u) && \
 	$(MAKE) full-scenarios PACKAGES="$$(echo $$packages)"
 	@cd e2e/certmanager && $(compile) "cert-manager" -tags full -test . && \
@@ -172,6 +178,10 @@ full-alone:
 	@cd e2e && $(compile) "the full scenarios that measure time" -tags full -test $(ALONE)
 	@cd e2e && $(phase) "full scenarios that measure time" $(tool) gotestsum --format standard-verbose -- \
 		-tags full -p 1 -vet=off -count=1 -shuffle=on -timeout=60m $(if $(RUN),-run '$(RUN)') $(ALONE)
+
+.PHONY: full-programs
+full-programs:
+	@cd e2e && go run ./cmd/binaries -full
 
 .PHONY: test-model
 test-model: ## Run those of them alone that ask a real model server: Ollama with a tiny random model

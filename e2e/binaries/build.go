@@ -129,14 +129,15 @@ func (s set) buildTarget(ctx context.Context, opts Options, i int, moduleDir, ou
 	if err != nil {
 		return fmt.Errorf("build %s: %w", t.name, err)
 	}
-	env, err := s.cgo.environment(ctx, opts, moduleDir)
+	headers, err := s.cgo.environment(ctx, opts, moduleDir)
 	if err != nil {
 		return fmt.Errorf("build %s: %w", t.name, err)
 	}
-	// The flags are those of a plain go build, so that tests and programs share
-	// every compiled package; -ldflags only changes how they are linked.
+	env := append(s.environment(), headers...)
+	// The flags are those of the Makefile, so that tests and programs share every
+	// compiled package; -ldflags only changes how they are linked.
 	_, err = report(opts, label, func() (string, error) {
-		return goOutputWith(ctx, env, moduleDir, "build", "-mod=readonly", "-buildvcs=false", "-tags", s.tags, "-ldflags", t.ldflags,
+		return goOutputWith(ctx, env, moduleDir, "build", "-mod=readonly", "-buildvcs=false", "-trimpath", "-tags", s.tags, "-ldflags", t.ldflags,
 			"-o", filepath.Join(out, t.name), t.pkg)
 	})
 	if err != nil {
@@ -144,6 +145,14 @@ func (s set) buildTarget(ctx context.Context, opts Options, i int, moduleDir, ou
 	}
 	opts.printf("%s done in %s\n", label, time.Since(begin).Round(time.Second))
 	return nil
+}
+
+// environment makes the go command compile C, or none, whatever is set.
+func (s set) environment() []string {
+	if s.cgo != nil || s.headers != "" {
+		return []string{"CGO_ENABLED=1"}
+	}
+	return []string{"CGO_ENABLED=0"}
 }
 
 // report calls work and prints a line with the time gone by for every ten

@@ -35,9 +35,7 @@ func (c *cgo) environment(ctx context.Context, opts Options, moduleDir string) (
 	if err != nil {
 		return nil, err
 	}
-	return []string{
-		"CGO_ENABLED=1", "CGO_CPPFLAGS=-I" + include, "CGO_CFLAGS=" + c.flags, "CGO_CXXFLAGS=" + c.flags,
-	}, nil
+	return []string{"CGO_CPPFLAGS=-I" + include, "CGO_CFLAGS=" + c.flags, "CGO_CXXFLAGS=" + c.flags}, nil
 }
 
 // checkHeaders asks the compiler for headers, before minutes of compiling: it

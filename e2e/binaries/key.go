@@ -25,10 +25,14 @@ const moduleLines = `{{with .Module}}{{.Path}} {{.Version}}{{with .Replace}}{{"\
 // built from count. Finding those out takes go seconds, so the answer is kept in
 // the cache under the hash of the whole.
 func (s set) key(ctx context.Context, opts Options, cache, moduleDir string) (string, error) {
-	env, err := goOutput(ctx, moduleDir, "env", "GOVERSION", "GOOS", "GOARCH", "CGO_ENABLED", "GOFLAGS", "GOEXPERIMENT")
+	env, err := goOutputWith(ctx, s.environment(), moduleDir, "env", "GOVERSION", "GOOS", "GOARCH", "CGO_ENABLED", "GOFLAGS", "GOEXPERIMENT")
 	if err != nil {
 		return "", fmt.Errorf("ask go for its environment: %w", err)
 	}
+	for _, always := range []string{"-buildvcs=false", "-trimpath"} { // It makes no difference whether these are set.
+		env = strings.ReplaceAll(env, always, "")
+	}
+	env = strings.Join(strings.Fields(env), " ")
 	sums, err := os.ReadFile(filepath.Join(moduleDir, "go.sum"))
 	if err != nil {
 		return "", fmt.Errorf("read the checksums of the modules: %w", err)
@@ -92,7 +96,7 @@ func (s set) usedSums(ctx context.Context, opts Options, moduleDir, sums string)
 		args = append(args, t.pkg)
 	}
 	list, err := report(opts, s.name+": looking up its modules", func() (string, error) {
-		return goOutput(ctx, moduleDir, args...)
+		return goOutputWith(ctx, s.environment(), moduleDir, args...)
 	})
 	if err != nil {
 		return "", fmt.Errorf("find the modules of the %s: %w", s.name, err)

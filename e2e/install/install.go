@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -121,10 +120,15 @@ func Install(ctx context.Context, o Options) (*Installation, error) {
 	return in, nil
 }
 
-// root is the repository's folder.
+// root is the repository's folder: the working directory, or the first one above it, that holds the charts. Where none does, what uses it says
+// what it did not find.
 func root() string {
-	_, file, _, _ := runtime.Caller(0)
-	return filepath.Join(filepath.Dir(file), "..", "..")
+	for dir := "."; ; dir = filepath.Join(dir, "..") {
+		abs, err := filepath.Abs(dir)
+		if _, missing := os.Stat(filepath.Join(dir, "charts", "loadline")); missing == nil || err != nil || abs == filepath.Dir(abs) {
+			return abs
+		}
+	}
 }
 
 // build compiles the command from within this module, so that it shares every compiled package with the tests.
