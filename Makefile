@@ -139,8 +139,8 @@ test: ## Run the unit tests with the race detector, then the scenarios (set up w
 
 # The race detector slows down computing most, and computing is what properties do. With it, ten inputs of each have to do; without it
 # their packages run again, with all of them.
-# No package waits for a whole second at its end whether a race shows. What go vet would look for before each test is in `make verify`
-# and `make lint`, once.
+# No package waits for a whole second at its end whether a race shows. What go vet would look for before each test is in `make verify`,
+# once.
 .PHONY: unit
 unit: ## Run the unit tests alone (some start an API server)
 	@command -v "$$(go env CC)" >/dev/null || \

@@ -322,13 +322,17 @@ func TestARefusalWithoutAWordThatGoesAwayByItselfCostsLittle(t *testing.T) {
 			for episode := range 3 { // such as those of a policy that asks a registry, two days apart
 				l.in.Refused = ""
 				asWritten := time.Duration(0)
-				for end := l.now.Add(48 * time.Hour); l.now.Before(end); l.look() {
-					l.after(5 * time.Minute)
+				for begin := l.now; l.now.Sub(begin) < 48*time.Hour; l.look() {
+					step := 5 * time.Minute
+					if l.now.Sub(begin) >= 3*time.Hour {
+						step = time.Hour
+					}
+					l.after(step)
 					l.in.OOMKills = nil
 					if l.in.sized(MemoryOf(l.rec.Status).Applicable) {
 						continue
 					}
-					asWritten += 5 * time.Minute
+					asWritten += step
 					if killed {
 						l.in.OOMKills = []OOMKill{{Container: "app", LimitBytes: 2 << 30, Time: l.now}}
 					}
