@@ -102,6 +102,32 @@ func DeclaredReplicas(workload metav1.Object, present int32) int32 {
 	return present
 }
 
+// LastingReplicas is the number of pods to have where the recommender has been silent for so long that what it said for the hour holds no
+// longer: the largest of what is recommended, what the schedule has for now and what the manifest asks for, as far as the policy allows. Nil
+// where nothing is recommended.
+func LastingReplicas(status v1alpha1.RecommendationStatus, now time.Time) *int32 {
+	if status.Applicable == nil || status.Applicable.Replicas == nil {
+		return nil
+	}
+	recommended, r := *status.Applicable.Replicas, status.Replicas
+	if r == nil {
+		return &recommended
+	}
+	lasting := recommended
+	if r.Declared != nil {
+		lasting = max(lasting, *r.Declared)
+	}
+	for _, w := range r.Schedule {
+		if !now.Before(w.From.Time) && now.Before(w.Until.Time) {
+			lasting = max(lasting, w.Replicas)
+		}
+	}
+	if r.Max != nil {
+		lasting = max(recommended, min(lasting, *r.Max))
+	}
+	return &lasting
+}
+
 // StripManagedFields is KeepScaling as the transform of a cache, for objects of any kind: most have no scale subresource, and lose
 // all their managed fields. The error is always nil.
 func StripManagedFields(object any) (any, error) {

@@ -7,6 +7,7 @@ package config
 
 import (
 	"slices"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -137,6 +138,10 @@ type Recommender struct {
 
 	LeaderElection LeaderElection `json:"leaderElection"`
 }
+
+// OutlivedAfter is the age of observedTime at which what was recommended for the present hour holds no longer: the time that the recommender may
+// say nothing while nothing changes, and that hour.
+func (r Recommender) OutlivedAfter() time.Duration { return r.RefreshInterval.Duration + time.Hour }
 
 // LeaderElection makes one replica of a part active. The times are those of a Kubernetes Lease.
 type LeaderElection struct {

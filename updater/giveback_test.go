@@ -95,3 +95,67 @@ func (w *world) cpu(pod string) int64 {
 	w.t.Helper()
 	return w.pod(pod).Spec.Containers[0].Resources.Requests.Cpu().MilliValue()
 }
+
+// scaledShop is a world of pods that are well, of which another number is recommended.
+func scaledShop(t *testing.T, runs int, recommended int32, status v1alpha1.ReplicaStatus) *world {
+	t.Helper()
+	objects := shop(asking(runs, 500)...)
+	rec := stored(objects)
+	values := apply.FromAPI(rec.Status.Applicable)
+	values.Replicas = &recommended
+	rec.Status.Applicable = apply.ToAPI(values, apply.Revision(values), start)
+	rec.Status.Revision, rec.Status.Replicas = rec.Status.Applicable.Revision, &status
+	w := newWorld(t, append(objects, disrupting(withoutCanary()))...)
+	w.annotate(map[string]string{v1alpha1.AnnotationReplicas: string(v1alpha1.ReplicasAuto)})
+	return w
+}
+
+func TestPodsThatTheManifestAsksForComeBackAlthoughAdmissionBrokeAndTheRestIsTold(t *testing.T) {
+	w := scaledShop(t, 2, 5, v1alpha1.ReplicaStatus{Declared: new(int32(3))})
+	w.admits = false
+	w.rounds(5 * time.Minute)
+	if got := w.replicas(); got != 3 {
+		t.Errorf("%d pods are asked for, want 3 as in the manifest", got)
+	}
+	w = scaledShop(t, 3, 5, v1alpha1.ReplicaStatus{Declared: new(int32(3))})
+	w.admits = false
+	w.rounds(5 * time.Minute)
+	c := w.condition(v1alpha1.ConditionApplied)
+	if c.Status != metav1.ConditionFalse || c.Reason != v1alpha1.ReasonWaiting || !strings.Contains(c.Message, "3 pods run, 5 are recommended; the admission gate is closed") {
+		t.Errorf("Applied = %+v, want it to say that more pods wait, and for what", c)
+	}
+}
+
+func TestWhenTheRecommenderEndsNoPodGoesAndThoseOfTheScheduleCome(t *testing.T) {
+	at := func(hours int) metav1.Time { return metav1.NewTime(start.Add(time.Duration(hours) * time.Hour)) }
+	w := scaledShop(t, 4, 2, v1alpha1.ReplicaStatus{Declared: new(int32(3)), Schedule: []v1alpha1.ReplicaWindow{
+		{From: at(-1), Until: at(9), Replicas: 2}, {From: at(9), Until: at(12), Replicas: 6}, {From: at(12), Until: at(48), Replicas: 9},
+	}})
+	w.clock.Step(8 * time.Hour)
+	w.rounds(5 * time.Minute)
+	if got := w.replicas(); got != 4 {
+		t.Errorf("%d pods are asked for after eight hours without a word of the recommender, want all four that run", got)
+	}
+	w.clock.Step(2 * time.Hour)
+	w.rounds(5 * time.Minute)
+	if got := w.replicas(); got != 6 {
+		t.Errorf("%d pods are asked for in a window of 6", got)
+	}
+}
+
+func TestAWorkloadWhoseSizesDoNotStaySaysSoAlthoughNoPodDiffersAndGetsItsPods(t *testing.T) {
+	w := scaledShop(t, 2, 5, v1alpha1.ReplicaStatus{})
+	rec := w.recommendation()
+	for _, pod := range []string{"checkout-0", "checkout-1"} {
+		rec.Status.Outcomes = append(rec.Status.Outcomes, v1alpha1.Outcome{
+			Time: metav1.NewTime(start.Add(-time.Minute)), Pod: pod, Revision: rec.Status.Revision, Result: v1alpha1.OutcomeDidNotStick, Message: "a LimitRange",
+		})
+	}
+	if err := w.client.Status().Update(t.Context(), rec); err != nil {
+		t.Fatal(err)
+	}
+	w.rounds(5 * time.Minute)
+	if c := w.condition(v1alpha1.ConditionApplied); w.replicas() != 5 || c.Reason != v1alpha1.ReasonDidNotStick {
+		t.Errorf("%d pods are asked for, want 5; Applied = %+v, want %s", w.replicas(), c, v1alpha1.ReasonDidNotStick)
+	}
+}

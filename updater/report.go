@@ -109,7 +109,7 @@ func gist(applied metav1.Condition, skips []plan.Skip) string {
 			said = append(said, skips[i].Message)
 		}
 	}
-	if i := slices.IndexFunc(skips, plan.Skip.OfNumber); i >= 0 {
+	if i := slices.IndexFunc(skips, ofNumber); i >= 0 {
 		said = append(said, "Replicas", string(skips[i].Reason))
 	}
 	return strings.Join(said, " ")
@@ -117,7 +117,17 @@ func gist(applied metav1.Condition, skips []plan.Skip) string {
 
 // waits reports whether the reason is one that does not go away by itself and leaves something to do about what pods have.
 func waits(k plan.Skip) bool {
-	return !k.Passing() && k.Reason != plan.SkipOnlyLowering && !k.OfNumber()
+	return !k.Passing() && k.Reason != plan.SkipOnlyLowering && !k.OfNumber
+}
+
+func ofNumber(k plan.Skip) bool { return k.OfNumber }
+
+// wantsMore reports whether more pods are wanted, or a larger minimum, than there may be now.
+func wantsMore(k plan.Skip) bool { return k.OfNumber && k.More }
+
+// stopsAlways reports whether the workload is left alone for a reason that people are told although no pod differs.
+func stopsAlways(k plan.Skip) bool {
+	return k.Pod == "" && !k.OfNumber && (k.Reason == plan.SkipDidNotStick || k.Reason == plan.SkipHarmed)
 }
 
 // healthyCondition is false from the moment at which harm was seen until what was taken back may be tried again.
@@ -160,6 +170,8 @@ func appliedCondition(s subject, drifted int, skips []plan.Skip) metav1.Conditio
 	switch waiting := slices.IndexFunc(skips, waits); {
 	case s.Revision == "":
 		c.Reason, c.Message = v1alpha1.ReasonWaiting, "nothing is applicable yet"
+	case drifted == 0 && slices.ContainsFunc(skips, stopsAlways):
+		c.Reason, c.Message = waitingReason(skips[waiting].Reason), fmt.Sprintf("%d of %d pods differ; %s", drifted, pods, describeSkip(skips[waiting]))
 	case drifted == 0:
 		c.Status, c.Reason = metav1.ConditionTrue, v1alpha1.ReasonUpToDate
 		c.Message = fmt.Sprintf("%d of %d pods run with what is recommended", pods, pods)
@@ -175,8 +187,16 @@ func appliedCondition(s subject, drifted int, skips []plan.Skip) metav1.Conditio
 	default:
 		c.Reason, c.Message = v1alpha1.ReasonDrifted, fmt.Sprintf("%d of %d pods differ and are being changed", drifted, pods)
 	}
-	if i := slices.IndexFunc(skips, plan.Skip.OfNumber); i >= 0 {
+	return withNumber(c, skips)
+}
+
+// withNumber is the condition with why the number of pods stays as it is. Where more are wanted, nothing is up to date.
+func withNumber(c metav1.Condition, skips []plan.Skip) metav1.Condition {
+	if i := slices.IndexFunc(skips, ofNumber); i >= 0 {
 		c.Message += "; " + skips[i].Message
+	}
+	if c.Status == metav1.ConditionTrue && slices.ContainsFunc(skips, wantsMore) {
+		c.Status, c.Reason = metav1.ConditionFalse, v1alpha1.ReasonWaiting
 	}
 	c.Message = shorten(c.Message, maxConditionMessage)
 	return c

@@ -34,6 +34,7 @@ func (g *gatherer) subject(now time.Time, ns *namespace, rec *v1alpha1.Recommend
 		Hold:          rec.Spec.Hold,
 		Stale:         g.stale(now, rec) || asksForMore(object, rec.Status.Current),
 		Disruption:    disruption(policy.Disruption),
+		Declared:      declared(rec.Status.Replicas),
 		ScaleReplicas: known && effective.ReplicaMode(orDefault(policy.Replicas.Mode, v1alpha1.ReplicasOff)) == v1alpha1.ReplicasAuto,
 		Autoscaler:    ns.scalers[ref],
 		NoEviction:    notReplaceable(object),
@@ -52,10 +53,11 @@ func (g *gatherer) subject(now time.Time, ns *namespace, rec *v1alpha1.Recommend
 			return slices.Contains(effective.ExcludeContainers, c.Name)
 		})
 	}
+	describeWorkload(object, &w)
 	if g.outlived(now, rec) {
 		forgetTheHour(w.Values.Containers)
+		w.Values.Replicas = noFewer(apply.LastingReplicas(rec.Status, now), w.Replicas)
 	}
-	describeWorkload(object, &w)
 	s, found := apply.LastScaling(object, w.Replicas, apply.RecordedScaling(rec.Status), now)
 	if found && s.Wins(now, g.config.Scaling.YieldFor.Duration) {
 		w.Yields = s.String()
@@ -100,25 +102,7 @@ func (g *gatherer) stale(now time.Time, rec *v1alpha1.Recommendation) bool {
 // it may say nothing while they hold.
 func (g *gatherer) outlived(now time.Time, rec *v1alpha1.Recommendation) bool {
 	observed := rec.Status.ObservedTime
-	return observed == nil || now.Sub(observed.Time) > g.config.Recommender.RefreshInterval.Duration+time.Hour
-}
-
-// forgetTheHour wants for running pods no less than for new ones: what was little enough for an hour of the night is not for the day.
-func forgetTheHour(containers []apply.Container) {
-	for i := range containers {
-		c := &containers[i]
-		c.InPlace.CPUMillis, c.CPUBand.Min = noLess(c.InPlace.CPUMillis, c.Target.CPUMillis, c.CPUBand.Min)
-		c.InPlace.MemoryBytes, c.MemoryBand.Min = noLess(c.InPlace.MemoryBytes, c.Target.MemoryBytes, c.MemoryBand.Min)
-	}
-}
-
-// noLess is the amount for running pods, at least that for new ones, and the lower edge of the band as far under it as before: it is
-// around the smaller of both.
-func noLess(inPlace, target, low int64) (int64, int64) {
-	if inPlace <= 0 || inPlace >= target {
-		return inPlace, low
-	}
-	return target, int64(float64(low) / float64(inPlace) * float64(target))
+	return observed == nil || now.Sub(observed.Time) > g.config.Recommender.OutlivedAfter()
 }
 
 // effective combines what people wrote on the namespace and on the workload, as of now: taking an annotation away works

@@ -17,7 +17,9 @@ type gate struct {
 	excluded   func(namespace string) bool
 	clock      clock.PassiveClock
 	staleAfter time.Duration
-	kinds      owner.Kinds
+	// outlivedAfter is the age at which a number of pods holds no longer that was enough for a time.
+	outlivedAfter time.Duration
+	kinds         owner.Kinds
 }
 
 // grant is what people allow in a namespace, or for one workload in it. The label on the namespace has only made the API
@@ -88,4 +90,10 @@ func group(apiVersion string) string {
 func (g *gate) stale(rec *v1alpha1.Recommendation) bool {
 	seen := rec.Status.ObservedTime
 	return seen == nil || g.clock.Since(seen.Time) > g.staleAfter
+}
+
+// outlived reports whether the recommender has been silent for longer than a number of pods holds that was enough for a time.
+func (g *gate) outlived(rec *v1alpha1.Recommendation) bool {
+	seen := rec.Status.ObservedTime
+	return seen == nil || g.clock.Since(seen.Time) > g.outlivedAfter
 }

@@ -30,8 +30,12 @@ const (
 	PathAdviseAutoscalers  = "/advise-autoscalers"
 )
 
-// DefaultStaleAfter is how old sizes may be before they no longer lower anything at admission.
-const DefaultStaleAfter = 24 * time.Hour
+const (
+	// DefaultStaleAfter is how old sizes may be before they no longer lower anything at admission.
+	DefaultStaleAfter = 24 * time.Hour
+	// DefaultOutlivedAfter is how old a number of pods may be before it lowers nothing, and the schedule counts as well.
+	DefaultOutlivedAfter = 7 * time.Hour
+)
 
 // Options of Setup.
 type Options struct {
@@ -49,6 +53,9 @@ type Options struct {
 	// StaleAfter is the age of a Recommendation's observedTime after which it lowers neither memory nor replicas.
 	// Zero means DefaultStaleAfter.
 	StaleAfter time.Duration
+	// OutlivedAfter is the age after which it lowers no replicas, and asks for as many as its schedule and the manifest do.
+	// Zero means DefaultOutlivedAfter.
+	OutlivedAfter time.Duration
 
 	// Kinds of workloads besides those of Kubernetes itself.
 	Kinds owner.Kinds
@@ -111,9 +118,12 @@ func register(s ctrlwebhook.Server, look caches, recorder events.EventRecorder, 
 	if o.StaleAfter == 0 {
 		o.StaleAfter = DefaultStaleAfter
 	}
+	if o.OutlivedAfter == 0 {
+		o.OutlivedAfter = DefaultOutlivedAfter
+	}
 	h := newHerald(recorder, o.Clock, m)
 	sh := &shell{metrics: m, clock: o.Clock, log: o.Log, tell: h.tell}
-	g := gate{lookup: look, excluded: o.Excluded, clock: o.Clock, staleAfter: o.StaleAfter, kinds: o.Kinds}
+	g := gate{lookup: look, excluded: o.Excluded, clock: o.Clock, staleAfter: o.StaleAfter, outlivedAfter: o.OutlivedAfter, kinds: o.Kinds}
 	ns := &namespaces{excluded: o.Excluded}
 	v := &adviser{gate: g, facts: look}
 	own := &objects{policies: policies{adviser: v}, recommendations: recommendations{clock: o.Clock}}

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/loadline-dev/loadline/api/v1alpha1"
+	"github.com/loadline-dev/loadline/apply"
 )
 
 // workloads injects the number of pods into Deployments and StatefulSets, where somebody allowed it with replicas: auto.
@@ -95,6 +96,10 @@ func (w *workloads) scale(ctx context.Context, req *admissionv1.AdmissionRequest
 // decide chooses between the number that was asked for, one that somebody set before, and the recommended one.
 func (w *workloads) decide(req *admissionv1.AdmissionRequest, rec *v1alpha1.Recommendation, view, old *workloadView) answer {
 	recommended, asked := *rec.Status.Applicable.Replicas, view.replicas()
+	holds := !w.stale(rec)
+	if w.outlived(rec) {
+		recommended, holds = *apply.LastingReplicas(rec.Status, w.clock.Now()), false
+	}
 	want := max(recommended, least(req, rec.Status.Mode, asked, old))
 	if asked == recommended && asked == want {
 		return answer{outcome: outcomeUnchanged}
@@ -104,7 +109,7 @@ func (w *workloads) decide(req *admissionv1.AdmissionRequest, rec *v1alpha1.Reco
 			return a
 		}
 	}
-	if want == asked || want < asked && w.stale(rec) {
+	if want == asked || want < asked && !holds {
 		return answer{outcome: outcomeUnchanged}
 	}
 	becomes := fmt.Sprintf("spec.replicas %d becomes %d, which Loadline recommends", asked, want)

@@ -34,6 +34,16 @@ func declared(n int32) recOption {
 	return func(r *v1alpha1.Recommendation) { r.Status.Replicas = &v1alpha1.ReplicaStatus{Declared: &n} }
 }
 
+// scheduled says how many pods the present window needs.
+func scheduled(n int32) recOption {
+	return func(r *v1alpha1.Recommendation) {
+		r.Status.Replicas = &v1alpha1.ReplicaStatus{Schedule: []v1alpha1.ReplicaWindow{
+			{From: metav1.NewTime(noon.Add(-2 * time.Hour)), Until: metav1.NewTime(noon), Replicas: 30},
+			{From: metav1.NewTime(noon), Until: metav1.NewTime(noon.Add(time.Hour)), Replicas: n},
+		}}
+	}
+}
+
 func TestWhoseNumberWins(t *testing.T) {
 	const lastApplied = `"kubectl.kubernetes.io/last-applied-configuration":"{}"`
 	noted := func(by string) string { return "2026-11-20T12:00:00Z by " + by }
@@ -58,6 +68,8 @@ func TestWhoseNumberWins(t *testing.T) {
 		"what runs, where the manifest asks for as few":         {object: applied(deployment(5, `"loadline.dev/original-replicas":"5"`)), old: deployment(20, `"loadline.dev/original-replicas":"5"`), want: 20, kept: "5"},
 		"what runs, where the manifest asks for more":           {object: applied(deployment(9, `"loadline.dev/original-replicas":"9"`)), old: deployment(7, `"loadline.dev/original-replicas":"9"`), want: 7, kept: "9"},
 		"what runs, while numbers are stale":                    {object: applied(deployment(9, `"loadline.dev/original-replicas":"9"`)), old: deployment(20, `"loadline.dev/original-replicas":"9"`), rec: []recOption{observed(25 * time.Hour)}, want: 20, kept: "9"},
+		"no fewer, once the recommender has long been silent":   {object: applied(deployment(9, `"loadline.dev/original-replicas":"9"`)), old: deployment(7, `"loadline.dev/original-replicas":"9"`), rec: []recOption{observed(8 * time.Hour), declared(9)}, want: 9, kept: "9"},
+		"the schedule's, once the recommender is silent":        {object: applied(deployment(3, kept3)), old: deployment(4, kept3), rec: []recOption{observed(8 * time.Hour), scheduled(8)}, want: 8, kept: "3"},
 		"Loadline's, where no updater would ever lower it":      {object: applied(deployment(3, kept3)), old: deployment(20, kept3), rec: []recOption{mode("initial")}, want: 5, kept: "3"},
 		"the manifest's, where no updater would ever lower it":  {object: applied(deployment(9, `"loadline.dev/original-replicas":"9"`)), old: deployment(20, `"loadline.dev/original-replicas":"9"`), rec: []recOption{mode("initial")}, want: 9, kept: "9"},
 		"a person who lowers to what Loadline recommends":       {object: owned(deployment(5, kept3), "kubectl-edit", "Update", ""), old: deployment(20, kept3), want: 5, kept: "3", noted: noted("kubectl-edit")},

@@ -220,7 +220,8 @@ func setupWebhook(_ context.Context, mgr ctrl.Manager, cfg config.Config) error 
 	}
 	return webhook.Setup(mgr, webhook.Options{
 		Excluded: cfg.Excluded, Host: w.Host, Port: w.Port, CertDir: w.CertDir, CertsReady: certsReady,
-		StaleAfter: cfg.Recommender.StaleAfter.Duration, YieldFor: cfg.Scaling.YieldFor.Duration, Kinds: cfg.Scaling.Owners(), Registerer: metrics.Registry, Log: mgr.GetLogger(),
+		StaleAfter: cfg.Recommender.StaleAfter.Duration, OutlivedAfter: cfg.Recommender.OutlivedAfter(),
+		YieldFor: cfg.Scaling.YieldFor.Duration, Kinds: cfg.Scaling.Owners(), Registerer: metrics.Registry, Log: mgr.GetLogger(),
 	})
 }
 

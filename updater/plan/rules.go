@@ -40,6 +40,7 @@ const (
 	SkipBackingOff        SkipReason = "BackingOff"
 	SkipBudget            SkipReason = "Budget"
 	SkipKeepsPods         SkipReason = "KeepsPods"
+	SkipOverwritten       SkipReason = "Overwritten"
 )
 
 // workloadRule says why a whole workload is left alone, or nil.

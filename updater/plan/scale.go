@@ -14,6 +14,47 @@ const (
 	scaleDownCooldown = 10 * time.Minute
 )
 
+// number is the change of the number of pods that is made now. What stops a workload, or everything, may let it pass. Otherwise it is told.
+func (p *planner) number(w Workload, stopped *Refused) []candidate {
+	if stopped != nil && !stopped.letsMorePass() && stopped.Reason != SkipOnHold {
+		return nil // The number is not Loadline's to set.
+	}
+	action, refused := p.scale(w)
+	if action.Kind == Scale {
+		action, refused = p.pass(w, action, stopped)
+	}
+	if refused != nil {
+		p.skipNumber(w, *w.Values.Replicas > w.Replicas, refused)
+		return nil
+	}
+	if action.Kind != Scale {
+		return nil
+	}
+	return []candidate{{Action: action, workload: w}}
+}
+
+// letsMorePass reports whether a workload that is stopped for this reason may get more pods: sizes that did not stay, or did harm, say
+// nothing against their number.
+func (r Refused) letsMorePass() bool { return r.Reason == SkipHarmed || r.Reason == SkipDidNotStick }
+
+// pass is as much of a change of the number as is made although the workload, or everything, is stopped, or why nothing of it is. Pods up to
+// what the manifest asks for are given back under the same condition as what was taken from running ones: nobody else decides on them, no
+// admission is needed for it, and no manifest that is applied again takes them away.
+func (p *planner) pass(w Workload, action Action, stopped *Refused) (Action, *Refused) {
+	switch most := min(action.To, w.Declared); {
+	case stopped != nil && (!action.Raise || !stopped.letsMorePass()):
+		return action, refuse(stopped.Reason, "%s; %s", action.Reason, stopped.Message)
+	case p.result.Closed == "":
+		return action, nil
+	case !p.exempt.givesBack || most <= action.From:
+		return action, refuse(SkipClosed, "%s; %s", action.Reason, p.result.Closed)
+	case most < action.To:
+		action.To = most
+		action.Reason += fmt.Sprintf("; %d, as the manifest asks for, are set now: %s", most, p.result.Closed)
+	}
+	return action, nil
+}
+
 // scale sets the number of pods, if it may be set and is not as recommended, or says what it waits for: a rollout, or the next try where
 // the last one failed. It is never set to 0.
 func (p *planner) scale(w Workload) (Action, *Refused) {

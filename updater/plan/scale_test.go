@@ -64,7 +64,7 @@ func TestANumberThatWaitsForARolloutIsTold(t *testing.T) {
 	w := checkout()
 	w.ScaleReplicas, w.Replicas, w.Values.Replicas, w.RolloutInProgress = true, 2, new(int32(5)), true
 	skips := plan.Plan(now, open(w), plenty).Skips
-	if len(skips) != 1 || !skips[0].OfNumber() || skips[0].Message != "2 pods run, 5 are recommended, and a rollout is in progress" {
+	if len(skips) != 1 || !skips[0].OfNumber || skips[0].Message != "2 pods run, 5 are recommended, and a rollout is in progress" {
 		t.Errorf("skips = %+v", skips)
 	}
 	w.Autoscaler = "checkout" // whose number it is
@@ -79,7 +79,7 @@ func TestANumberThatCouldNotBeSetIsTold(t *testing.T) {
 	w.NotScaledBefore, w.NotScaledFor = now.Add(20*time.Second), "a webhook is down"
 	skips := plan.Plan(now, open(w), plenty).Skips
 	const want = "2 pods run, 5 are recommended, which could not be set, the next try is at 2026-11-18T12:00:20Z: a webhook is down"
-	if len(skips) != 1 || !skips[0].OfNumber() || skips[0].Message != want {
+	if len(skips) != 1 || !skips[0].OfNumber || skips[0].Message != want {
 		t.Errorf("skips = %+v, want %s", skips, want)
 	}
 	for name, budget := range map[string]plan.Budget{"then": {}, "after its cooldown": {Spent: []plan.Spent{{At: now.Add(-40 * time.Second), Kind: plan.Scale, Workload: w.Key}}}} {
@@ -99,7 +99,7 @@ func TestAMinimumThatCouldNotBeSetIsTold(t *testing.T) {
 	snapshot := open(w)
 	snapshot.Autoscalers = []plan.Autoscaler{{Name: "checkout", Target: w.Key, Min: 2, NotBefore: now.Add(20 * time.Second), NotBeforeFor: "a webhook is down"}}
 	result := plan.Plan(now, snapshot, plenty)
-	if len(result.Actions) != 0 || len(result.Skips) != 1 || !result.Skips[0].OfNumber() || !strings.HasSuffix(result.Skips[0].Message, "a webhook is down") {
+	if len(result.Actions) != 0 || len(result.Skips) != 1 || !result.Skips[0].OfNumber || !strings.HasSuffix(result.Skips[0].Message, "a webhook is down") {
 		t.Errorf("%+v, want it to wait and say why", result)
 	}
 }
@@ -170,7 +170,7 @@ func numberOfPods(t *testing.T, result plan.Result, number int32) (becomes int32
 		number, says = a.To, a.Reason
 	}
 	for _, s := range result.Skips {
-		if !s.OfNumber() {
+		if !s.OfNumber {
 			t.Errorf("skip %+v is not told as one of the number of pods", s)
 		}
 		says = s.Message
@@ -281,5 +281,75 @@ func TestALowerNumberCostsOneForEachPodAndAHigherOneNothing(t *testing.T) {
 	}
 	if higher := (plan.Action{Kind: plan.Scale, From: 4, To: 9}).Costs(now); len(higher) != 1 || higher[0].Kind != plan.Scale {
 		t.Errorf("costs %+v, want the cooldown alone", higher)
+	}
+}
+
+func TestPodsThatTheManifestAsksForAreGivenBackWhileNothingElseMayBeDone(t *testing.T) {
+	closed := plan.Gate{Ready: true, Reason: "the webhook is not called"}
+	cases := map[string]struct {
+		cluster            plan.Snapshot
+		from, to, declared int32
+		change             func(*plan.Workload)
+		want               int32
+		says               string
+		more               bool
+	}{
+		"admission does not work":                 {cluster: plan.Snapshot{Gate: closed}, from: 2, to: 5, declared: 5, want: 5},
+		"the breaker is open":                     {cluster: plan.Snapshot{Gate: plan.Gate{Open: true}, Breaker: "open", GivesBack: true}, from: 2, to: 5, declared: 9, want: 5},
+		"no further than the manifest asks for":   {cluster: plan.Snapshot{Gate: closed}, from: 2, to: 5, declared: 3, want: 3, says: "5 are recommended; 3, as the manifest asks for, are set now"},
+		"none where as many run":                  {cluster: plan.Snapshot{Gate: closed}, from: 3, to: 5, declared: 3, want: 3, says: "3 pods run, 5 are recommended; the admission gate is closed: the webhook is not called", more: true},
+		"none where the manifest is not known":    {cluster: plan.Snapshot{Gate: closed}, from: 2, to: 5, want: 2, says: "the admission gate is closed", more: true},
+		"none where what was spent is not known":  {cluster: plan.Snapshot{Gate: plan.Gate{Reason: "no record"}}, from: 2, to: 5, declared: 5, want: 2, says: "no record", more: true},
+		"none while the API server is in trouble": {cluster: plan.Snapshot{Gate: plan.Gate{Open: true}, Breaker: "open"}, from: 2, to: 5, declared: 5, want: 2, says: "open", more: true},
+		"none with the kill switch":               {cluster: plan.Snapshot{Gate: plan.Gate{Open: true}, KillSwitch: "incident"}, from: 2, to: 5, declared: 5, want: 2, says: "incident", more: true},
+		"none on hold":                            {cluster: plan.Snapshot{Gate: closed}, from: 2, to: 5, declared: 5, change: hold, want: 2, says: "on hold: audit", more: true},
+		"and none is taken":                       {cluster: plan.Snapshot{Gate: closed}, from: 5, to: 2, declared: 1, want: 5, says: "the admission gate is closed"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			w := lowering("shop", "checkout", c.from, c.to)
+			w.Declared = c.declared
+			if c.change != nil {
+				c.change(&w)
+			}
+			c.cluster.Workloads = []plan.Workload{w}
+			wantNumber(t, plan.Plan(now, c.cluster, plenty), c.from, c.want, c.says, c.more)
+		})
+	}
+}
+
+// wantNumber checks what a plan makes of a number of pods, and, where it stays, whether the skip says that more are wanted.
+func wantNumber(t *testing.T, result plan.Result, from, want int32, says string, more bool) {
+	t.Helper()
+	got, told := from, ""
+	for _, a := range result.Actions {
+		got, told = a.To, a.Reason
+	}
+	for _, s := range result.Skips {
+		if s.OfNumber {
+			told = s.Message
+			if s.More != more {
+				t.Errorf("%+v, want it to say that more are wanted: %v", s, more)
+			}
+		}
+	}
+	if got != want || !strings.Contains(told, says) {
+		t.Errorf("%d pods (%s), want %d (%s)", got, told, want, says)
+	}
+}
+
+func TestSizesThatDidNotStayOrDidHarmKeepNoPodsAway(t *testing.T) {
+	for name, change := range map[string]func(*plan.Workload){
+		"did not stay": func(w *plan.Workload) { w.Unstuck = plan.Unstuck{Times: 2, Last: now, Message: "a LimitRange"} },
+		"did harm":     func(w *plan.Workload) { w.Harm = "a pod crashed" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := lowering("shop", "checkout", 2, 5)
+			change(&w)
+			wantNumber(t, plan.Plan(now, open(w), plenty), 2, 5, "5 are recommended", false)
+			w = lowering("shop", "checkout", 5, 2)
+			change(&w)
+			wantNumber(t, plan.Plan(now, open(w), plenty), 5, 5, "2 are recommended", false)
+		})
 	}
 }

@@ -91,6 +91,8 @@ type Workload struct {
 
 	// Replicas is the number of pods asked for.
 	Replicas int32
+	// Declared is the number that the workload's manifest asks for; 0 if that is not known.
+	Declared int32
 	// RolloutInProgress is true while the workload's own controller replaces pods; Paused while a person stopped it.
 	RolloutInProgress, Paused bool
 
