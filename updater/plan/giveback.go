@@ -71,7 +71,7 @@ func (p *planner) spendResize(c candidate) (Action, *Refused) {
 		return part.Action, p.account.giveBack()
 	}
 	refused := p.account.resize()
-	if refused == nil || !found {
+	if refused == nil || !found || !p.exempt.givesBack {
 		return c.Action, refused
 	}
 	return part.Action, p.account.giveBack()

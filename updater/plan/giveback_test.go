@@ -101,6 +101,26 @@ func TestWhereNoOtherResizeIsLeftAPodGetsWhatItHad(t *testing.T) {
 	}
 }
 
+func TestABreakerThatLetsCuresPassLetsNothingElsePassInTheirPlace(t *testing.T) {
+	killed := night("killed", 400)
+	killed.Troubles = []plan.Trouble{{Container: "app", What: plan.TroubleOOM, At: now.Add(-time.Minute)}}
+	killed.Present = map[string]apply.Resources{"app": {
+		Requests: apply.Amounts{CPUMillis: 300, MemoryBytes: 256 * apply.MiB}, Limits: apply.Amounts{MemoryBytes: 256 * apply.MiB},
+	}}
+	killed.Mark.Asked = plan.Digest(killed.Present)
+	w := checkout(killed)
+	w.Values.Containers[0].MemoryLimit = apply.Limit{Policy: string(v1alpha1.LimitEqual)}
+	cluster := open(w)
+	cluster.Breaker, cluster.Cures = "the circuit breaker is open", true
+	if cures := plan.Plan(now, cluster, plenty).Actions; len(cures) != 1 || cures[0].GivesBack {
+		t.Fatalf("actions = %+v, want the cure", cures)
+	}
+	budget := plan.Budget{ResizesPerMinute: 1, Spent: []plan.Spent{{At: now, Kind: plan.Resize, PodUID: "other"}}}
+	if actions := plan.Plan(now, cluster, budget).Actions; len(actions) != 0 {
+		t.Errorf("actions = %+v while no resize is left for a cure", actions)
+	}
+}
+
 func TestAPodKeepsWhatItHadThroughLaterResizes(t *testing.T) {
 	p := pod("a", requests(1000, 512))
 	for _, step := range []struct {
